@@ -1,1 +1,6 @@
-//! x
+//! Kubernetes operator for audit mitigation actions tasks of AWS IoT Device Defender.
+//!
+//! The rooms and the one allowed direction of dependencies are shown in `ARCHITECTURE.md`.
+
+pub mod api;
+pub mod core;

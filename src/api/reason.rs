@@ -1,0 +1,97 @@
+//! The closed set of reasons, used by conditions and events alike.
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Why a condition is as it is, or why an event was written.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every reason there is, for tables in docs and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The reason as it stands in conditions and events.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The start is being prepared or sent.
+    Starting,
+    /// A start was sent and nobody knows yet whether it took effect.
+    AttemptUnanswered,
+    /// All slots of the account and region are in use by tasks that this operator knows.
+    Queued,
+    /// The service runs its limit of tasks already, some of them not known to this operator.
+    LimitExceeded,
+    /// The service takes fewer calls a second than were sent.
+    Throttled,
+    /// IAM refuses an action that the operator needs.
+    AccessDenied,
+    /// The operator's AWS credentials are missing, expired or wrong.
+    CredentialsRejected,
+    /// The service answered with an error of its own, too late, or not at all.
+    ServiceUnavailable,
+    /// The answer is not one that the service documents.
+    UnexpectedAnswer,
+    /// Neither the resource nor the operator names an AWS region.
+    RegionMissing,
+    /// `spec.suspend` is true.
+    Suspended,
+    /// The task was started by this resource.
+    Started,
+    /// The task existed already.
+    AlreadyExists,
+    /// The task runs.
+    InProgress,
+    /// The service reports a state that this version does not know.
+    UnknownState,
+    /// The task was not started by this resource, so it is not cancelled.
+    CancelIgnored,
+    /// `spec.cancel` is true.
+    CanceledBySpec,
+    /// The task ran longer than `spec.activeDeadlineSeconds`.
+    DeadlineExceeded,
+    /// The resource was deleted while its task ran.
+    CanceledByDeletion,
+    /// Somebody cancelled the task without this resource.
+    CanceledElsewhere,
+    /// `spec.cancel` was set before anything was started.
+    CanceledBeforeStart,
+    /// Every action was applied.
+    Completed,
+    /// At least one action failed on at least one finding.
+    ActionsFailed,
+    /// The service refused the request.
+    InvalidRequest,
+    /// The stored spec can't be understood.
+    InvalidSpec,
+    /// The task under this id does something else than the spec asks.
+    TaskDiffers,
+    /// The service doesn't know a task that was started.
+    TaskNotFound,
+    /// The service has forgotten the task, or is about to.
+    TaskExpired,
+    /// The client request token belongs to another task.
+    TokenInUse,
+    /// A deletion went on although the task could not be cancelled.
+    CancelAbandoned,
+    /// A check name is a known misspelling.
+    CheckNameMisspelled,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,1 @@
+//! The CEL rules of the CRD and the messages that people see when one refuses their manifest.
