@@ -1,0 +1,42 @@
+//! The list of tools that are built from source.
+
+use crate::go_tool::{Assets, GoTool};
+
+/// Without these the server calls itself v0.0.0, and clients doubt what it can do.
+const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 \
+    -X k8s.io/component-base/version.gitMajor=1 \
+    -X k8s.io/component-base/version.gitMinor=36";
+
+/// The API server's store.
+pub const ETCD: GoTool = GoTool {
+    name: "etcd",
+    module: "kubernetes",
+    package: "go.etcd.io/etcd/server/v3",
+    link_flags: "",
+    minutes: 1,
+    assets: Assets::Required,
+};
+
+/// The API server.
+pub const KUBE_APISERVER: GoTool = GoTool {
+    name: "kube-apiserver",
+    module: "kubernetes",
+    package: "k8s.io/kubernetes/cmd/kube-apiserver",
+    link_flags: KUBERNETES_VERSION,
+    minutes: 4,
+    assets: Assets::Required,
+};
+
+/// The controllers: garbage collection, namespaces, service accounts.
+/// Ready-made sets of test binaries come without it, so it is built even beside one.
+pub const KUBE_CONTROLLER_MANAGER: GoTool = GoTool {
+    name: "kube-controller-manager",
+    module: "kubernetes",
+    package: "k8s.io/kubernetes/cmd/kube-controller-manager",
+    link_flags: KUBERNETES_VERSION,
+    minutes: 2,
+    assets: Assets::Preferred,
+};
+
+/// Every tool that is built from source.
+pub const ALL: [GoTool; 3] = [ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER];

@@ -1,0 +1,21 @@
+//! The programs that tests and the demo need beside this workspace.
+//!
+//! What is written in Go is built from source, once, into the user's cache folder: each folder
+//! beside this crate's `src` that has a `go.mod` pins one set of such tools. What people have
+//! installed anyway (Go itself, Python, kubectl) is only looked for.
+
+mod cache;
+mod catalogue;
+mod go_tool;
+mod prerequisite;
+
+pub use catalogue::{ALL, ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER};
+pub use go_tool::GoTool;
+pub use prerequisite::{Prerequisite, kubectl, require};
+
+/// The folder of ready-made control plane binaries, named by `KUBEBUILDER_ASSETS`.
+fn assets() -> Option<std::path::PathBuf> {
+    std::env::var_os("KUBEBUILDER_ASSETS")
+        .filter(|value| !value.is_empty())
+        .map(Into::into)
+}
