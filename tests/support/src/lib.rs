@@ -1,1 +1,27 @@
-//! x
+//! What tests and the demo stand on: a real Kubernetes control plane, the operator's process, and polling.
+//!
+//! Everything started here ends with the process that started it, however that ends.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )
+)]
+
+pub mod cluster;
+mod eventually;
+pub mod ports;
+pub mod process;
+mod supervisor;
+
+pub use anyhow::Result;
+pub use cluster::{Cluster, ClusterOptions, shared};
+pub use eventually::eventually;
+pub use process::Process;
+pub use supervisor::Supervisor;
+pub use tools;
