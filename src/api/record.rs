@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// It only ever holds a start back; it proves nothing else, since anybody who may edit the resource can write it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct StartRecord {
     /// The task id.
     pub task_id: String,

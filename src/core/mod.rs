@@ -1,2 +1,17 @@
 //! Decisions: functions of what was observed and the time. No client, runtime, clock or environment in here.
+
+pub mod answer;
+pub mod checks;
+pub mod compare;
+pub mod decide;
+pub mod facts;
 pub mod identity;
+pub mod memory;
+pub mod observe;
+pub mod phase;
+pub mod queue;
+pub mod sketch;
+mod stage;
+pub mod step;
+pub mod tell;
+pub mod timing;

@@ -1,0 +1,134 @@
+//! The decision: from an observation to the next step.
+//!
+//! Which stage of life a resource is in:
+//!
+//! | what is known | stage |
+//! |---|---|
+//! | deletionTimestamp | [`deletion`] |
+//! | phase Completed, Failed, Canceled; Rejected or Conflict for this generation | [`finished`] |
+//! | status.taskId, or a Start that was answered with success | [`following`] |
+//! | a record of another uid for the same request | [`copied`] |
+//! | a record whose attempts are not all answered | [`open_attempt`] |
+//! | a record that was answered with TaskAlreadyExists | [`already_exists`] |
+//! | nothing, or a record under which nothing was started | [`before_start`] |
+
+use super::memory::{Answered, AttemptKnown};
+use super::observe::Observation;
+use super::sketch::{Identity, find};
+use super::stage::{already_exists, before_start, copied, deletion, finished, following, open_attempt};
+use super::step::{Step, Verdict};
+use super::phase::ConditionType;
+use crate::api::{Phase, Reason, StartRecord, StartedBy};
+
+/// The next step for a resource.
+#[must_use]
+pub fn decide(observation: &Observation<'_>) -> Step {
+    let Verdict { sketch, step } = assess(observation);
+    sketch
+        .and_then(|sketch| sketch.status_to_write(observation.facts, observation.now))
+        .map_or(step, |status| Step::WriteStatus(Box::new(status)))
+}
+
+fn assess(o: &Observation<'_>) -> Verdict {
+    if o.facts.deleting_since.is_some() {
+        return deletion::assess(o);
+    }
+    let situation = Situation::of(o);
+    match situation {
+        Situation::Finished(phase) => finished::assess(o, phase),
+        Situation::Following(identity) => following::assess(o, &identity),
+        Situation::Copied(record) => copied::assess(o, &record),
+        Situation::Open(known) => open_attempt::assess(o, &known),
+        Situation::AlreadyExists(known) => already_exists::assess(o, &known),
+        Situation::NotStarted(known) => before_start::assess(o, known.as_ref()),
+    }
+}
+
+/// Which stage of life a resource is in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Situation {
+    /// It has ended.
+    Finished(Phase),
+    /// Its task is known.
+    Following(Identity),
+    /// Its start record was written for another resource.
+    Copied(StartRecord),
+    /// Nobody knows whether a start took effect.
+    Open(AttemptKnown),
+    /// The task id, or the token, exists, and the service has yet to show the task.
+    AlreadyExists(AttemptKnown),
+    /// Nothing was started. The record, if there is one, was refused.
+    NotStarted(Option<AttemptKnown>),
+}
+
+impl Situation {
+    /// Finds the stage from facts alone, never from what was done last.
+    #[must_use]
+    pub fn of(o: &Observation<'_>) -> Self {
+        let facts = o.facts;
+        let asks_the_same = facts.record.as_ref().is_some_and(|record| facts.still_asks_for(record));
+        match facts.phase() {
+            Some(phase @ (Phase::Completed | Phase::Failed | Phase::Canceled)) => return Self::Finished(phase),
+            Some(Phase::Rejected) if facts.is_observed() => return Self::Finished(Phase::Rejected),
+            Some(Phase::Conflict) if facts.is_observed() || asks_the_same => return Self::Finished(Phase::Conflict),
+            Some(Phase::Rejected | Phase::Conflict) => {}
+            _ => {
+                if let Some(identity) = identity_in_status(o) {
+                    return Self::Following(identity);
+                }
+            }
+        }
+        let Some(record) = &facts.record else { return Self::NotStarted(None) };
+        if record.uid != facts.uid {
+            // With another request, or another id, it says nothing about this resource.
+            return if asks_the_same { Self::Copied(record.clone()) } else { Self::NotStarted(None) };
+        }
+        let known = o.memory.attempt_under(record, o.settings.since);
+        if is_at_rest(o) {
+            // Leaving one of these phases is written before the next record is: nothing can be in the air.
+            let token_in_use = facts.phase() == Some(Phase::Unknown) && asks_the_same;
+            return if token_in_use { Self::AlreadyExists(known) } else { Self::NotStarted(Some(known)) };
+        }
+        if o.memory.is_open(&known) {
+            return Self::Open(known);
+        }
+        match &known.answer {
+            Some(Answered::Success { task_id, unclaimed }) => {
+                let own = record.token == facts.uid && *unclaimed;
+                Self::Following(Identity {
+                    task_id: task_id.clone(),
+                    region: record.region.clone(),
+                    token: record.token.clone(),
+                    started_by: if own { StartedBy::This } else { StartedBy::Other },
+                    reason: Reason::Started,
+                })
+            }
+            // Edited before the service showed the task: what exists under the old id was not started by this
+            // resource, unless an attempt went unanswered.
+            Some(Answered::AlreadyExists) if asks_the_same || known.unanswered => Self::AlreadyExists(known),
+            _ => Self::NotStarted(Some(known)),
+        }
+    }
+}
+
+/// Whether the status says that no request is in the air: phases that are only ever left by writing another
+/// before a record is written.
+#[must_use]
+pub fn is_at_rest(o: &Observation<'_>) -> bool {
+    let phase = o.facts.phase();
+    let no_attempt = o.facts.status.as_ref().is_none_or(|status| status.attempt.is_none());
+    no_attempt && matches!(phase, Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled | Phase::Unknown))
+}
+
+fn identity_in_status(o: &Observation<'_>) -> Option<Identity> {
+    let status = o.facts.status.as_ref()?;
+    let started = find(&status.conditions, ConditionType::Started);
+    let by_us = started.is_some_and(|started| started.reason == Reason::Started.as_str());
+    Some(Identity {
+        task_id: status.task_id.clone()?,
+        region: status.region.clone().or_else(|| o.region().map(str::to_owned))?,
+        token: status.client_request_token.clone().unwrap_or_default(),
+        started_by: if o.facts.owns_task() { StartedBy::This } else { StartedBy::Other },
+        reason: if by_us { Reason::Started } else { Reason::AlreadyExists },
+    })
+}

@@ -1,0 +1,260 @@
+//! What this process has heard from the service about one resource.
+//!
+//! All of it may be lost at any instant, and losing it is always safe: a process that knows nothing takes every
+//! start record that it finds for an attempt whose answer was lost.
+
+use jiff::Timestamp;
+
+use super::answer::{
+    CancelAnswer, DescribeAnswer, Described, Effect, FailedActions, Failure, Operation, StartAnswer, Trouble,
+};
+use super::timing;
+use crate::api::StartRecord;
+
+/// What this process has heard about one resource.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// What is known of the attempts under one start record.
+    pub attempt: Option<AttemptKnown>,
+    /// The last answer to a Describe, and the task it was about.
+    pub described: Option<Heard>,
+    /// Since when every Describe of that task was answered with not found.
+    pub missing_since: Option<Timestamp>,
+    /// The answer to a Cancel.
+    pub cancel: Option<CancelKnown>,
+    /// The failed actions of the task that ended.
+    pub failed_actions: Option<FailedActions>,
+    /// What went wrong last, until something goes well.
+    pub setback: Option<Setback>,
+}
+
+/// What this process knows of the attempts under one start record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptKnown {
+    /// The record.
+    pub record: StartRecord,
+    /// At least one attempt under the record may have taken effect without an answer.
+    pub unanswered: bool,
+    /// The last moment at which a request under this record could have been sent.
+    pub last_sent: Timestamp,
+    /// The last answer, when there was one.
+    pub answer: Option<Answered>,
+}
+
+/// The answers to a Start that say something about the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// The task runs under this id.
+    Success {
+        /// The id that the service returned.
+        task_id: String,
+        /// No older resource of this cluster claimed the id when the answer came.
+        unclaimed: bool,
+    },
+    /// The id, or the token, exists.
+    AlreadyExists,
+    /// The service refused the request as invalid.
+    Invalid {
+        /// The service's message.
+        message: String,
+        /// The generation of the spec: an edit, of whatever, is reason to try again.
+        generation: i64,
+    },
+    /// The service, or something on the way, refused it for another reason.
+    Refused,
+}
+
+/// The last answer to a Describe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// The task that was described.
+    pub task_id: String,
+    /// When the answer came.
+    pub at: Timestamp,
+    /// The task, or `None` for not found.
+    pub task: Option<Described>,
+}
+
+/// The answer to a Cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CancelKnown {
+    /// When it came.
+    pub at: Timestamp,
+    /// Whether the service took it; otherwise it said that the task isn't running, or doesn't exist.
+    pub accepted: bool,
+}
+
+/// Something went wrong and will be tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setback {
+    /// What was called.
+    pub operation: Operation,
+    /// The class of the answer.
+    pub trouble: Trouble,
+    /// What a person should read.
+    pub message: String,
+    /// How often in a row.
+    pub count: u32,
+    /// When to try again.
+    pub retry_at: Timestamp,
+    /// The generation of the spec at that time: an edit is reason to try again at once.
+    pub generation: i64,
+}
+
+/// What the shell knows when an answer arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// The resource's uid, which spreads the retries of many resources.
+    pub uid: &'a str,
+    /// The generation that was acted upon.
+    pub generation: i64,
+}
+
+impl Memory {
+    /// A record was written by this process: what happens under it is known from the beginning.
+    pub fn record_written(&mut self, record: StartRecord) {
+        *self = Self {
+            attempt: Some(AttemptKnown {
+                last_sent: record.time,
+                record,
+                unanswered: false,
+                answer: None,
+            }),
+            setback: self.setback.take(),
+            ..Self::default()
+        };
+    }
+
+    /// What is known of the attempts under a record. One that this process did not write was found, so an
+    /// attempt may have been sent until the moment from which on only this process may send (`since`).
+    #[must_use]
+    pub fn attempt_under(&self, record: &StartRecord, since: Timestamp) -> AttemptKnown {
+        match &self.attempt {
+            Some(known) if known.record == *record => known.clone(),
+            _ => AttemptKnown {
+                record: record.clone(),
+                unanswered: true,
+                last_sent: record.time.max(since),
+                answer: None,
+            },
+        }
+    }
+
+    /// Whether an attempt under this record may have taken effect, and nothing has settled yet whether it did.
+    #[must_use]
+    pub fn is_open(&self, known: &AttemptKnown) -> bool {
+        let settled = matches!(known.answer, Some(Answered::Success { .. } | Answered::AlreadyExists));
+        known.unanswered && !settled && !self.shows_nothing_started(known)
+    }
+
+    /// Whether Describe said "not found" so late that no request under this record can arrive any more.
+    #[must_use]
+    pub fn shows_nothing_started(&self, known: &AttemptKnown) -> bool {
+        self.heard_of(&known.record.task_id).is_some_and(|heard| {
+            heard.task.is_none() && heard.at.duration_since(known.last_sent) >= timing::SIGNATURE_LIFETIME
+        })
+    }
+
+    /// The last answer to a Describe of this task.
+    #[must_use]
+    pub fn heard_of(&self, task_id: &str) -> Option<&Heard> {
+        self.described.as_ref().filter(|heard| heard.task_id == task_id)
+    }
+
+    /// What went wrong with one of these operations and is not to be tried again yet.
+    #[must_use]
+    pub fn held_back(&self, operations: &[Operation], generation: i64, now: Timestamp) -> Option<&Setback> {
+        self.setback
+            .as_ref()
+            .filter(|setback| operations.contains(&setback.operation) && setback.generation == generation && setback.retry_at > now)
+    }
+
+    /// The answer to a Start under this record.
+    pub fn started(&mut self, record: &StartRecord, since: Timestamp, answer: StartAnswer, unclaimed: bool, moment: Moment<'_>) {
+        let mut known = self.attempt_under(record, since);
+        known.last_sent = moment.now;
+        match answer {
+            StartAnswer::Success { task_id } => {
+                known.answer = Some(Answered::Success { task_id, unclaimed });
+                self.setback = None;
+            }
+            StartAnswer::AlreadyExists => {
+                known.answer = Some(Answered::AlreadyExists);
+                self.setback = None;
+                // The grace period of a Describe that lags behind begins now.
+                self.missing_since = None;
+                if self.described.as_ref().is_some_and(|heard| heard.task.is_none()) {
+                    self.described = None;
+                }
+            }
+            StartAnswer::InvalidRequest(message) => {
+                known.answer = Some(Answered::Invalid { message, generation: moment.generation });
+                self.setback = None;
+            }
+            StartAnswer::Failed(failure) => {
+                match failure.effect {
+                    Effect::None => known.answer = Some(Answered::Refused),
+                    Effect::Unknown => {
+                        known.unanswered = true;
+                        known.answer = None;
+                    }
+                }
+                self.failed(Operation::Start, failure, moment);
+            }
+        }
+        self.attempt = Some(known);
+    }
+
+    /// The answer to a Describe of this task.
+    pub fn described(&mut self, task_id: &str, answer: DescribeAnswer, moment: Moment<'_>) {
+        let task = match answer {
+            DescribeAnswer::Found(task) => Some(*task),
+            DescribeAnswer::NotFound => None,
+            DescribeAnswer::Failed(failure) => return self.failed(Operation::Describe, failure, moment),
+        };
+        let same = self.described.as_ref().is_some_and(|heard| heard.task_id == task_id);
+        self.missing_since = match task {
+            Some(_) => None,
+            None if same => self.missing_since.or(Some(moment.now)),
+            None => Some(moment.now),
+        };
+        // What held back another operation (a Cancel that is throttled, say) is not healed by this.
+        if self.setback.as_ref().is_some_and(|setback| setback.operation == Operation::Describe) {
+            self.setback = None;
+        }
+        self.described = Some(Heard { task_id: task_id.to_owned(), at: moment.now, task });
+    }
+
+    /// The answer to a Cancel.
+    pub fn canceled(&mut self, answer: CancelAnswer, moment: Moment<'_>) {
+        let accepted = match answer {
+            CancelAnswer::Accepted => true,
+            CancelAnswer::NotRunning | CancelAnswer::NotFound => false,
+            CancelAnswer::Failed(failure) => return self.failed(Operation::Cancel, failure, moment),
+        };
+        self.setback = None;
+        self.cancel = Some(CancelKnown { at: moment.now, accepted });
+        if !accepted {
+            // Only a Describe after this answer can say what became of the task.
+            self.described = self.described.take().filter(|heard| heard.task.is_none());
+        }
+    }
+
+    fn failed(&mut self, operation: Operation, failure: Failure, moment: Moment<'_>) {
+        let Failure { trouble, effect: _, message } = failure;
+        let count = match &self.setback {
+            Some(before) if before.operation == operation && before.generation == moment.generation => before.count.saturating_add(1),
+            _ => 1,
+        };
+        self.setback = Some(Setback {
+            operation,
+            trouble,
+            message,
+            count,
+            retry_at: timing::retry_at(moment.now, trouble, count, moment.uid),
+            generation: moment.generation,
+        });
+    }
+}

@@ -1,0 +1,49 @@
+//! Everything that a decision is made from.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::facts::Facts;
+use super::memory::Memory;
+use super::queue::Admission;
+use super::timing::PollBounds;
+
+/// Everything that a decision is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    /// The time, by the operator's clock.
+    pub now: Timestamp,
+    /// The resource, as the API server stores it.
+    pub facts: &'a Facts,
+    /// Whether the resource was read from the API server in this pass, and not from the watch cache, which may lag.
+    pub is_fresh: bool,
+    /// What this process heard from the service about it.
+    pub memory: &'a Memory,
+    /// Whether there is a slot for it.
+    pub admission: Admission,
+    /// What is the same for all resources.
+    pub settings: &'a Settings,
+}
+
+/// What is the same for all resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The region of resources that name none.
+    pub default_region: Option<String>,
+    /// From when on only this process may send requests.
+    pub since: Timestamp,
+    /// Bounds of the wait between two Describe calls of a task.
+    pub poll: PollBounds,
+    /// How long a deletion waits for the service.
+    pub cancel_timeout: Duration,
+}
+
+impl Observation<'_> {
+    /// The region that a start of this resource goes to.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        let wished = self.facts.wish.as_ref().ok().and_then(|wish| wish.region.as_deref());
+        wished.or(self.settings.default_region.as_deref())
+    }
+}

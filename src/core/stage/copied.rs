@@ -1,0 +1,51 @@
+//! The start record was written for another resource: this one is a copy, or was restored. It never starts anything.
+
+use crate::api::{Phase, Reason, StartRecord};
+use crate::core::memory::AttemptKnown;
+use crate::core::observe::Observation;
+use crate::core::sketch::{Sketch, TaskIn};
+use crate::core::stage::{already_exists, before_start, following};
+use crate::core::step::{Step, TaskAddress, Verdict};
+use crate::core::answer::Operation;
+use crate::core::timing;
+
+/// What to do with a copy: Describe decides.
+pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
+    if o.facts.wish.as_ref().is_ok_and(|wish| wish.cancel || wish.suspend) {
+        return before_start::assess(o, None);
+    }
+    if o.facts.phase() == Some(Phase::Unknown) && o.facts.is_observed() {
+        return Verdict::act(Step::Wait(None));
+    }
+    let describe = Step::Describe(TaskAddress { task_id: record.task_id.clone(), region: record.region.clone() });
+    if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
+        let message = format!(
+            "this resource is a copy of one that started task {}, which can't be described: {}; it is tried again at nextAttemptTime",
+            record.task_id, setback.message
+        );
+        let mut sketch = Sketch::new(Phase::Pending, setback.trouble.reason(), message, TaskIn::Nowhere);
+        sketch.next_attempt = Some(setback.retry_at);
+        return Verdict::say(sketch, Step::Wait(Some(setback.retry_at)));
+    }
+    let Some(heard) = o.memory.heard_of(&record.task_id) else { return Verdict::act(describe) };
+    if heard.task.is_some() {
+        let known = AttemptKnown { record: record.clone(), unanswered: false, last_sent: record.time, answer: None };
+        return following::assess(o, &already_exists::identity(&known));
+    }
+    let since = o.memory.missing_since.unwrap_or(heard.at);
+    if heard.at.duration_since(since) < timing::GRACE {
+        let next = o.settings.poll.next(heard.at, since, &o.facts.uid);
+        let message = format!("this resource is a copy of one that started task {}; waiting for the service to show it", record.task_id);
+        let sketch = Sketch::new(Phase::Pending, Reason::AlreadyExists, message, TaskIn::Nowhere);
+        return Verdict::say(sketch, if next <= o.now { describe } else { Step::Wait(Some(next)) });
+    }
+    Verdict::say(Sketch::new(Phase::Unknown, Reason::TaskExpired, forgotten(&record.task_id), TaskIn::Nowhere), Step::Wait(None))
+}
+
+/// The way out for a request whose task the service doesn't know any more.
+pub(crate) fn forgotten(task_id: &str) -> String {
+    format!(
+        "task {task_id} was started for this request before, and the service doesn't know it any more (it keeps tasks for \
+         90 days). It is never started again under this id; to run the mitigation once more, set another spec.taskId"
+    )
+}

@@ -1,0 +1,117 @@
+//! A start may have taken effect and nobody knows: settle it before anything else.
+
+use crate::api::{DeletionPolicy, Phase, Reason};
+use crate::core::answer::{Described, Operation, Trouble};
+use crate::core::compare::{Difference, difference};
+use crate::core::memory::{Answered, AttemptKnown, Heard, Setback};
+use crate::core::observe::Observation;
+use crate::core::sketch::{Sketch, TaskIn};
+use crate::core::stage::{already_exists, copied, following};
+use crate::core::step::{Step, TaskAddress, Verdict};
+use crate::core::timing;
+
+/// What to do while an attempt is open: the same Start again, or Describe, until one of them settles it.
+pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
+    let record = &known.record;
+    let heard = o.memory.heard_of(&record.task_id);
+    if let Some(Heard { task: Some(task), .. }) = heard {
+        let is_foreign = o.facts.wish.as_ref().is_ok_and(|wish| {
+            o.facts.still_asks_for(record) && matches!(difference(task, wish), Some(Difference::Member(_)))
+        });
+        // The task exists, so the same Start can't begin another: its answer tells whose the task is.
+        if may_replay(o, known) && !is_foreign && !is_past_proving(o, known, task) {
+            return say(o, known, attempt_start(o, known));
+        }
+        return following::assess(o, &already_exists::identity(known));
+    }
+    if heard.is_some() && is_older_than_retention(o, known) && o.memory.shows_nothing_started(known) {
+        let message = copied::forgotten(&record.task_id);
+        return Verdict::say(Sketch::new(Phase::Unknown, Reason::TaskExpired, message, TaskIn::Nowhere), Step::Wait(None));
+    }
+    if may_replay(o, known) && wants_a_start(o) && !needs_a_look(known, heard) {
+        return say(o, known, attempt_start(o, known));
+    }
+    say(o, known, look(o, known, heard))
+}
+
+/// The step, and when it is to be done if it has to wait.
+struct Attempting<'a> {
+    step: Step,
+    setback: Option<&'a Setback>,
+}
+
+/// The same Start again: only on an object that was just read, and not before its time.
+fn attempt_start<'a>(o: &Observation<'a>, known: &AttemptKnown) -> Attempting<'a> {
+    if let Some(setback) = o.memory.held_back(&[Operation::Start], o.facts.generation, o.now) {
+        return Attempting { step: Step::Wait(Some(setback.retry_at)), setback: Some(setback) };
+    }
+    Attempting { step: if o.is_fresh { Step::Start(known.record.clone()) } else { Step::Read }, setback: None }
+}
+
+fn look<'a>(o: &Observation<'a>, known: &AttemptKnown, heard: Option<&Heard>) -> Attempting<'a> {
+    let record = &known.record;
+    let describe = Step::Describe(TaskAddress { task_id: record.task_id.clone(), region: record.region.clone() });
+    if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
+        return Attempting { step: Step::Wait(Some(setback.retry_at)), setback: Some(setback) };
+    }
+    let next = heard.filter(|heard| heard.at >= known.last_sent).map(|heard| {
+        let settled = timing::after(known.last_sent, timing::SIGNATURE_LIFETIME.unsigned_abs());
+        let next = o.settings.poll.next(heard.at, known.last_sent, &o.facts.uid);
+        // The look that settles it is not put off.
+        if heard.at < settled { next.min(settled) } else { next }
+    });
+    match next {
+        Some(next) if next > o.now => Attempting { step: Step::Wait(Some(next)), setback: None },
+        _ => Attempting { step: describe, setback: None },
+    }
+}
+
+/// Whether no replay will tell whose the task is, or it doesn't matter any more.
+fn is_past_proving(o: &Observation<'_>, known: &AttemptKnown, task: &Described) -> bool {
+    let refused_for_good = known.answer == Some(Answered::Refused)
+        && o.memory.setback.as_ref().is_some_and(|setback| {
+            matches!(setback.trouble, Trouble::AccessDenied | Trouble::UnexpectedAnswer)
+        });
+    refused_for_good || task.state.is_ended()
+}
+
+/// Only while the spec still gives the same request, and the service can't have forgotten the task.
+fn may_replay(o: &Observation<'_>, known: &AttemptKnown) -> bool {
+    o.facts.still_asks_for(&known.record)
+        && !is_older_than_retention(o, known)
+        && !matches!(known.answer, Some(Answered::Invalid { .. }))
+}
+
+fn wants_a_start(o: &Observation<'_>) -> bool {
+    o.facts.deleting_since.is_none() && o.facts.wish.as_ref().is_ok_and(|wish| !wish.suspend && !wish.cancel)
+}
+
+/// After a refusal the task of an earlier attempt may exist all the same: look before the next attempt.
+fn needs_a_look(known: &AttemptKnown, heard: Option<&Heard>) -> bool {
+    known.answer == Some(Answered::Refused) && heard.is_none_or(|heard| heard.at < known.last_sent)
+}
+
+fn is_older_than_retention(o: &Observation<'_>, known: &AttemptKnown) -> bool {
+    o.now.duration_since(known.record.time) >= timing::RECORD_LIFETIME
+}
+
+fn say(o: &Observation<'_>, known: &AttemptKnown, attempting: Attempting<'_>) -> Verdict {
+    let record = &known.record;
+    let Attempting { step, setback } = attempting;
+    let trouble = setback.map(|setback| format!(" ({})", setback.message)).unwrap_or_default();
+    let next = if !o.facts.still_asks_for(record) {
+        "the spec has changed since, so the service is asked until it shows the task, or for 15 minutes"
+    } else if wants_a_start(o) {
+        "the same request is sent again, which can't start a second task"
+    } else {
+        "the service is asked until it shows the task, or for 15 minutes; then nothing was started"
+    };
+    let message =
+        format!("a start of task {} in {} was sent and its answer was not seen{trouble}; {next}", record.task_id, record.region);
+    let mut sketch = Sketch::new(Phase::Pending, Reason::AttemptUnanswered, message, TaskIn::Nowhere);
+    sketch.attempt = Some(record.clone());
+    sketch.next_attempt = setback.map(|setback| setback.retry_at);
+    let needs_finalizer =
+        o.facts.deleting_since.is_none() && !o.facts.has_finalizer() && o.facts.deletion_policy() == DeletionPolicy::Cancel;
+    Verdict::say(sketch, if needs_finalizer { Step::AddFinalizer } else { step })
+}

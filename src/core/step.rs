@@ -1,0 +1,73 @@
+//! The next step: what the shell is to do, one effect at a time.
+
+use jiff::Timestamp;
+
+use super::sketch::Sketch;
+use crate::api::{AuditMitigationTaskStatus, StartRecord};
+
+/// One effect, or a wait.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Read the resource from the API server: the next effect must not rest on a stale cache.
+    Read,
+    /// Write this status.
+    WriteStatus(Box<AuditMitigationTaskStatus>),
+    /// Write the start record, and the finalizer where asked, in one patch.
+    WriteRecord {
+        /// The record.
+        record: StartRecord,
+        /// Whether the finalizer goes with it.
+        with_finalizer: bool,
+    },
+    /// Put the finalizer (back) on.
+    AddFinalizer,
+    /// Take the finalizer off.
+    RemoveFinalizer {
+        /// A deletion gives up on a task that could not be cancelled.
+        abandons_task: bool,
+    },
+    /// Call Start with what this record says and the spec asks.
+    Start(StartRecord),
+    /// Call Describe.
+    Describe(TaskAddress),
+    /// Call Cancel.
+    Cancel(TaskAddress),
+    /// Look for the failed actions of a task that ended.
+    ListFailedActions(TaskAddress),
+    /// Delete the resource: its time to live is over.
+    Delete,
+    /// Nothing to do until the resource or the queue changes, or until this time.
+    Wait(Option<Timestamp>),
+}
+
+/// Where a task is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TaskAddress {
+    /// Its id.
+    pub task_id: String,
+    /// Its AWS region.
+    pub region: String,
+}
+
+/// What a stage of life makes of an observation: what the status is to say, and the step after it says so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// What the status is to say; `None` leaves it as it is.
+    pub sketch: Option<Sketch>,
+    /// The step once the status says it.
+    pub step: Step,
+}
+
+impl Verdict {
+    /// Says this first, then does the step.
+    #[must_use]
+    pub const fn say(sketch: Sketch, step: Step) -> Self {
+        Self { sketch: Some(sketch), step }
+    }
+
+    /// Does the step and leaves the status as it is.
+    #[must_use]
+    pub const fn act(step: Step) -> Self {
+        Self { sketch: None, step }
+    }
+}

@@ -1,0 +1,83 @@
+//! Which events a change of the status is worth: one for each transition and each refusal, none for a poll.
+
+use super::checks;
+use super::facts::Facts;
+use super::phase::ConditionType;
+use super::sketch::find;
+use crate::api::{AuditMitigationTaskStatus, Phase, Reason};
+
+/// An event to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// Whether somebody should look at it.
+    pub is_warning: bool,
+    /// The reason, from the same closed set as those of conditions.
+    pub reason: Reason,
+    /// What a person should read.
+    pub note: String,
+}
+
+/// The events that a status write is worth.
+#[must_use]
+pub fn news(facts: &Facts, after: &AuditMitigationTaskStatus) -> Vec<News> {
+    let before = facts.status.as_ref();
+    let mut news = Vec::new();
+    if before.and_then(|before| before.observed_generation) != after.observed_generation {
+        news.extend(misspelled_checks(facts));
+    }
+    let was = before.and_then(|before| Some((before.phase?, find(&before.conditions, ConditionType::Ready)?.reason.clone())));
+    let (Some(phase), Some(ready)) = (after.phase, find(&after.conditions, ConditionType::Ready)) else { return news };
+    let started_before = before.and_then(|before| find(&before.conditions, ConditionType::Started));
+    let started = find(&after.conditions, ConditionType::Started).filter(|started| started.status == "True");
+    if let Some(started) = started.filter(|_| started_before.is_none_or(|before| before.status != "True")) {
+        let reason = if started.reason == Reason::Started.as_str() { Reason::Started } else { Reason::AlreadyExists };
+        news.push(News { is_warning: false, reason, note: started.message.clone() });
+    }
+    let changed = was.is_none_or(|(was_phase, was_reason)| was_phase != phase || was_reason != ready.reason);
+    // That a task runs was said by the event of its start.
+    let says_more = ready.reason != Reason::InProgress.as_str();
+    if changed
+        && says_more
+        && let Some(reason) = Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason)
+    {
+        news.push(News { is_warning: is_warning(phase, reason), reason, note: ready.message.clone() });
+    }
+    news
+}
+
+fn is_warning(phase: Phase, reason: Reason) -> bool {
+    let for_the_worse = matches!(phase, Phase::Failed | Phase::Rejected | Phase::Conflict | Phase::Unknown);
+    for_the_worse
+        || matches!(
+            reason,
+            Reason::AttemptUnanswered
+                | Reason::LimitExceeded
+                | Reason::Throttled
+                | Reason::AccessDenied
+                | Reason::CredentialsRejected
+                | Reason::ServiceUnavailable
+                | Reason::UnexpectedAnswer
+                | Reason::RegionMissing
+                | Reason::UnknownState
+                | Reason::CancelIgnored
+                | Reason::DeadlineExceeded
+                | Reason::CanceledElsewhere
+        )
+}
+
+fn misspelled_checks(facts: &Facts) -> Vec<News> {
+    let Ok(wish) = &facts.wish else { return Vec::new() };
+    let filtered = wish.target.audit_check_to_reason_code_filter.iter().flatten().map(|(check, _)| check);
+    let mut checks: Vec<&String> = wish.mapping.keys().chain(filtered).collect();
+    checks.sort_unstable();
+    checks.dedup();
+    checks
+        .into_iter()
+        .filter_map(|check| Some((check, checks::misspelled(check)?)))
+        .map(|(check, right)| News {
+            is_warning: true,
+            reason: Reason::CheckNameMisspelled,
+            note: format!("the service knows no check {check}; it is most likely {right}. The task is started as the spec says"),
+        })
+        .collect()
+}
