@@ -1,11 +1,26 @@
 //! What a person asks for: `spec`.
+//!
+//! The doc comments of the fields are the texts of `kubectl explain`: what a field is, its unit, its default.
+//! What a single value may be stands here; rules that look at several fields or at the old object are in
+//! [`super::rules`].
 
 use std::collections::BTreeMap;
 
 use kube::{CustomResource, KubeSchema};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::status::AuditMitigationTaskStatus;
+
+/// What the service takes for the ids of tasks and findings, for tokens and for names of actions.
+const ID_PATTERN: &str = "^[a-zA-Z0-9_-]+$";
+
+/// The most audit checks that a map may name. The service has 17; the API server wants a bound to know what a rule
+/// costs.
+const MAX_CHECKS: u32 = 100;
+
+/// The longest reason code. The service states no limit; the longest known one has 61 characters.
+const MAX_REASON_CODE_LENGTH: u32 = 256;
 
 /// One run of mitigation actions over findings of an AWS IoT Device Defender audit.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,46 +33,134 @@ use super::status::AuditMitigationTaskStatus;
     category = "devicedefender",
     namespaced,
     status = "AuditMitigationTaskStatus",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    doc = "One run of mitigation actions over findings of an AWS IoT Device Defender audit: an audit mitigation actions task. It is started once, followed to its end and reported on in status. Nothing that it did is ever rolled back.",
+    printcolumn(
+        name = "Phase",
+        type_ = "string",
+        json_path = ".status.phase",
+        description = "Where the task is in its life."
+    ),
+    printcolumn(
+        name = "Task ID",
+        type_ = "string",
+        json_path = ".status.taskId",
+        description = "The id of the task in AWS."
+    ),
+    printcolumn(
+        name = "Progress",
+        type_ = "string",
+        json_path = ".status.progress",
+        description = "Findings that ended, whatever the ending, of all findings."
+    ),
+    printcolumn(
+        name = "Failed",
+        type_ = "integer",
+        json_path = ".status.failedFindings",
+        description = "How many findings failed."
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Since when this resource exists."
+    ),
+    printcolumn(
+        name = "Region",
+        type_ = "string",
+        json_path = ".status.region",
+        priority = "1",
+        description = "The AWS region of the task."
+    ),
+    printcolumn(
+        name = "Started By",
+        type_ = "string",
+        json_path = ".status.startedBy",
+        priority = "1",
+        description = "Self: this resource started the task. Other: anybody else."
+    ),
+    printcolumn(
+        name = "Start",
+        type_ = "date",
+        json_path = ".status.startTime",
+        priority = "1",
+        description = "How long ago the task started."
+    ),
+    printcolumn(
+        name = "Completion",
+        type_ = "date",
+        json_path = ".status.completionTime",
+        priority = "1",
+        description = "How long ago the task ended."
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        priority = "1",
+        description = "Why the resource is ready or not."
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMitigationTaskSpec {
-    /// The id of the task in AWS, unique in its account and region.
+    /// The id of the task in AWS, unique in its account and region for the 90 days that the service remembers a
+    /// task. At most 128 letters, digits, underscores and hyphens. Default: <namespace>_<name>_<hash>, where each
+    /// dot of the name is written as an underscore and the hash is made of target and auditCheckToActionsMapping:
+    /// the same manifest always means the same task, a changed one another. Without a taskId the name of the
+    /// resource may have at most 52 characters. Can't be changed once the task has been started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), regex(pattern = ID_PATTERN))]
     pub task_id: Option<String>,
 
-    /// Which findings the actions are applied to.
+    /// Which findings the actions are applied to: the findings of one audit (auditTaskId), those of them that a
+    /// filter by reason codes lets through (auditTaskId with auditCheckToReasonCodeFilter), or single findings
+    /// (findingIds, which stands alone). Can't be changed once the task has been started.
     pub target: Target,
 
-    /// For each audit check, the names of the mitigation actions to apply, in this order.
+    /// For each audit check, as in LOGGING_DISABLED_CHECK, the names of 1 to 5 mitigation actions that are defined
+    /// in the AWS account. They are applied to a finding in the order given here; when one fails, the later ones
+    /// are skipped for that finding. At least one check. Can't be changed once the task has been started.
+    #[schemars(schema_with = "check_to_actions")]
     pub audit_check_to_actions_mapping: BTreeMap<String, Vec<String>>,
 
-    /// The idempotency token of the start.
+    /// The idempotency token that the start is sent with: the service answers the same token with the same task.
+    /// At most 64 letters, digits, underscores and hyphens. Default: the uid of this resource. With a token of your
+    /// own the task counts as started by somebody else, and is never cancelled by this resource. Can't be changed
+    /// once the task has been started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = ID_PATTERN))]
     pub client_request_token: Option<String>,
 
-    /// The AWS region of the task.
+    /// The AWS region of the task, as in eu-central-1. Default: the region that the operator runs with. Can't be
+    /// changed once the task has been started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = "^[a-z]{2,}(-[a-z0-9]+)+$"))]
     pub region: Option<String>,
 
-    /// While true, nothing is started.
+    /// While true, nothing is started. Default: false. Can't be set to true once the task has been started; cancel
+    /// is for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 
-    /// True cancels the running task and keeps the resource.
+    /// True cancels the running task and keeps this resource; before the start it means that nothing is ever
+    /// started. Default: false. It can't be taken back, and it is stronger than suspend. What was already applied
+    /// is not rolled back. A task that this resource didn't start is never cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<bool>,
 
-    /// What happens to a running task when the resource is deleted.
+    /// What happens to the running task when this resource is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 
-    /// How many seconds after its start the task is cancelled.
+    /// How many seconds after its startTime the task is cancelled, if it still runs. At least 1. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub active_deadline_seconds: Option<i64>,
 
-    /// How many seconds after the end the resource is deleted.
+    /// How many seconds after the condition Finished became True this resource is deleted, in the phases
+    /// Completed, Failed and Canceled. 0: at once. Default: it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub ttl_seconds_after_finished: Option<i64>,
 }
 
@@ -65,20 +168,35 @@ pub struct AuditMitigationTaskSpec {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    /// The id of the audit whose findings are meant.
+    /// The id of the audit whose findings are meant, as ListAuditTasks or the console shows it. Each audit has an
+    /// id of its own, also those of one schedule. At most 40 letters, digits and hyphens. Default: none; then
+    /// findingIds or auditCheckToReasonCodeFilter says which findings are meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 40), regex(pattern = "^[a-zA-Z0-9-]+$"))]
     pub audit_task_id: Option<String>,
 
-    /// The ids of single findings.
+    /// The ids of 1 to 25 single findings, as ListAuditFindings shows them; they may come from several audits.
+    /// Their order means nothing. It stands alone: not together with auditTaskId or auditCheckToReasonCodeFilter.
+    /// Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 25),
+        inner(length(min = 1, max = 128), regex(pattern = ID_PATTERN)),
+        extend("x-kubernetes-list-type" = "set")
+    )]
     pub finding_ids: Option<Vec<String>>,
 
-    /// For each audit check, the reason codes of the findings that are meant.
+    /// For each audit check, 1 to 25 reason codes: only findings with one of them are meant, as in
+    /// CERTIFICATE_PAST_EXPIRATION of DEVICE_CERTIFICATE_EXPIRING_CHECK. The order of the codes means nothing. It
+    /// narrows auditTaskId. Default: findings of every reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "check_to_reason_codes")]
     pub audit_check_to_reason_code_filter: Option<BTreeMap<String, Vec<String>>>,
 }
 
-/// What happens to a running task when the resource is deleted.
+// In the schema the text of an enum type stands in place of its field's.
+/// What happens to the running task when this resource is deleted. Cancel: it is cancelled, if this resource started
+/// it. Orphan: it runs on. Default: Cancel.
 #[derive(schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeletionPolicy {
     /// The task is cancelled.
@@ -86,4 +204,41 @@ pub enum DeletionPolicy {
     Cancel,
     /// The task runs on.
     Orphan,
+}
+
+/// The schema of `auditCheckToActionsMapping`. The lists are nullable so that a null reaches the rule that refuses
+/// it: the API server drops a null in silence otherwise, and the check with it.
+fn check_to_actions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": MAX_CHECKS,
+        "additionalProperties": {
+            "description": "The names of the mitigation actions for the findings of this check, in the order in which they are applied.",
+            "type": "array",
+            "nullable": true,
+            "minItems": 1,
+            "maxItems": 5,
+            "x-kubernetes-list-type": "atomic",
+            "items": { "type": "string", "minLength": 1, "maxLength": 128, "pattern": ID_PATTERN },
+        },
+    })
+}
+
+/// The schema of `auditCheckToReasonCodeFilter`; nullable as above.
+fn check_to_reason_codes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": MAX_CHECKS,
+        "additionalProperties": {
+            "description": "The reason codes of the findings of this check that are meant.",
+            "type": "array",
+            "nullable": true,
+            "minItems": 1,
+            "maxItems": 25,
+            "x-kubernetes-list-type": "set",
+            "items": { "type": "string", "minLength": 1, "maxLength": MAX_REASON_CODE_LENGTH },
+        },
+    })
 }

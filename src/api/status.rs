@@ -1,4 +1,7 @@
 //! What happened: `status`.
+//!
+//! The doc comments of the fields are the texts of `kubectl explain`. No value is restricted further than by its type:
+//! a status that the API server refused would tell nobody anything.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +13,8 @@ use serde::{Deserialize, Serialize};
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMitigationTaskStatus {
-    /// The generation of the spec that this status speaks of.
+    /// The metadata.generation that this status speaks of; while it differs, the status is older than the spec. -1:
+    /// no operator has looked at this resource yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
@@ -18,15 +22,16 @@ pub struct AuditMitigationTaskStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
 
-    /// The id that the service answered to the start, or that existed already.
+    /// The id of the task in AWS: what the start was answered with, or the id that existed already. Once it is set,
+    /// the spec's request can't be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_id: Option<String>,
 
-    /// The idempotency token that the start was sent with.
+    /// The idempotency token that the start was sent with. It stays, whatever the spec's default becomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_request_token: Option<String>,
 
-    /// The AWS region that the task is in.
+    /// The AWS region that the task is in. It stays, whatever the operator's default becomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
 
@@ -34,7 +39,8 @@ pub struct AuditMitigationTaskStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_by: Option<StartedBy>,
 
-    /// A start whose answer is not known yet.
+    /// A start that was sent and whose answer nobody saw. It is open until AWS shows whether the task exists;
+    /// meanwhile the spec's request can't be changed. Absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
 
@@ -46,19 +52,19 @@ pub struct AuditMitigationTaskStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
 
-    /// For each audit check, how many findings there are and how they ended.
+    /// For each audit check, how many findings the task covers and how they ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub task_statistics: BTreeMap<String, FindingStatistics>,
 
-    /// Findings that ended, whatever the ending, of all findings, as in `37/40`.
+    /// How many findings have ended, whatever the ending, of all findings, as in 37/40.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
 
-    /// How many findings failed.
+    /// How many findings have failed: at least one action could not be applied to them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_findings: Option<i64>,
 
-    /// Actions that failed, at most 25.
+    /// The actions that failed, at most 25 of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<FindingFailure>,
 
@@ -70,12 +76,19 @@ pub struct AuditMitigationTaskStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Time>,
 
-    /// The conditions Started, Complete, Failed, Finished, Ready, Reconciling and Stalled.
+    /// Started, Complete, Failed, Finished, Ready, Reconciling and Stalled, each with the reason and a message that
+    /// says what comes next. Wait for Complete, or for Finished to see every ending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
 }
 
-/// Where a task is in its life.
+// In the schema the text of an enum type stands in place of its field's.
+/// Where the task is in its life. Pending: about to be started, or held back by an answer of the service. Queued:
+/// waits for one of the account's slots. Suspended: not started, by spec. Running, Canceling: runs in AWS. Completed:
+/// every action was applied. Failed: at least one action failed. Canceled: cancelled, perhaps before the start.
+/// Rejected: refused by the service, nothing was started. Conflict: the task id belongs to a task that does something
+/// else. Unknown: the operator can't know, the condition Ready says why and what to do.
 #[derive(schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
     /// About to be started, or held back by an answer of the service.
@@ -102,7 +115,8 @@ pub enum Phase {
     Unknown,
 }
 
-/// Whether this resource started its task.
+/// Self: this resource started the task. Other: anybody else did, or nobody can tell; the task is followed to its end
+/// and never cancelled.
 #[derive(schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartedBy {
     /// This resource's own start was answered with success, under its own token.
@@ -112,13 +126,13 @@ pub enum StartedBy {
     Other,
 }
 
-/// A start whose answer is not known yet.
+/// A start that was sent and whose answer nobody saw.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// The task id of the attempt.
+    /// The task id that it was sent with.
     pub task_id: String,
-    /// The hash of the whole request.
+    /// The SHA-256 of the whole request, in hexadecimal: tells whether the spec still asks for the same.
     pub request_hash: String,
     /// The AWS region that it was sent to.
     pub region: String,
@@ -139,7 +153,7 @@ pub struct FindingStatistics {
     /// Findings to which every action was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub succeeded_findings_count: Option<i64>,
-    /// Findings that were skipped.
+    /// Findings that were skipped, because an earlier action failed or nothing was to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped_findings_count: Option<i64>,
     /// Findings that a cancellation reached first.
@@ -151,7 +165,7 @@ pub struct FindingStatistics {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingFailure {
-    /// The finding.
+    /// The id of the finding.
     pub finding_id: String,
     /// The audit check that found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,10 +173,10 @@ pub struct FindingFailure {
     /// The mitigation action that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_name: Option<String>,
-    /// The service's error code.
+    /// The service's error code, as in INSUFFICIENT_PERMISSIONS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
-    /// The service's message, at most 256 characters.
+    /// The service's message, cut after 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

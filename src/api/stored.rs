@@ -5,8 +5,8 @@
 
 use kube::Resource;
 use kube::api::ObjectMeta;
-use serde::{Deserialize, Deserializer, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AuditMitigationTask, AuditMitigationTaskSpec, AuditMitigationTaskStatus};
 
