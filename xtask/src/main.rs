@@ -1,2 +1,37 @@
-//! x
-fn main() {}
+//! The commands of this checkout, run as `cargo xtask …`.
+
+mod demo;
+mod step;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The commands of this checkout.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Runs every check: format, lints, documentation, and all tests, also those on a real cluster.
+    Test,
+    /// Shows the operator's main job on a real API server and a simulated service.
+    Demo(demo::Arguments),
+    /// Builds the test cluster's programs into the user's cache; the other commands do it when needed.
+    Tools,
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Test => test::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Tools => tools::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -15,6 +15,7 @@
 
 pub mod cluster;
 mod eventually;
+pub mod operator;
 pub mod ports;
 pub mod process;
 mod supervisor;

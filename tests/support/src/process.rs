@@ -27,7 +27,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `program` under `supervisor`, for instance the operator's binary.
+    /// Starts `program` under `supervisor`.
     ///
     /// The environment variables are added to this process's own.
     ///

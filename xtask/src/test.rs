@@ -1,0 +1,53 @@
+//! `cargo xtask test`
+
+use anyhow::Result;
+use tools::Prerequisite;
+
+use crate::step::{Count, Report, cargo, count_tests, succeed};
+
+/// What the checks need to be installed.
+const NEEDED: [Prerequisite; 6] = [
+    Prerequisite::RUSTC,
+    Prerequisite::RUSTFMT,
+    Prerequisite::CLIPPY,
+    Prerequisite::GO,
+    Prerequisite::PYTHON,
+    Prerequisite::KUBECTL,
+];
+
+/// Runs every check, up to the first that fails, and prints a summary either way.
+pub(crate) fn run() -> Result<()> {
+    let (mut report, mut count) = (Report::default(), Count::default());
+    let result = checks(&mut report, &mut count);
+    report.print();
+    let Count {
+        passed,
+        failed,
+        ignored,
+    } = count;
+    println!("\n{passed} passed, {failed} failed, {ignored} skipped");
+    result
+}
+
+fn checks(report: &mut Report, count: &mut Count) -> Result<()> {
+    report.step("prerequisites", || tools::require(&NEEDED))?;
+    report.step("format", || succeed(&mut cargo(&["fmt", "--all", "--check"])))?;
+    report.step("lints", || {
+        succeed(&mut cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny=warnings",
+        ]))
+    })?;
+    report.step("documentation", || {
+        let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
+        succeed(doc.env("RUSTDOCFLAGS", "--deny=warnings"))
+    })?;
+    // Before the tests, so that none of them seems to hang for minutes.
+    report.step("tools", crate::tools::run)?;
+    report.step("tests", || {
+        count_tests(&mut cargo(&["test", "--workspace", "--no-fail-fast"]), count)
+    })
+}
