@@ -27,7 +27,8 @@ pub(crate) struct Scene {
 
 /// A folder of this checkout.
 pub(crate) fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).join(name)
 }
 
 impl Scene {
