@@ -3,4 +3,10 @@
 //! The rooms and the one allowed direction of dependencies are shown in `ARCHITECTURE.md`.
 
 pub mod api;
+pub mod aws;
+pub mod cli;
+pub mod controller;
 pub mod core;
+pub mod health;
+pub mod http;
+pub mod run;

@@ -195,11 +195,15 @@ impl Queue {
         lane.limit = Some(Limit { count, until: timing::probe_at(now, count, region) });
     }
 
-    /// A start was taken: the pace comes back.
-    pub fn started(&mut self, region: &str) {
-        if let Some(lane) = self.lanes.get_mut(region) {
-            lane.limit = None;
-        }
+    /// A start was taken: the pace comes back. True when a limit stood until now.
+    pub fn started(&mut self, region: &str) -> bool {
+        self.lanes.get_mut(region).is_some_and(|lane| lane.limit.take().is_some())
+    }
+
+    /// How many slots are held in all regions.
+    #[must_use]
+    pub fn holders(&self) -> usize {
+        self.lanes.values().map(|lane| lane.holders.len()).sum()
     }
 
     /// Forgets all resources but these.

@@ -1,0 +1,96 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Kubernetes operator for audit mitigation actions tasks of AWS IoT Device Defender.
+///
+/// The AWS region, credentials and endpoint come from the SDK's own variables (`AWS_REGION`,
+/// `AWS_ENDPOINT_URL_IOT`, …), the cluster from `KUBECONFIG` or the pod.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; `run` when absent.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The flags of `run`.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator (the default).
+    Run(Box<RunArgs>),
+    /// Print the CustomResourceDefinition.
+    Crd,
+}
+
+/// The flags of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Namespaces to watch, comma-separated; all of them when empty.
+    #[arg(long, env, value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+    /// Where metrics and probes are served.
+    #[arg(long, env, default_value = "0.0.0.0:8080")]
+    pub http_addr: SocketAddr,
+    /// The most tasks that run at a time, for each account and region.
+    #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_running_tasks: u16,
+    /// The shortest wait between two Describe calls of a task.
+    #[arg(long, env, default_value = "1s", value_parser = duration)]
+    pub min_poll_interval: Duration,
+    /// The longest wait between two Describe calls of a task.
+    #[arg(long, env, default_value = "60s", value_parser = duration)]
+    pub max_poll_interval: Duration,
+    /// How long a deletion waits for the service.
+    #[arg(long, env, default_value = "10m", value_parser = duration)]
+    pub cancel_timeout: Duration,
+    /// The format of the log.
+    #[arg(long, env, value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or a filter such as `info,kube=debug`.
+    #[arg(long, env, default_value = "info")]
+    pub log_level: String,
+}
+
+/// The format of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl RunArgs {
+    /// What is wrong with the flags together, one line each.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.min_poll_interval.is_zero() {
+            problems.push("--min-poll-interval must be longer than 0s".to_owned());
+        }
+        if self.max_poll_interval < self.min_poll_interval {
+            problems.push("--max-poll-interval must not be shorter than --min-poll-interval".to_owned());
+        }
+        problems
+    }
+
+    /// The namespaces to watch; none means all.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<String> {
+        self.watch_namespaces.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| "write a duration such as 500ms, 30s or 10m".to_owned())
+}

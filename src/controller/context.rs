@@ -1,0 +1,194 @@
+//! What all reconciles share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, ResourceExt as _};
+use tokio::sync::OnceCell;
+use futures::channel::mpsc::UnboundedSender;
+
+use super::events::EventWriter;
+use crate::api::{START_RECORD_ANNOTATION, StoredTask};
+use crate::aws::Service;
+use crate::core::facts::Facts;
+use crate::core::memory::Memory;
+use crate::core::observe::{Observation, Settings};
+use crate::core::queue::{Admission, Place, Queue, place};
+
+/// What bounds the operator's use of the account.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most tasks at a time for each account and region.
+    pub running_tasks: usize,
+}
+
+/// What all reconciles share.
+pub struct Context {
+    pub(super) client: Client,
+    pub(super) service: Service,
+    pub(super) settings: Settings,
+    pub(super) events: EventWriter,
+    watched: Vec<Watched>,
+    notes: Mutex<HashMap<String, Note>>,
+    queue: Mutex<Queue>,
+    is_queue_built: OnceCell<()>,
+}
+
+/// One watch: all namespaces, or one of those that were named.
+pub(super) struct Watched {
+    /// The resources, as the watch saw them last.
+    pub(super) store: Store<StoredTask>,
+    /// Resources to reconcile although they have not changed.
+    pub(super) wake: UnboundedSender<ObjectRef<StoredTask>>,
+}
+
+/// What is kept of one resource between its reconciles.
+#[derive(Default)]
+pub(super) struct Note {
+    /// What the service said.
+    pub(super) memory: Memory,
+    /// The resource as the last own write left it, until the watch cache has caught up.
+    pub(super) latest: Option<Arc<StoredTask>>,
+    /// How often in a row the API server failed.
+    pub(super) errors: u32,
+}
+
+impl Context {
+    pub(super) fn new(
+        client: Client,
+        service: Service,
+        settings: Settings,
+        limits: Limits,
+        events: EventWriter,
+        watched: Vec<Watched>,
+    ) -> Self {
+        Self {
+            client,
+            service,
+            settings,
+            events,
+            watched,
+            notes: Mutex::default(),
+            queue: Mutex::new(Queue::new(limits.running_tasks)),
+            is_queue_built: OnceCell::new(),
+        }
+    }
+
+    /// The queue is rebuilt from all resources before the first of them may start anything.
+    pub(super) async fn queue_is_built(&self) {
+        self.is_queue_built
+            .get_or_init(|| async {
+                for Watched { store, .. } in &self.watched {
+                    // An error means that the watch has ended, and so will this reconcile.
+                    let _ = store.wait_until_ready().await;
+                }
+                let memory = Memory::default();
+                let mut queue = lock(&self.queue);
+                for object in self.watched.iter().flat_map(|watched| watched.store.state()) {
+                    let facts = Facts::parse(&object);
+                    queue.set(&facts.uid, place(&self.observe(&facts, &memory, false, Admission::Free)));
+                }
+            })
+            .await;
+    }
+
+    pub(super) fn observe<'a>(&'a self, facts: &'a Facts, memory: &'a Memory, is_fresh: bool, admission: Admission) -> Observation<'a> {
+        Observation { now: Timestamp::now(), facts, is_fresh, memory, admission, settings: &self.settings }
+    }
+
+    /// Puts a resource into its place in the queue, and wakes whoever may start because of it.
+    pub(super) fn enter_queue(&self, facts: &Facts, memory: &Memory) -> Admission {
+        let observation = self.observe(facts, memory, false, Admission::Free);
+        let place = place(&observation);
+        let task_id = facts.wish.as_ref().map(|wish| wish.task_id.as_str()).unwrap_or_default();
+        let mut queue = lock(&self.queue);
+        let before = queue.holders();
+        let admission = queue.enter(&facts.uid, place, task_id, observation.now);
+        if queue.holders() < before {
+            self.wake_next(&queue);
+        }
+        admission
+    }
+
+    /// The service said that it runs its limit of tasks already.
+    pub(super) fn slots_are_used_elsewhere(&self, region: &str) {
+        lock(&self.queue).limited(region, Timestamp::now());
+    }
+
+    /// The service took a start.
+    pub(super) fn start_was_taken(&self, region: &str) {
+        let mut queue = lock(&self.queue);
+        if queue.started(region) {
+            self.wake_next(&queue);
+        }
+    }
+
+    /// A resource is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        lock(&self.notes).remove(uid);
+        let mut queue = lock(&self.queue);
+        queue.set(uid, Place::None);
+        self.wake_next(&queue);
+    }
+
+    /// After a new list: what is not in it was deleted while nobody watched.
+    pub(super) fn forget_the_deleted(&self) {
+        let objects: Vec<_> = self.watched.iter().flat_map(|watched| watched.store.state()).collect();
+        let uids: HashSet<&str> = objects.iter().filter_map(|object| object.metadata.uid.as_deref()).collect();
+        lock(&self.notes).retain(|uid, _| uids.contains(uid.as_str()));
+        lock(&self.queue).retain(|uid| uids.contains(uid));
+    }
+
+    fn wake_next(&self, queue: &Queue) {
+        let next = queue.next();
+        if next.is_empty() {
+            return;
+        }
+        for Watched { store, wake } in &self.watched {
+            for object in store.state_filter(|object| object.metadata.uid.as_ref().is_some_and(|uid| next.contains(uid))) {
+                // Fails only when the controller is ending.
+                let _ = wake.unbounded_send(ObjectRef::from_obj(&*object));
+            }
+        }
+    }
+
+    pub(super) fn take_note(&self, uid: &str) -> Note {
+        lock(&self.notes).remove(uid).unwrap_or_default()
+    }
+
+    /// Keeps what is worth keeping: nothing for a resource of which there is nothing to know.
+    pub(super) fn keep_note(&self, uid: &str, note: Note) {
+        let Note { memory, latest, errors } = &note;
+        if *memory != Memory::default() || latest.is_some() || *errors > 0 {
+            lock(&self.notes).insert(uid.to_owned(), note);
+        }
+    }
+
+    /// Whether an older resource of this cluster has started, or is about to start, a task of this id there.
+    pub(super) fn is_claimed_by_older(&self, facts: &Facts, region: &str, task_id: &str) -> bool {
+        let claims = |object: &StoredTask| {
+            let status = object.status.good().and_then(Option::as_ref);
+            let in_status = status.is_some_and(|status| {
+                status.task_id.as_deref() == Some(task_id) && status.region.as_deref() == Some(region)
+            });
+            // Parsing every record of the cluster would cost; the id inside the text narrows them down.
+            let record = object.annotations().get(START_RECORD_ANNOTATION);
+            let is_named = record.is_some_and(|text| text.contains(task_id));
+            in_status
+                || is_named
+                    && Facts::parse(object).record.is_some_and(|record| record.task_id == task_id && record.region == region)
+        };
+        let is_older = |object: &StoredTask| {
+            let created = object.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+            (created, object.metadata.uid.as_deref().unwrap_or_default()) < (facts.created, facts.uid.as_str())
+        };
+        self.watched.iter().any(|watched| watched.store.find(|object| is_older(object) && claims(object)).is_some())
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing here is left half-done by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

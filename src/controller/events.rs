@@ -1,0 +1,61 @@
+//! Events, written on the side: they never delay or fail a reconcile.
+
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Client, Resource as _};
+use k8s_openapi::api::core::v1::ObjectReference;
+use tokio::sync::mpsc;
+
+use crate::api::{CONTROLLER_NAME, StoredTask};
+use crate::core::tell::News;
+
+/// Events that wait to be written; more are dropped, and said to be.
+const BUFFER: usize = 1_024;
+/// The API server refuses longer notes ("Event v1 events.k8s.io": 1 kB).
+const MAX_NOTE_BYTES: usize = 1_000;
+
+/// Writes events in the background.
+#[derive(Clone)]
+pub struct EventWriter(mpsc::Sender<(News, ObjectReference)>);
+
+impl EventWriter {
+    /// Starts the background task; it ends when the last writer is dropped.
+    #[must_use]
+    pub fn start(client: Client) -> Self {
+        let (sender, mut receiver) = mpsc::channel::<(News, ObjectReference)>(BUFFER);
+        tokio::spawn(async move {
+            let recorder = Recorder::new(client, Reporter::from(CONTROLLER_NAME));
+            while let Some((news, reference)) = receiver.recv().await {
+                if let Err(error) = recorder.publish(&event(news), &reference).await {
+                    // A namespace that is going away takes no new events: nothing to be done about it.
+                    tracing::debug!(%error, resource = reference.name, namespace = reference.namespace, "event not written");
+                }
+            }
+        });
+        Self(sender)
+    }
+
+    pub(super) fn tell(&self, object: &StoredTask, news: News) {
+        if self.0.try_send((news, object.object_ref(&()))).is_err() {
+            tracing::warn!(resource = object.metadata.name, "event dropped: too many wait to be written");
+        }
+    }
+}
+
+fn event(news: News) -> Event {
+    let News { is_warning, reason, note } = news;
+    Event {
+        type_: if is_warning { EventType::Warning } else { EventType::Normal },
+        reason: reason.to_string(),
+        note: Some(cut(note)),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    }
+}
+
+fn cut(mut note: String) -> String {
+    if note.len() > MAX_NOTE_BYTES {
+        let end = (0..=MAX_NOTE_BYTES).rev().find(|end| note.is_char_boundary(*end)).unwrap_or_default();
+        note.truncate(end);
+    }
+    note
+}

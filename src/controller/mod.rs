@@ -1,0 +1,14 @@
+//! The shell around the core: it observes, lets the core decide, does one step, and observes again.
+
+mod context;
+mod crd_wait;
+mod error;
+mod events;
+mod reconcile;
+mod watch;
+mod write;
+
+pub use context::{Context, Limits};
+pub use crd_wait::wait_for_crd;
+pub use events::EventWriter;
+pub use watch::run;

@@ -1,0 +1,242 @@
+//! One reconcile: observe, decide, do one step, and again, until there is nothing to do but wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+
+use super::context::{Context, Note};
+use super::error::Error;
+use super::write::Resource;
+use crate::api::{AuditMitigationTaskStatus, Reason, StartRecord, StoredTask};
+use crate::core::answer::{StartAnswer, Trouble};
+use crate::core::decide::decide;
+use crate::core::facts::Facts;
+use crate::core::memory::Moment;
+use crate::core::step::{Step, TaskAddress};
+use crate::core::tell::{News, news};
+
+/// More steps than any resource takes before it has to wait.
+const MAX_STEPS: usize = 32;
+
+/// Brings one resource as far as it gets for now.
+pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) -> Action {
+    context.queue_is_built().await;
+    let uid = cached.uid().unwrap_or_default();
+    let note = context.take_note(&uid);
+    let mut pass = Pass::begin(&context, cached, note);
+    let result = pass.run().await;
+    let Pass { mut note, .. } = pass;
+    match &result {
+        Ok(_) => note.errors = 0,
+        Err(_) => note.errors = note.errors.saturating_add(1),
+    }
+    let wait = retry_wait(note.errors);
+    context.keep_note(&uid, note);
+    match result {
+        Ok(action) => action,
+        Err(error) if error.is_gone() => {
+            context.forget(&uid);
+            Action::await_change()
+        }
+        Err(error) => {
+            tracing::warn!(%error, uid, retry_seconds = wait.as_secs(), "reconcile failed");
+            Action::requeue(wait)
+        }
+    }
+}
+
+/// Doubling waits, capped at a minute: the API server comes back by itself.
+fn retry_wait(errors: u32) -> Duration {
+    Duration::from_millis(250).saturating_mul(1 << errors.clamp(1, 16)).min(Duration::from_mins(1))
+}
+
+struct Pass<'a> {
+    context: &'a Context,
+    object: Arc<StoredTask>,
+    is_fresh: bool,
+    note: Note,
+}
+
+impl<'a> Pass<'a> {
+    fn begin(context: &'a Context, cached: Arc<StoredTask>, mut note: Note) -> Self {
+        // The cache may not have seen this process's own last write yet.
+        let object = match note.latest.take() {
+            Some(latest) if version(&latest) > version(&cached) => {
+                note.latest = Some(Arc::clone(&latest));
+                latest
+            }
+            _ => cached,
+        };
+        Self { context, object, is_fresh: false, note }
+    }
+
+    async fn run(&mut self) -> Result<Action, Error> {
+        for _ in 0..MAX_STEPS {
+            let facts = Facts::parse(&self.object);
+            let admission = self.context.enter_queue(&facts, &self.note.memory);
+            let observation = self.context.observe(&facts, &self.note.memory, self.is_fresh, admission);
+            let step = decide(&observation);
+            tracing::debug!(name = self.object.metadata.name, namespace = self.object.metadata.namespace, ?step, "step");
+            if let Some(action) = self.take(step, &facts).await? {
+                return Ok(action);
+            }
+        }
+        Err(Error::TooManySteps(MAX_STEPS))
+    }
+
+    /// Does one step; an action when there is nothing more to do for now.
+    async fn take(&mut self, step: Step, facts: &Facts) -> Result<Option<Action>, Error> {
+        let resource = Resource::of(self.context.client.clone(), &self.object);
+        let seen = Arc::clone(&self.object);
+        match step {
+            Step::Read => self.observed(resource.read().await)?,
+            Step::WriteStatus(status) => {
+                let written = resource.write_status(&seen, &status).await;
+                if written.is_ok() {
+                    self.tell(facts, &status);
+                }
+                self.written(written, &resource).await?;
+            }
+            Step::WriteRecord { record, with_finalizer } => {
+                let written = resource.write_record(&seen, &record, with_finalizer).await;
+                if written.is_ok() {
+                    self.note.memory.record_written(record);
+                }
+                self.written(written, &resource).await?;
+            }
+            Step::AddFinalizer => self.written(resource.add_finalizer(&seen).await, &resource).await?,
+            Step::RemoveFinalizer { abandons_task } => {
+                let written = resource.remove_finalizer(&seen).await;
+                if written.is_ok() && abandons_task {
+                    self.tell_abandoned();
+                }
+                self.written(written, &resource).await?;
+            }
+            Step::Start(record) => self.start(facts, &record).await,
+            Step::Describe(task) => self.describe(facts, &task).await,
+            Step::Cancel(task) => {
+                let answer = self.context.service.cancel(&task).await;
+                self.note.memory.canceled(answer, moment(facts));
+            }
+            Step::ListFailedActions(task) => self.list_failed_actions(&task).await,
+            Step::Delete => {
+                match resource.delete(&seen).await {
+                    Err(error) if error.is_conflict() => self.observed(resource.read().await)?,
+                    result => result?,
+                }
+                return Ok(Some(Action::await_change()));
+            }
+            Step::Wait(until) => {
+                self.forget_the_finished(facts);
+                return Ok(Some(until.map_or_else(Action::await_change, |until| Action::requeue(until_then(until)))));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn start(&mut self, facts: &Facts, record: &StartRecord) {
+        let Ok(wish) = &facts.wish else { return };
+        let answer = self.context.service.start(record, wish).await;
+        match &answer {
+            StartAnswer::Success { .. } | StartAnswer::AlreadyExists => self.context.start_was_taken(&record.region),
+            StartAnswer::Failed(failure) if failure.trouble == Trouble::LimitExceeded => {
+                self.context.slots_are_used_elsewhere(&record.region);
+            }
+            StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => {}
+        }
+        let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);
+        tracing::info!(
+            name = self.object.metadata.name,
+            namespace = self.object.metadata.namespace,
+            task_id = record.task_id,
+            region = record.region,
+            ?answer,
+            "StartAuditMitigationActionsTask was answered"
+        );
+        self.note.memory.started(record, self.context.settings.since, answer, unclaimed, moment(facts));
+    }
+
+    async fn describe(&mut self, facts: &Facts, task: &TaskAddress) {
+        let answer = self.context.service.describe(task).await;
+        self.note.memory.described(&task.task_id, answer, moment(facts));
+    }
+
+    async fn list_failed_actions(&mut self, task: &TaskAddress) {
+        let heard = self.note.memory.heard_of(&task.task_id).and_then(|heard| heard.task.clone());
+        if let Some(described) = heard {
+            self.note.memory.failed_actions = Some(self.context.service.failed_actions(task, &described).await);
+        }
+    }
+
+    /// Goes on with what a write left; after a conflict with what is there now.
+    async fn written(&mut self, written: Result<StoredTask, Error>, resource: &Resource) -> Result<(), Error> {
+        match written {
+            Ok(object) => {
+                let object = Arc::new(object);
+                self.note.latest = Some(Arc::clone(&object));
+                self.object = object;
+                self.is_fresh = true;
+                Ok(())
+            }
+            Err(error) if error.is_conflict() => self.observed(resource.read().await),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn observed(&mut self, read: Result<StoredTask, Error>) -> Result<(), Error> {
+        let object = Arc::new(read?);
+        if object.metadata.uid != self.object.metadata.uid {
+            // Deleted and made again: another resource, with a reconcile of its own.
+            return Err(kube::Error::Api(Box::new(gone())).into());
+        }
+        self.note.latest = Some(Arc::clone(&object));
+        self.object = object;
+        self.is_fresh = true;
+        Ok(())
+    }
+
+    fn tell(&self, facts: &Facts, status: &AuditMitigationTaskStatus) {
+        for news in news(facts, status) {
+            let News { reason, note, .. } = &news;
+            let (name, namespace) = (&self.object.metadata.name, &self.object.metadata.namespace);
+            tracing::info!(name, namespace, phase = ?status.phase, %reason, note, "transition");
+            self.context.events.tell(&self.object, news);
+        }
+    }
+
+    fn tell_abandoned(&self) {
+        let note = "the task could not be cancelled in time, so the resource was let go; it may still run in AWS: look with \
+                    DescribeAuditMitigationActionsTask";
+        tracing::warn!(name = self.object.metadata.name, namespace = self.object.metadata.namespace, note);
+        let news = News { is_warning: true, reason: Reason::CancelAbandoned, note: note.to_owned() };
+        self.context.events.tell(&self.object, news);
+    }
+
+    /// A finished resource costs nothing, memory included.
+    fn forget_the_finished(&mut self, facts: &Facts) {
+        if facts.phase().is_some_and(crate::core::phase::is_finished) && facts.is_observed() {
+            self.note.memory = crate::core::memory::Memory::default();
+        }
+    }
+}
+
+fn gone() -> kube::core::Status {
+    kube::core::Status::failure("the resource was deleted and made again", "NotFound").with_code(404)
+}
+
+fn moment(facts: &Facts) -> Moment<'_> {
+    Moment { now: Timestamp::now(), uid: &facts.uid, generation: facts.generation }
+}
+
+/// Resource versions are comparable numbers ("Kubernetes API Concepts", resource versions).
+fn version(object: &StoredTask) -> u64 {
+    object.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
+}
+
+fn until_then(until: Timestamp) -> Duration {
+    let wait = until.duration_since(Timestamp::now());
+    if wait.is_negative() { Duration::ZERO } else { wait.unsigned_abs() }
+}

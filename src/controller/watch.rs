@@ -1,0 +1,128 @@
+//! The watch: from the API server's stream of changes to reconciles.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use futures::{Stream, StreamExt as _, future, stream};
+use kube::runtime::controller::{Action, Config as ControllerConfig, Error as ControllerError};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::{Config, Error as WatchError, Event};
+use kube::runtime::{WatchStreamExt as _, applier, watcher};
+use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
+
+use super::context::{Context, Limits, Watched};
+use super::events::EventWriter;
+use super::reconcile::reconcile;
+use crate::api::StoredTask;
+use crate::aws::Service;
+use crate::core::observe::Settings;
+
+/// How long a resource rests whose reconcile panicked.
+const REST_AFTER_PANIC: Duration = Duration::from_mins(5);
+
+/// Runs the controller until it is told to stop; reconciles that are under way are brought to their end.
+pub async fn run(client: Client, service: Service, settings: Settings, limits: Limits, namespaces: &[String], stop: CancellationToken) {
+    let mut watched = Vec::new();
+    let mut watches = Vec::new();
+    for api in apis(&client, namespaces) {
+        let (store, writer) = reflector::store();
+        let (wake, woken) = unbounded();
+        watched.push(Watched { store: store.clone(), wake });
+        watches.push((api, store, writer, woken));
+    }
+    let events = EventWriter::start(client.clone());
+    let context = Arc::new(Context::new(client, service, settings, limits, events, watched));
+    let controllers = watches.into_iter().map(|(api, store, writer, woken)| {
+        let changes = changes(api, store.clone(), writer, Arc::clone(&context));
+        control(changes, woken, store, Arc::clone(&context), stop.clone())
+    });
+    future::join_all(controllers).await;
+}
+
+/// The API of each watched namespace, or the one of all namespaces.
+pub(super) fn apis(client: &Client, namespaces: &[String]) -> Vec<Api<StoredTask>> {
+    if namespaces.is_empty() {
+        return vec![Api::all(client.clone())];
+    }
+    namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+}
+
+async fn control(
+    changes: impl Stream<Item = ObjectRef<StoredTask>> + Send + 'static,
+    woken: UnboundedReceiver<ObjectRef<StoredTask>>,
+    store: Store<StoredTask>,
+    context: Arc<Context>,
+    stop: CancellationToken,
+) {
+    let triggers = stream::select(changes, woken).take_until(stop.cancelled_owned()).map(Ok::<_, WatchError>).boxed();
+    let results = applier(
+        |object, context| Box::pin(guarded(object, context)),
+        |_, never: &Infallible, _| match *never {},
+        context,
+        store,
+        triggers,
+        ControllerConfig::default(),
+    );
+    results
+        .for_each(|result| {
+            // A resource that was deleted before its turn is no news.
+            if let Err(error) = result
+                && !matches!(error, ControllerError::ObjectNotFound(_))
+            {
+                tracing::warn!(%error, "controller");
+            }
+            future::ready(())
+        })
+        .await;
+}
+
+/// A panic stops one resource for a while, and no other.
+async fn guarded(object: Arc<StoredTask>, context: Arc<Context>) -> Result<Action, Infallible> {
+    let name = object.metadata.name.clone();
+    let action = tokio::spawn(reconcile(object, context)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, name, "a reconcile panicked; please report it as a bug");
+        Action::requeue(REST_AFTER_PANIC)
+    });
+    Ok(action)
+}
+
+/// Keeps the cache, and says which resources have changed.
+fn changes(
+    api: Api<StoredTask>,
+    store: Store<StoredTask>,
+    mut writer: Writer<StoredTask>,
+    context: Arc<Context>,
+) -> impl Stream<Item = ObjectRef<StoredTask>> + Send + 'static {
+    watcher(api, Config::default())
+        .default_backoff()
+        // Nothing reads them, and they are the larger part of many objects.
+        .modify(|object| object.metadata.managed_fields = None)
+        .map(move |event| {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    tracing::warn!(%error, "the watch broke off; it is taken up again");
+                    return Vec::new();
+                }
+            };
+            writer.apply_watcher_event(&event);
+            match event {
+                Event::Apply(object) => vec![ObjectRef::from_obj(&object)],
+                Event::Delete(object) => {
+                    context.forget(object.metadata.uid.as_deref().unwrap_or_default());
+                    Vec::new()
+                }
+                // Not before the end of a list is it in the cache.
+                Event::Init | Event::InitApply(_) => Vec::new(),
+                Event::InitDone => {
+                    context.forget_the_deleted();
+                    store.state().iter().map(|object| ObjectRef::from_obj(&**object)).collect()
+                }
+            }
+        })
+        .flat_map(stream::iter)
+}

@@ -1,0 +1,109 @@
+//! The start-up at a glance.
+
+use jiff::Timestamp;
+use kube::{Client, Config};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::Service;
+use crate::cli::{LogFormat, RunArgs};
+use crate::controller::{self, Limits};
+use crate::core::observe::Settings;
+use crate::core::timing::PollBounds;
+use crate::health::Health;
+use crate::http;
+
+/// Why the operator could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The flags contradict each other.
+    #[error("{}", .0.join("\n"))]
+    Flags(Vec<String>),
+    /// The log filter can't be understood.
+    #[error("--log-level {0:?} can't be understood: write error, warn, info, debug, trace, or a filter such as info,kube=debug")]
+    LogLevel(String),
+    /// The cluster is not known.
+    #[error("no cluster: set KUBECONFIG, or run in a pod: {0}")]
+    Cluster(#[from] kube::config::InferConfigError),
+    /// The client can't be made.
+    #[error("the cluster's configuration can't be used: {0}")]
+    Client(#[from] kube::Error),
+    /// The probes can't be served.
+    #[error("--http-addr can't be listened on: {0}")]
+    Listen(#[source] std::io::Error),
+    /// Signals can't be received.
+    #[error("signals can't be received: {0}")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Runs the operator until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it can't start.
+pub async fn run(args: RunArgs) -> Result<(), Error> {
+    start_log(&args)?;
+    let problems = args.problems();
+    if !problems.is_empty() {
+        return Err(Error::Flags(problems));
+    }
+    let listener = TcpListener::bind(args.http_addr).await.map_err(Error::Listen)?;
+    let health = Health::default();
+    tokio::spawn(http::serve(listener, health.clone()));
+    let stop = stop_on_signal()?;
+
+    let client = cluster().await?;
+    let service = Service::from_environment().await;
+    let namespaces = args.namespaces();
+    let settings = Settings {
+        default_region: service.default_region(),
+        since: Timestamp::now(),
+        poll: PollBounds { min: args.min_poll_interval, max: args.max_poll_interval },
+        cancel_timeout: args.cancel_timeout,
+    };
+    let limits = Limits { running_tasks: args.max_running_tasks.into() };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?settings, ?limits, ?namespaces, "starting");
+
+    tokio::select! {
+        () = controller::wait_for_crd(&client, &namespaces, &health) => {}
+        () = stop.cancelled() => return Ok(()),
+    }
+    health.is_ready();
+    tracing::info!("watching AuditMitigationTasks");
+    controller::run(client, service, settings, limits, &namespaces, stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn cluster() -> Result<Client, Error> {
+    let mut config = Config::infer().await?;
+    // Retries are decided where it is known what a repeated request would do.
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
+}
+
+fn start_log(args: &RunArgs) -> Result<(), Error> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&args.log_level).map_err(|_| Error::LogLevel(args.log_level.clone()))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.init(),
+    }
+    Ok(())
+}
+
+fn stop_on_signal() -> Result<CancellationToken, Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        token.cancel();
+    });
+    Ok(stop)
+}
