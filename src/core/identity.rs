@@ -46,14 +46,9 @@ pub fn default_task_id(
 /// The id that the task of a resource is started under: `spec.taskId`, or the default one.
 #[must_use]
 pub fn task_id(namespace: &str, name: &str, spec: &AuditMitigationTaskSpec) -> String {
-    spec.task_id.clone().unwrap_or_else(|| {
-        default_task_id(
-            namespace,
-            name,
-            &spec.target,
-            &spec.audit_check_to_actions_mapping,
-        )
-    })
+    spec.task_id
+        .clone()
+        .unwrap_or_else(|| default_task_id(namespace, name, &spec.target, &spec.audit_check_to_actions_mapping))
 }
 
 /// The hash of the whole request of a start: the SHA-256 in hexadecimal of its canonical JSON.
@@ -93,7 +88,10 @@ fn target_json(target: &Target) -> Value {
     if let Some(ids) = finding_ids.as_ref().filter(|ids| !ids.is_empty()) {
         members.insert("findingIds".to_owned(), json!(sorted(ids)));
     }
-    if let Some(filter) = audit_check_to_reason_code_filter.as_ref().filter(|filter| !filter.is_empty()) {
+    if let Some(filter) = audit_check_to_reason_code_filter
+        .as_ref()
+        .filter(|filter| !filter.is_empty())
+    {
         let filter: BTreeMap<_, _> = filter.iter().map(|(check, codes)| (check, sorted(codes))).collect();
         members.insert("auditCheckToReasonCodeFilter".to_owned(), json!(filter));
     }

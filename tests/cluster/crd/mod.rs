@@ -1,0 +1,198 @@
+//! The custom resource as the API server serves it: each rule of the schema tried once accepted and once refused,
+//! with the message that a person sees.
+
+mod defaults;
+mod edits;
+mod examples;
+mod explain;
+mod names;
+mod stored;
+mod values;
+
+use std::time::Duration;
+
+use audit_mitigation_operator::api::AuditMitigationTask;
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use support::{Cluster, eventually, shared};
+use tokio::sync::OnceCell;
+
+/// Generous, for a machine that is busy building.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// The definition as it is delivered.
+pub const CRD: &str = include_str!("../../../crds/auditmitigationtasks.yaml");
+
+/// One namespace of a cluster that knows the resource. Objects are untyped: most of these the types couldn't hold.
+struct Server {
+    cluster: &'static Cluster,
+    namespace: String,
+    tasks: Api<DynamicObject>,
+}
+
+impl Server {
+    async fn shared(namespace: &str) -> Self {
+        static INSTALLED: OnceCell<()> = OnceCell::const_new();
+        let cluster = shared().await.unwrap();
+        INSTALLED.get_or_init(|| install(cluster, CRD)).await;
+        let namespace = cluster.namespace(namespace).await.unwrap();
+        let tasks = served(cluster, &namespace).await;
+        Self {
+            cluster,
+            namespace,
+            tasks,
+        }
+    }
+
+    /// What creating an object would answer: the object, or the message.
+    async fn try_create(&self, object: &Value) -> Result<DynamicObject, String> {
+        let dry_run = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        create(&self.tasks, object, &dry_run).await
+    }
+
+    async fn create(&self, name: &str, spec: &Value) -> DynamicObject {
+        create(&self.tasks, &task(name, spec), &PostParams::default())
+            .await
+            .unwrap()
+    }
+
+    /// What editing an object with a merge patch would answer.
+    async fn try_edit(&self, name: &str, patch: &Value) -> Result<DynamicObject, String> {
+        let dry_run = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        message(self.tasks.patch(name, &dry_run, &Patch::Merge(patch)).await)
+    }
+
+    async fn write_status(&self, name: &str, status: &Value) -> Result<DynamicObject, String> {
+        let patch = Patch::Merge(json!({ "status": status }));
+        message(self.tasks.patch_status(name, &PatchParams::default(), &patch).await)
+    }
+
+    async fn kubectl(&self, args: &[&str]) -> String {
+        let args = [&["--namespace", &self.namespace], args].concat();
+        self.cluster.kubectl_ok(&args).await.unwrap()
+    }
+}
+
+/// Installs a definition, or replaces the one that is there. Server-side: two that apply at once don't disturb each
+/// other.
+pub async fn install(cluster: &Cluster, definition: &str) {
+    let args = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+    let output = cluster.kubectl_stdin(&args, definition).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The resource in a namespace, as soon as the API server serves it.
+async fn served(cluster: &Cluster, namespace: &str) -> Api<DynamicObject> {
+    let resource = ApiResource::erase::<AuditMitigationTask>(&());
+    let tasks = Api::namespaced_with(cluster.client().await.unwrap(), namespace, &resource);
+    eventually(LIMIT, "the resource is served", async || {
+        tasks.list(&Default::default()).await
+    })
+    .await
+    .unwrap();
+    tasks
+}
+
+async fn create(tasks: &Api<DynamicObject>, object: &Value, params: &PostParams) -> Result<DynamicObject, String> {
+    message(
+        tasks
+            .create(params, &serde_json::from_value(object.clone()).unwrap())
+            .await,
+    )
+}
+
+/// The answer, or the text that kubectl shows.
+fn message<T>(answer: kube::Result<T>) -> Result<T, String> {
+    answer.map_err(|error| match error {
+        // Older API servers name the type of the refused value as well.
+        kube::Error::Api(status) => status.message.replace("Invalid value: \"object\": ", "Invalid value: "),
+        other => panic!("no answer of the API server: {other}"),
+    })
+}
+
+fn task(name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "devicedefender.dev/v1alpha1",
+        "kind": "AuditMitigationTask",
+        "metadata": { "name": name },
+        "spec": spec,
+    })
+}
+
+/// A spec that everybody accepts, changed by a merge patch.
+fn spec_with(patch: &Value) -> Value {
+    let mut spec = json!({
+        "target": { "auditTaskId": "a3aea009955e501a31b764abe1bebd3d" },
+        "auditCheckToActionsMapping": { "LOGGING_DISABLED_CHECK": ["EnableLogging"] },
+    });
+    merge(&mut spec, patch, &|_| false);
+    spec
+}
+
+/// Like [`spec_with`], but a null stays a null instead of removing the member.
+fn spec_with_null(patch: &Value) -> Value {
+    let mut spec = spec_with(&json!({}));
+    merge(&mut spec, patch, &Value::is_null);
+    spec
+}
+
+fn merge(into: &mut Value, patch: &Value, keep: &impl Fn(&Value) -> bool) {
+    let Value::Object(members) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    let object = into.as_object_mut().unwrap();
+    for (name, value) in members {
+        if value.is_null() && !keep(value) {
+            object.remove(name);
+        } else {
+            merge(object.entry(name).or_insert(Value::Null), value, keep);
+        }
+    }
+}
+
+/// Collects what went wrong in a table, so that one run shows every line that fails.
+#[derive(Default)]
+struct Failures(Vec<String>);
+
+impl Failures {
+    fn accepted<T>(&mut self, case: &str, answer: Result<T, String>) {
+        if let Err(message) = answer {
+            self.0
+                .push(format!("{case}: accepted was expected, refused with\n    {message}"));
+        }
+    }
+
+    fn refused<T>(&mut self, case: &str, answer: Result<T, String>, expected: &str) {
+        match answer {
+            Ok(_) => self.0.push(format!("{case}: was accepted")),
+            Err(message) if message.contains(expected) => {}
+            Err(message) => self.0.push(format!(
+                "{case}: refused with\n    {message}\n  instead of\n    {expected}"
+            )),
+        }
+    }
+}
+
+impl Drop for Failures {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(
+                self.0.is_empty(),
+                "{} of the table failed:\n{}",
+                self.0.len(),
+                self.0.join("\n")
+            );
+        }
+    }
+}

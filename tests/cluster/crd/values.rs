@@ -1,0 +1,326 @@
+//! What each field may hold, by itself and beside others.
+
+use serde_json::{Value, json};
+
+use super::{Failures, Server, spec_with, spec_with_null, task};
+
+/// The service's forms and limits, each at its edge.
+#[tokio::test]
+async fn accepted() {
+    let server = Server::shared("values").await;
+    let mut failures = Failures::default();
+    let many = |count: usize| (0..count).map(|number| format!("item-{number}")).collect::<Vec<_>>();
+    let checks = |count: usize, list: &[&str]| -> Value {
+        many(count)
+            .into_iter()
+            .map(|check| (check, json!(list)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    for patch in [
+        json!({}),
+        json!({"taskId": "a"}),
+        json!({"taskId": "azAZ09_-".repeat(16)}),
+        json!({"target": {"auditTaskId": "a"}}),
+        json!({"target": {"auditTaskId": "azAZ0-9-".repeat(5)}}),
+        json!({"target": {"auditTaskId": null, "findingIds": ["azAZ09_-".repeat(16)]}}),
+        json!({"target": {"auditTaskId": null, "findingIds": many(25)}}),
+        json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": many(25)}}}),
+        json!({"target": {"auditTaskId": null, "auditCheckToReasonCodeFilter": {"CHECK": ["CODE"]}}}),
+        json!({"target": {"auditCheckToReasonCodeFilter": checks(100, &["CODE"])}}),
+        // CVE-2017-15361 has hyphens; whatever AWS thinks of next is not refused.
+        json!({"target": {"auditCheckToReasonCodeFilter": {"A_NEW_CHECK": ["CERTIFICATE_KEY_VULNERABILITY_CVE-2017-15361", "something new: é"]}}}),
+        json!({"auditCheckToActionsMapping": {"A_NEW_CHECK": ["a", "b", "c", "d", "e"]}}),
+        json!({"auditCheckToActionsMapping": {"CHECK": ["azAZ09_-".repeat(16)]}}),
+        // The same action twice is the service's to judge: order counts, so it is no set.
+        json!({"auditCheckToActionsMapping": {"CHECK": ["Notify", "Deactivate", "Notify"]}}),
+        json!({"auditCheckToActionsMapping": checks(99, &["Action"])}),
+        json!({"clientRequestToken": "a"}),
+        json!({"clientRequestToken": "azAZ09_-".repeat(8)}),
+        json!({"region": "eu-central-1"}),
+        json!({"region": "us-gov-west-1"}),
+        json!({"region": format!("aa-{}", "b".repeat(29))}),
+        json!({"suspend": true, "cancel": true}),
+        json!({"suspend": false, "cancel": false}),
+        json!({"deletionPolicy": "Cancel"}),
+        json!({"deletionPolicy": "Orphan"}),
+        json!({"activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0}),
+        json!({"activeDeadlineSeconds": i64::MAX, "ttlSecondsAfterFinished": i64::MAX}),
+    ] {
+        failures.accepted(
+            &patch.to_string(),
+            server.try_create(&task("values", &spec_with(&patch))).await,
+        );
+    }
+}
+
+#[tokio::test]
+async fn refused() {
+    let server = Server::shared("values").await;
+    let mut failures = Failures::default();
+    let many = |count: usize| (0..count).map(|number| format!("item-{number}")).collect::<Vec<_>>();
+    let checks = |count: usize, list: &[&str]| -> Value {
+        many(count)
+            .into_iter()
+            .map(|check| (check, json!(list)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    for (patch, expected) in [
+        (
+            json!({"taskId": ""}),
+            "spec.taskId in body should be at least 1 chars long",
+        ),
+        (
+            json!({"taskId": "a".repeat(129)}),
+            "spec.taskId: Too long: may not be more than 128",
+        ),
+        (
+            json!({"taskId": "has.dot"}),
+            "spec.taskId in body should match '^[a-zA-Z0-9_-]+$'",
+        ),
+        (json!({"taskId": "line\n"}), "spec.taskId in body should match"),
+        (json!({"target": null}), "spec.target: Required value"),
+        (
+            json!({"target": {"auditTaskId": null}}),
+            "spec.target: Invalid value: target is empty: set auditTaskId, auditCheckToReasonCodeFilter, or both, or findingIds alone",
+        ),
+        (
+            json!({"target": {"auditTaskId": ""}}),
+            "spec.target.auditTaskId in body should be at least 1 chars long",
+        ),
+        (
+            json!({"target": {"auditTaskId": "a".repeat(41)}}),
+            "spec.target.auditTaskId: Too long: may not be more than 40",
+        ),
+        (
+            json!({"target": {"auditTaskId": "under_score"}}),
+            "spec.target.auditTaskId in body should match '^[a-zA-Z0-9-]+$'",
+        ),
+        (
+            json!({"target": {"auditTaskId": null, "findingIds": []}}),
+            "spec.target.findingIds in body should have at least 1 items",
+        ),
+        (
+            json!({"target": {"auditTaskId": null, "findingIds": many(26)}}),
+            "spec.target.findingIds: Too many: 26: must have at most 25 items",
+        ),
+        (
+            json!({"target": {"auditTaskId": null, "findingIds": [""]}}),
+            "spec.target.findingIds[0] in body should be at least 1 chars long",
+        ),
+        (
+            json!({"target": {"auditTaskId": null, "findingIds": ["a".repeat(129)]}}),
+            "spec.target.findingIds[0]: Too long: may not be more than 128",
+        ),
+        (
+            json!({"target": {"auditTaskId": null, "findingIds": ["ok", "not:ok"]}}),
+            "spec.target.findingIds[1] in body should match",
+        ),
+        (
+            json!({"target": {"auditTaskId": null, "findingIds": ["one", "two", "one"]}}),
+            "spec.target.findingIds[2]: Duplicate value: \"one\"",
+        ),
+        (
+            json!({"target": {"findingIds": ["f-1"]}}),
+            "spec.target: Invalid value: findingIds stands alone: remove auditTaskId and auditCheckToReasonCodeFilter, or remove findingIds",
+        ),
+        (
+            json!({"target": {"auditTaskId": null, "findingIds": ["f-1"], "auditCheckToReasonCodeFilter": {"CHECK": ["CODE"]}}}),
+            "spec.target: Invalid value: findingIds stands alone",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {}}}),
+            "spec.target.auditCheckToReasonCodeFilter in body should have at least 1 properties",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": checks(101, &["CODE"])}}),
+            "spec.target.auditCheckToReasonCodeFilter: Too many: 101: must have at most 100 items",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"": ["CODE"]}}}),
+            "spec.target.auditCheckToReasonCodeFilter: Invalid value: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": []}}}),
+            "spec.target.auditCheckToReasonCodeFilter.CHECK in body should have at least 1 items",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": many(26)}}}),
+            "spec.target.auditCheckToReasonCodeFilter.CHECK: Too many: 26: must have at most 25 items",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": [""]}}}),
+            "spec.target.auditCheckToReasonCodeFilter.CHECK[0] in body should be at least 1 chars long",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": ["a".repeat(257)]}}}),
+            "spec.target.auditCheckToReasonCodeFilter.CHECK[0]: Too long: may not be more than 256",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": ["CODE", "CODE"]}}}),
+            "spec.target.auditCheckToReasonCodeFilter[CHECK][1]: Duplicate value: \"CODE\"",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": null}),
+            "spec.auditCheckToActionsMapping: Required value",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"LOGGING_DISABLED_CHECK": null}}),
+            "spec.auditCheckToActionsMapping in body should have at least 1 properties",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": checks(100, &["Action"])}),
+            "spec.auditCheckToActionsMapping: Too many: 101: must have at most 100 items",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"": ["Action"]}}),
+            "spec.auditCheckToActionsMapping: Invalid value: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"CHECK": []}}),
+            "spec.auditCheckToActionsMapping.CHECK in body should have at least 1 items",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"CHECK": many(6)}}),
+            "spec.auditCheckToActionsMapping.CHECK: Too many: 6: must have at most 5 items",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"CHECK": [""]}}),
+            "spec.auditCheckToActionsMapping.CHECK[0] in body should be at least 1 chars long",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"CHECK": ["a".repeat(129)]}}),
+            "spec.auditCheckToActionsMapping.CHECK[0]: Too long: may not be more than 128",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"CHECK": ["has space"]}}),
+            "spec.auditCheckToActionsMapping.CHECK[0] in body should match",
+        ),
+        (
+            json!({"clientRequestToken": ""}),
+            "spec.clientRequestToken in body should be at least 1 chars long",
+        ),
+        (
+            json!({"clientRequestToken": "a".repeat(65)}),
+            "spec.clientRequestToken: Too long: may not be more than 64",
+        ),
+        (
+            json!({"clientRequestToken": "has.dot"}),
+            "spec.clientRequestToken in body should match '^[a-zA-Z0-9_-]+$'",
+        ),
+        (
+            json!({"region": ""}),
+            "spec.region in body should match '^[a-z]{2,}(-[a-z0-9]+)+$'",
+        ),
+        (json!({"region": "Frankfurt"}), "spec.region in body should match"),
+        (
+            json!({"region": "eu-central-1.evil.example"}),
+            "spec.region in body should match",
+        ),
+        (
+            json!({"region": format!("aa-{}", "b".repeat(30))}),
+            "spec.region: Too long: may not be more than 32",
+        ),
+        (
+            json!({"suspend": "yes"}),
+            "spec.suspend in body must be of type boolean: \"string\"",
+        ),
+        (
+            json!({"cancel": 1}),
+            "spec.cancel in body must be of type boolean: \"integer\"",
+        ),
+        (
+            json!({"deletionPolicy": "Retain"}),
+            "spec.deletionPolicy: Unsupported value: \"Retain\": supported values: \"Cancel\", \"Orphan\"",
+        ),
+        (
+            json!({"activeDeadlineSeconds": 0}),
+            "spec.activeDeadlineSeconds in body should be greater than or equal to 1",
+        ),
+        (
+            json!({"activeDeadlineSeconds": 1.5}),
+            "spec.activeDeadlineSeconds in body must be of type int64",
+        ),
+        (
+            json!({"activeDeadlineSeconds": 1e19}),
+            "spec.activeDeadlineSeconds in body must be of type int64",
+        ),
+        (
+            json!({"ttlSecondsAfterFinished": -1}),
+            "spec.ttlSecondsAfterFinished in body should be greater than or equal to 0",
+        ),
+        (
+            json!({"ttlSecondsAfterFinished": "1h"}),
+            "spec.ttlSecondsAfterFinished in body must be of type integer: \"string\"",
+        ),
+    ] {
+        failures.refused(
+            &patch.to_string(),
+            server.try_create(&task("values", &spec_with(&patch))).await,
+            expected,
+        );
+    }
+}
+
+/// A null in a map or a list must never make a mitigation another one in silence.
+#[tokio::test]
+async fn null_lists_are_refused() {
+    let server = Server::shared("nulls").await;
+    let mut failures = Failures::default();
+    for (patch, expected) in [
+        (
+            json!({"auditCheckToActionsMapping": {"OTHER_CHECK": null}}),
+            "spec.auditCheckToActionsMapping: Invalid value: the actions of an audit check are null: list at least one, or remove the check",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"OTHER_CHECK": ["Action", null]}}),
+            "spec.auditCheckToActionsMapping.OTHER_CHECK[1] in body must be of type string: \"null\"",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": ["CODE"], "OTHER_CHECK": null}}}),
+            "spec.target.auditCheckToReasonCodeFilter: Invalid value: the reason codes of an audit check are null: list at least one, or remove the check",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": [null]}}}),
+            "spec.target.auditCheckToReasonCodeFilter.CHECK[0] in body must be of type string: \"null\"",
+        ),
+        (json!({"target": null}), "spec.target: Required value"),
+        (
+            json!({"auditCheckToActionsMapping": null}),
+            "spec.auditCheckToActionsMapping: Required value",
+        ),
+        (
+            json!({"target": {"auditTaskId": null}}),
+            "spec.target: Invalid value: target is empty",
+        ),
+        (
+            json!({"target": {"auditTaskId": null, "findingIds": [null]}}),
+            "spec.target.findingIds[0] in body must be of type string: \"null\"",
+        ),
+    ] {
+        failures.refused(
+            &patch.to_string(),
+            server.try_create(&task("nulls", &spec_with_null(&patch))).await,
+            expected,
+        );
+    }
+}
+
+/// The API server drops a null from a field that may be absent: it means the same as leaving the field out.
+#[tokio::test]
+async fn a_null_field_is_an_absent_one() {
+    let server = Server::shared("nulls").await;
+    let nulls = json!({
+        "taskId": null, "clientRequestToken": null, "region": null, "suspend": null, "cancel": null,
+        "deletionPolicy": null, "activeDeadlineSeconds": null, "ttlSecondsAfterFinished": null,
+        "target": { "findingIds": null, "auditCheckToReasonCodeFilter": null },
+    });
+    let with = server
+        .try_create(&task("nulls", &spec_with_null(&nulls)))
+        .await
+        .unwrap();
+    let without = server.try_create(&task("nulls", &spec_with(&json!({})))).await.unwrap();
+    assert_eq!(with.data["spec"], without.data["spec"]);
+    assert!(!with.data["spec"].to_string().contains("null"), "{}", with.data["spec"]);
+}
