@@ -8,7 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt as _;
 use serde_json::json;
 
-use super::{AuditMitigationTask, rules};
+use super::{AuditMitigationTask, columns, rules};
 
 /// The first lines of the generated file.
 const HEADER: &str = "# Generated from the types in src/api by `cargo run -- crd`. Do not edit.\n";
@@ -17,13 +17,15 @@ const HEADER: &str = "# Generated from the types in src/api by `cargo run -- crd
 #[must_use]
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = AuditMitigationTask::crd();
-    let schemas = crd
-        .spec
-        .versions
-        .iter_mut()
-        .filter_map(|version| version.schema.as_mut());
-    for schema in schemas.filter_map(|validation| validation.open_api_v3_schema.as_mut()) {
-        complete(schema);
+    for version in &mut crd.spec.versions {
+        version.additional_printer_columns = Some(columns::columns());
+        let schema = version
+            .schema
+            .as_mut()
+            .and_then(|schema| schema.open_api_v3_schema.as_mut());
+        if let Some(root) = schema {
+            complete(root);
+        }
     }
     crd
 }
@@ -63,10 +65,10 @@ fn complete(root: &mut JSONSchemaProps) {
 }
 
 /// A field that isn't set is absent, never null: else null and absent would be two values to the rules of what may
-/// change. Descriptions are wrapped by who shows them.
+/// change. Descriptions are wrapped by who shows them, and their backticks are for Rust's documentation only.
 fn tidy(schema: &mut JSONSchemaProps) {
     if let Some(text) = schema.description.as_mut() {
-        *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        *text = text.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ");
     }
     for property in schema.properties.iter_mut().flat_map(BTreeMap::values_mut) {
         property.nullable = None;

@@ -2,6 +2,7 @@
 //!
 //! Field names and spellings are the service's own, so that the JSON of an AWS CLI call can be pasted.
 
+mod columns;
 pub mod crd;
 pub mod reason;
 pub mod record;

@@ -34,77 +34,12 @@ const MAX_REASON_CODE_LENGTH: u32 = 256;
     namespaced,
     status = "AuditMitigationTaskStatus",
     derive = "PartialEq",
-    doc = "One run of mitigation actions over findings of an AWS IoT Device Defender audit: an audit mitigation actions task. It is started once, followed to its end and reported on in status. Nothing that it did is ever rolled back.",
-    printcolumn(
-        name = "Phase",
-        type_ = "string",
-        json_path = ".status.phase",
-        description = "Where the task is in its life."
-    ),
-    printcolumn(
-        name = "Task ID",
-        type_ = "string",
-        json_path = ".status.taskId",
-        description = "The id of the task in AWS."
-    ),
-    printcolumn(
-        name = "Progress",
-        type_ = "string",
-        json_path = ".status.progress",
-        description = "Findings that ended, whatever the ending, of all findings."
-    ),
-    printcolumn(
-        name = "Failed",
-        type_ = "integer",
-        json_path = ".status.failedFindings",
-        description = "How many findings failed."
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp",
-        description = "Since when this resource exists."
-    ),
-    printcolumn(
-        name = "Region",
-        type_ = "string",
-        json_path = ".status.region",
-        priority = "1",
-        description = "The AWS region of the task."
-    ),
-    printcolumn(
-        name = "Started By",
-        type_ = "string",
-        json_path = ".status.startedBy",
-        priority = "1",
-        description = "Self: this resource started the task. Other: anybody else."
-    ),
-    printcolumn(
-        name = "Start",
-        type_ = "date",
-        json_path = ".status.startTime",
-        priority = "1",
-        description = "How long ago the task started."
-    ),
-    printcolumn(
-        name = "Completion",
-        type_ = "date",
-        json_path = ".status.completionTime",
-        priority = "1",
-        description = "How long ago the task ended."
-    ),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
-        priority = "1",
-        description = "Why the resource is ready or not."
-    )
+    doc = "One run of mitigation actions over findings of an AWS IoT Device Defender audit: an audit mitigation actions task. It is started once, followed to its end and reported on in status. Nothing that it did is ever rolled back."
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMitigationTaskSpec {
     /// The id of the task in AWS, unique in its account and region for the 90 days that the service remembers a
-    /// task. At most 128 letters, digits, underscores and hyphens. Default: <namespace>_<name>_<hash>, where each
+    /// task. At most 128 letters, digits, underscores and hyphens. Default: `<namespace>_<name>_<hash>`, where each
     /// dot of the name is written as an underscore and the hash is made of target and auditCheckToActionsMapping:
     /// the same manifest always means the same task, a changed one another. Without a taskId the name of the
     /// resource may have at most 52 characters. Can't be changed once the task has been started.
@@ -117,7 +52,7 @@ pub struct AuditMitigationTaskSpec {
     /// (findingIds, which stands alone). Can't be changed once the task has been started.
     pub target: Target,
 
-    /// For each audit check, as in LOGGING_DISABLED_CHECK, the names of 1 to 5 mitigation actions that are defined
+    /// For each audit check, as in `LOGGING_DISABLED_CHECK`, the names of 1 to 5 mitigation actions that are defined
     /// in the AWS account. They are applied to a finding in the order given here; when one fails, the later ones
     /// are skipped for that finding. At least one check. Can't be changed once the task has been started.
     #[schemars(schema_with = "check_to_actions")]
@@ -168,14 +103,14 @@ pub struct AuditMitigationTaskSpec {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    /// The id of the audit whose findings are meant, as ListAuditTasks or the console shows it. Each audit has an
+    /// The id of the audit whose findings are meant, as `ListAuditTasks` or the console shows it. Each audit has an
     /// id of its own, also those of one schedule. At most 40 letters, digits and hyphens. Default: none; then
     /// findingIds or auditCheckToReasonCodeFilter says which findings are meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40), regex(pattern = "^[a-zA-Z0-9-]+$"))]
     pub audit_task_id: Option<String>,
 
-    /// The ids of 1 to 25 single findings, as ListAuditFindings shows them; they may come from several audits.
+    /// The ids of 1 to 25 single findings, as `ListAuditFindings` shows them; they may come from several audits.
     /// Their order means nothing. It stands alone: not together with auditTaskId or auditCheckToReasonCodeFilter.
     /// Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,7 +122,7 @@ pub struct Target {
     pub finding_ids: Option<Vec<String>>,
 
     /// For each audit check, 1 to 25 reason codes: only findings with one of them are meant, as in
-    /// CERTIFICATE_PAST_EXPIRATION of DEVICE_CERTIFICATE_EXPIRING_CHECK. The order of the codes means nothing. It
+    /// `CERTIFICATE_PAST_EXPIRATION` of `DEVICE_CERTIFICATE_EXPIRING_CHECK`. The order of the codes means nothing. It
     /// narrows auditTaskId. Default: findings of every reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "check_to_reason_codes")]

@@ -143,6 +143,7 @@ pub struct Attempt {
 /// How the findings of one audit check ended.
 #[derive(KubeSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "the service's own names")]
 pub struct FindingStatistics {
     /// All findings of the check that the task covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -173,7 +174,7 @@ pub struct FindingFailure {
     /// The mitigation action that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_name: Option<String>,
-    /// The service's error code, as in INSUFFICIENT_PERMISSIONS.
+    /// The service's error code, as in `INSUFFICIENT_PERMISSIONS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// The service's message, cut after 256 characters.
