@@ -7,7 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::time::Duration;
+use std::{net::TcpListener, time::Duration};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{
@@ -176,6 +176,13 @@ async fn the_api_server_comes_back_with_its_data() -> Result<()> {
         Err(kube::Error::Service(_) | kube::Error::HyperError(_))
     ));
     assert!(cluster.stop_apiserver().is_err(), "stopped twice");
+
+    // Somebody else on its port: told apart from other failures, as a start takes other ports then.
+    let port = cluster.url().rsplit(':').next().unwrap().parse::<u16>()?;
+    let intruder = TcpListener::bind(("127.0.0.1", port))?;
+    let error = cluster.start_apiserver().await.unwrap_err();
+    assert!(format!("{error:#}").contains("address already in use"), "{error:#}");
+    drop(intruder);
 
     cluster.start_apiserver().await?;
     namespaces.get(&name).await?;

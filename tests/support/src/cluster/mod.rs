@@ -212,8 +212,14 @@ impl Cluster {
         }
         self.run(API_SERVER, self.server.command())?;
         let client = self.client().await?;
-        self.until("the API server is ready again", async || ready(&client).await)
-            .await
+        let started = self
+            .until("the API server is ready again", async || ready(&client).await)
+            .await;
+        if started.is_err() {
+            // It may be tried again.
+            lock(&self.programs).remove(API_SERVER);
+        }
+        started
     }
 
     /// Starts a process that ends with the cluster.
