@@ -9,4 +9,5 @@ pub mod controller;
 pub mod core;
 pub mod health;
 pub mod http;
+pub mod metrics;
 pub mod run;

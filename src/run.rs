@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::Service;
 use crate::cli::{LogFormat, RunArgs};
-use crate::controller::{self, Limits};
+use crate::controller::{self, Limits, Parts};
 use crate::core::observe::Settings;
 use crate::core::timing::PollBounds;
 use crate::health::Health;
 use crate::http;
+use crate::metrics::Metrics;
 
 /// Why the operator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +50,12 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     }
     let listener = TcpListener::bind(args.http_addr).await.map_err(Error::Listen)?;
     let health = Health::default();
-    tokio::spawn(http::serve(listener, health.clone()));
+    let (metrics, registry) = Metrics::new();
+    tokio::spawn(http::serve(listener, health.clone(), registry));
     let stop = stop_on_signal()?;
 
     let client = cluster().await?;
-    let service = Service::from_environment().await;
+    let service = Service::from_environment(metrics.clone()).await;
     let namespaces = args.namespaces();
     let settings = Settings {
         default_region: service.default_region(),
@@ -68,9 +70,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         () = controller::wait_for_crd(&client, &namespaces, &health) => {}
         () = stop.cancelled() => return Ok(()),
     }
-    health.is_ready();
-    tracing::info!("watching AuditMitigationTasks");
-    controller::run(client, service, settings, limits, &namespaces, stop).await;
+    controller::run(Parts { client, service, settings, limits, metrics, health }, &namespaces, stop).await;
     tracing::info!("stopped");
     Ok(())
 }

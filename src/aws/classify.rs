@@ -57,6 +57,21 @@ impl Problem {
         }
     }
 
+    /// Whether the answer is part of the operation's normal life.
+    pub(super) fn is_documented_for(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::Start => matches!(self.code(), Some("TaskAlreadyExistsException" | "InvalidRequestException")),
+            Operation::Describe => self.code() == Some("ResourceNotFoundException"),
+            Operation::Cancel => matches!(self.code(), Some("InvalidRequestException" | "ResourceNotFoundException")),
+            Operation::ListExecutions | Operation::ListFindings => false,
+        }
+    }
+
+    /// The class of the failure.
+    pub(super) fn trouble(&self) -> Trouble {
+        self.classify().0
+    }
+
     /// The code of the answer, if it has one.
     pub(super) fn code(&self) -> Option<&str> {
         self.answer.as_ref().and_then(|answer| answer.code.as_deref())

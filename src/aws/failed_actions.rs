@@ -6,10 +6,10 @@ use std::time::Duration;
 use aws_sdk_iot::types::AuditMitigationActionsExecutionStatus;
 use tokio::time::timeout;
 
-use super::service::Service;
+use super::service::{REPEATABLE, Service};
 use super::shapes;
 use crate::api::{FindingFailure, Target};
-use crate::core::answer::{Described, FailedActions};
+use crate::core::answer::{Described, FailedActions, Operation};
 use crate::core::step::TaskAddress;
 
 /// The most failures in a status.
@@ -60,16 +60,14 @@ impl Search {
             if !self.may_call() {
                 return;
             }
-            let page = service
+            let call = service
                 .client(&task.region)
                 .list_audit_findings()
                 .task_id(audit)
                 .list_suppressed_findings(false)
                 .max_results(250)
-                .set_next_token(next_token)
-                .send()
-                .await;
-            let Ok(page) = page else { return };
+                .set_next_token(next_token);
+            let Ok(page) = service.counted(Operation::ListFindings, call.send(), REPEATABLE).await else { return };
             let findings: Vec<Finding> = page
                 .findings
                 .unwrap_or_default()
@@ -94,15 +92,13 @@ impl Search {
             if !self.may_call() {
                 return false;
             }
-            let page = service
+            let call = service
                 .client(&task.region)
                 .list_audit_mitigation_actions_executions()
                 .task_id(&task.task_id)
                 .finding_id(finding)
-                .action_status(AuditMitigationActionsExecutionStatus::Failed)
-                .send()
-                .await;
-            let Ok(page) = page else { return false };
+                .action_status(AuditMitigationActionsExecutionStatus::Failed);
+            let Ok(page) = service.counted(Operation::ListExecutions, call.send(), REPEATABLE).await else { return false };
             for execution in page.actions_executions.unwrap_or_default() {
                 if self.failures.len() >= MAX_FAILURES {
                     return false;

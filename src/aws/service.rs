@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -18,6 +18,10 @@ use crate::api::StartRecord;
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Operation, StartAnswer};
 use crate::core::facts::Wish;
 use crate::core::step::TaskAddress;
+use crate::metrics::{CallOutcome, Metrics};
+
+/// Calls that may be made any number of times: whether one arrived makes no difference.
+pub(super) const REPEATABLE: fn() -> bool = || true;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that one call may take; a lost lease and a shutdown wait for it.
@@ -28,12 +32,13 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Service {
     config: SdkConfig,
     clients: Mutex<HashMap<String, Client>>,
+    metrics: Metrics,
 }
 
 impl Service {
     /// Reads region, credentials and endpoint the way every SDK does: environment, profile, web identity (IRSA),
     /// container credentials (EKS Pod Identity), instance profile.
-    pub async fn from_environment() -> Self {
+    pub async fn from_environment(metrics: Metrics) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(CALL_TIMEOUT)
@@ -45,13 +50,33 @@ impl Service {
             .timeout_config(timeouts)
             .load()
             .await;
-        Self { config, clients: Mutex::default() }
+        Self { config, clients: Mutex::default(), metrics }
     }
 
     /// The region of resources that name none.
     #[must_use]
     pub fn default_region(&self) -> Option<String> {
         self.config.region().map(ToString::to_string)
+    }
+
+    /// Times and counts a call.
+    pub(super) async fn counted<T, E>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        was_sent: impl FnOnce() -> bool,
+    ) -> Result<T, Problem>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let began = Instant::now();
+        let result = call.await.map_err(|error| Problem::of(&error, was_sent()));
+        let outcome = match &result {
+            Err(problem) if !problem.is_documented_for(operation) => CallOutcome::Trouble(problem.trouble()),
+            _ => CallOutcome::Answered,
+        };
+        self.metrics.called(operation, outcome, began.elapsed());
+        result
     }
 
     /// The client for a region.
@@ -69,7 +94,7 @@ impl Service {
     /// `StartAuditMitigationActionsTask` with what the record says and the spec asks.
     pub async fn start(&self, record: &StartRecord, wish: &Wish) -> StartAnswer {
         let mark = SentMark::default();
-        let result = self
+        let call = self
             .client(&record.region)
             .start_audit_mitigation_actions_task()
             .task_id(&record.task_id)
@@ -77,58 +102,39 @@ impl Service {
             .target(shapes::target(&wish.target))
             .set_audit_check_to_actions_mapping(Some(shapes::mapping(&wish.mapping)))
             .customize()
-            .interceptor(mark.clone())
-            .send()
-            .await;
-        match result {
+            .interceptor(mark.clone());
+        match self.counted(Operation::Start, call.send(), || mark.is_set()).await {
             Ok(output) => StartAnswer::Success { task_id: output.task_id.unwrap_or_else(|| record.task_id.clone()) },
-            Err(error) => {
-                let problem = Problem::of(&error, mark.is_set());
-                match problem.code() {
-                    Some("TaskAlreadyExistsException") => StartAnswer::AlreadyExists,
-                    Some("InvalidRequestException") => StartAnswer::InvalidRequest(problem.service_message()),
-                    _ => StartAnswer::Failed(problem.into_failure(Operation::Start)),
-                }
-            }
+            Err(problem) => match problem.code() {
+                Some("TaskAlreadyExistsException") => StartAnswer::AlreadyExists,
+                Some("InvalidRequestException") => StartAnswer::InvalidRequest(problem.service_message()),
+                _ => StartAnswer::Failed(problem.into_failure(Operation::Start)),
+            },
         }
     }
 
     /// `DescribeAuditMitigationActionsTask`
     pub async fn describe(&self, task: &TaskAddress) -> DescribeAnswer {
-        let result = self.client(&task.region).describe_audit_mitigation_actions_task().task_id(&task.task_id).send().await;
-        match result {
+        let call = self.client(&task.region).describe_audit_mitigation_actions_task().task_id(&task.task_id);
+        match self.counted(Operation::Describe, call.send(), REPEATABLE).await {
             Ok(output) => DescribeAnswer::Found(Box::new(shapes::described(output))),
-            Err(error) => {
-                let problem = problem(&error);
-                match problem.code() {
-                    Some("ResourceNotFoundException") => DescribeAnswer::NotFound,
-                    _ => DescribeAnswer::Failed(problem.into_failure(Operation::Describe)),
-                }
-            }
+            Err(problem) => match problem.code() {
+                Some("ResourceNotFoundException") => DescribeAnswer::NotFound,
+                _ => DescribeAnswer::Failed(problem.into_failure(Operation::Describe)),
+            },
         }
     }
 
     /// `CancelAuditMitigationActionsTask`
     pub async fn cancel(&self, task: &TaskAddress) -> CancelAnswer {
-        let result = self.client(&task.region).cancel_audit_mitigation_actions_task().task_id(&task.task_id).send().await;
-        match result {
+        let call = self.client(&task.region).cancel_audit_mitigation_actions_task().task_id(&task.task_id);
+        match self.counted(Operation::Cancel, call.send(), REPEATABLE).await {
             Ok(_) => CancelAnswer::Accepted,
-            Err(error) => {
-                let problem = problem(&error);
-                match problem.code() {
-                    Some("InvalidRequestException") => CancelAnswer::NotRunning,
-                    Some("ResourceNotFoundException") => CancelAnswer::NotFound,
-                    _ => CancelAnswer::Failed(problem.into_failure(Operation::Cancel)),
-                }
-            }
+            Err(problem) => match problem.code() {
+                Some("InvalidRequestException") => CancelAnswer::NotRunning,
+                Some("ResourceNotFoundException") => CancelAnswer::NotFound,
+                _ => CancelAnswer::Failed(problem.into_failure(Operation::Cancel)),
+            },
         }
     }
-}
-
-/// For calls that may be made any number of times: whether they arrived makes no difference.
-fn problem<E>(error: &SdkError<E, HttpResponse>) -> Problem
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    Problem::of(error, true)
 }

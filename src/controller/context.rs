@@ -13,6 +13,8 @@ use super::events::EventWriter;
 use crate::api::{START_RECORD_ANNOTATION, StoredTask};
 use crate::aws::Service;
 use crate::core::facts::Facts;
+use crate::health::Health;
+use crate::metrics::Metrics;
 use crate::core::memory::Memory;
 use crate::core::observe::{Observation, Settings};
 use crate::core::queue::{Admission, Place, Queue, place};
@@ -24,11 +26,29 @@ pub struct Limits {
     pub running_tasks: usize,
 }
 
+/// What the controller is made of.
+pub struct Parts {
+    /// The API server.
+    pub client: Client,
+    /// AWS IoT.
+    pub service: Service,
+    /// What is the same for all resources.
+    pub settings: Settings,
+    /// What bounds the use of the account.
+    pub limits: Limits,
+    /// Where it is counted.
+    pub metrics: Metrics,
+    /// What the probes tell.
+    pub health: Health,
+}
+
 /// What all reconciles share.
-pub struct Context {
+pub(super) struct Context {
     pub(super) client: Client,
     pub(super) service: Service,
     pub(super) settings: Settings,
+    pub(super) metrics: Metrics,
+    pub(super) health: Health,
     pub(super) events: EventWriter,
     watched: Vec<Watched>,
     notes: Mutex<HashMap<String, Note>>,
@@ -56,18 +76,14 @@ pub(super) struct Note {
 }
 
 impl Context {
-    pub(super) fn new(
-        client: Client,
-        service: Service,
-        settings: Settings,
-        limits: Limits,
-        events: EventWriter,
-        watched: Vec<Watched>,
-    ) -> Self {
+    pub(super) fn new(parts: Parts, events: EventWriter, watched: Vec<Watched>) -> Self {
+        let Parts { client, service, settings, limits, metrics, health } = parts;
         Self {
             client,
             service,
             settings,
+            metrics,
+            health,
             events,
             watched,
             notes: Mutex::default(),

@@ -8,7 +8,7 @@ mod reconcile;
 mod watch;
 mod write;
 
-pub use context::{Context, Limits};
+pub use context::{Limits, Parts};
 pub use crd_wait::wait_for_crd;
 pub use events::EventWriter;
 pub use watch::run;

@@ -1,7 +1,7 @@
 //! One reconcile: observe, decide, do one step, and again, until there is nothing to do but wait.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -17,6 +17,7 @@ use crate::core::facts::Facts;
 use crate::core::memory::Moment;
 use crate::core::step::{Step, TaskAddress};
 use crate::core::tell::{News, news};
+use crate::metrics::ReconcileOutcome;
 
 /// More steps than any resource takes before it has to wait.
 const MAX_STEPS: usize = 32;
@@ -26,13 +27,13 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
     context.queue_is_built().await;
     let uid = cached.uid().unwrap_or_default();
     let note = context.take_note(&uid);
+    let began = Instant::now();
     let mut pass = Pass::begin(&context, cached, note);
     let result = pass.run().await;
     let Pass { mut note, .. } = pass;
-    match &result {
-        Ok(_) => note.errors = 0,
-        Err(_) => note.errors = note.errors.saturating_add(1),
-    }
+    let outcome = if result.is_ok() { ReconcileOutcome::Success } else { ReconcileOutcome::Error };
+    context.metrics.reconciled(outcome, began.elapsed());
+    note.errors = if result.is_ok() { 0 } else { note.errors.saturating_add(1) };
     let wait = retry_wait(note.errors);
     context.keep_note(&uid, note);
     match result {
@@ -211,6 +212,7 @@ impl<'a> Pass<'a> {
         let note = "the task could not be cancelled in time, so the resource was let go; it may still run in AWS: look with \
                     DescribeAuditMitigationActionsTask";
         tracing::warn!(name = self.object.metadata.name, namespace = self.object.metadata.namespace, note);
+        self.context.metrics.abandoned();
         let news = News { is_warning: true, reason: Reason::CancelAbandoned, note: note.to_owned() };
         self.context.events.tell(&self.object, news);
     }

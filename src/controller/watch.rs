@@ -14,28 +14,26 @@ use kube::runtime::{WatchStreamExt as _, applier, watcher};
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Context, Limits, Watched};
+use super::context::{Context, Parts, Watched};
 use super::events::EventWriter;
 use super::reconcile::reconcile;
 use crate::api::StoredTask;
-use crate::aws::Service;
-use crate::core::observe::Settings;
 
 /// How long a resource rests whose reconcile panicked.
 const REST_AFTER_PANIC: Duration = Duration::from_mins(5);
 
 /// Runs the controller until it is told to stop; reconciles that are under way are brought to their end.
-pub async fn run(client: Client, service: Service, settings: Settings, limits: Limits, namespaces: &[String], stop: CancellationToken) {
+pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken) {
     let mut watched = Vec::new();
     let mut watches = Vec::new();
-    for api in apis(&client, namespaces) {
+    for api in apis(&parts.client, namespaces) {
         let (store, writer) = reflector::store();
         let (wake, woken) = unbounded();
         watched.push(Watched { store: store.clone(), wake });
         watches.push((api, store, writer, woken));
     }
-    let events = EventWriter::start(client.clone());
-    let context = Arc::new(Context::new(client, service, settings, limits, events, watched));
+    let events = EventWriter::start(parts.client.clone());
+    let context = Arc::new(Context::new(parts, events, watched));
     let controllers = watches.into_iter().map(|(api, store, writer, woken)| {
         let changes = changes(api, store.clone(), writer, Arc::clone(&context));
         control(changes, woken, store, Arc::clone(&context), stop.clone())
@@ -105,6 +103,7 @@ fn changes(
             let event = match event {
                 Ok(event) => event,
                 Err(error) => {
+                    context.health.is_waiting(&format!("the watch broke off: {error}"));
                     tracing::warn!(%error, "the watch broke off; it is taken up again");
                     return Vec::new();
                 }
@@ -119,6 +118,8 @@ fn changes(
                 // Not before the end of a list is it in the cache.
                 Event::Init | Event::InitApply(_) => Vec::new(),
                 Event::InitDone => {
+                    context.health.is_ready();
+                    tracing::info!(resources = store.len(), "watching AuditMitigationTasks");
                     context.forget_the_deleted();
                     store.state().iter().map(|object| ObjectRef::from_obj(&**object)).collect()
                 }
