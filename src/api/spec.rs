@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use kube::{CustomResource, KubeSchema};
-use schemars::{Schema, SchemaGenerator, json_schema};
+use kube::CustomResource;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::status::AuditMitigationTaskStatus;
@@ -23,7 +23,7 @@ const MAX_CHECKS: u32 = 100;
 const MAX_REASON_CODE_LENGTH: u32 = 256;
 
 /// One run of mitigation actions over findings of an AWS IoT Device Defender audit.
-#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(CustomResource, JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
     group = "devicedefender.dev",
     version = "v1alpha1",
@@ -100,7 +100,7 @@ pub struct AuditMitigationTaskSpec {
 }
 
 /// Which findings the actions are applied to.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
     /// The id of the audit whose findings are meant, as `ListAuditTasks` or the console shows it. Each audit has an
@@ -132,7 +132,7 @@ pub struct Target {
 // In the schema the text of an enum type stands in place of its field's.
 /// What happens to the running task when this resource is deleted. Cancel: it is cancelled, if this resource started
 /// it. Orphan: it runs on. Default: Cancel.
-#[derive(schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeletionPolicy {
     /// The task is cancelled.
     #[default]

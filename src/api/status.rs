@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What happened, why, what comes next and when.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMitigationTaskStatus {
     /// The metadata.generation that this status speaks of; while it differs, the status is older than the spec. -1:
@@ -89,7 +89,7 @@ pub struct AuditMitigationTaskStatus {
 /// every action was applied. Failed: at least one action failed. Canceled: cancelled, perhaps before the start.
 /// Rejected: refused by the service, nothing was started. Conflict: the task id belongs to a task that does something
 /// else. Unknown: the operator can't know, the condition Ready says why and what to do.
-#[derive(schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
     /// About to be started, or held back by an answer of the service.
     Pending,
@@ -117,7 +117,7 @@ pub enum Phase {
 
 /// Self: this resource started the task. Other: anybody else did, or nobody can tell; the task is followed to its end
 /// and never cancelled.
-#[derive(schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartedBy {
     /// This resource's own start was answered with success, under its own token.
     #[serde(rename = "Self")]
@@ -127,7 +127,7 @@ pub enum StartedBy {
 }
 
 /// A start that was sent and whose answer nobody saw.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// The task id that it was sent with.
@@ -141,7 +141,7 @@ pub struct Attempt {
 }
 
 /// How the findings of one audit check ended.
-#[derive(KubeSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_field_names, reason = "the service's own names")]
 pub struct FindingStatistics {
@@ -163,7 +163,7 @@ pub struct FindingStatistics {
 }
 
 /// An action that failed on a finding.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingFailure {
     /// The id of the finding.
