@@ -1,0 +1,384 @@
+//! The whole state, and what a call does to it. Pure: no network, no clock but the times that it is given.
+//!
+//! A call passes in three steps, because faults can part them: [`State::admit`] when it arrives,
+//! [`State::perform`] when its work is done, [`State::delivered`] when its answer was handed over.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::answer::{Answer, ServiceError};
+use crate::calls::{Call, CallLog};
+use crate::catalogue::Catalogue;
+use crate::clock::{Clock, plus};
+use crate::fault::{Ending, FaultKind, Faults, Struck};
+use crate::model::Model;
+use crate::outcome::Outcomes;
+use crate::rate::Bucket;
+use crate::task::TaskState;
+use crate::view::Counters;
+use crate::{Config, Operation, auth, input, samples};
+
+/// An HTTP request, as far as it matters.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    pub authorization: Option<String>,
+    pub date: Option<String>,
+    pub body: Vec<u8>,
+}
+
+/// A call between its arrival and its work.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub seq: u64,
+    /// Time to wait before the work.
+    pub delay: Duration,
+    work: Work,
+    struck: Struck,
+}
+
+#[derive(Debug)]
+enum Work {
+    Refuse(ServiceError),
+    Do {
+        scope: Scope,
+        operation: Operation,
+        input: Map<String, Value>,
+        body: Value,
+    },
+}
+
+/// How a call ends, after its work.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// Time to wait before the answer.
+    pub delay: Duration,
+    pub ending: Ending,
+}
+
+/// An account in a region: what a task id is unique in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Scope {
+    pub account: String,
+    pub region: String,
+}
+
+/// The tasks of a scope, with the indexes that keep each call from looking at all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    pub by_id: HashMap<String, TaskState>,
+    /// Token to task id.
+    pub tokens: HashMap<String, String>,
+    /// Running tasks by their end.
+    pub running: BTreeSet<(Timestamp, String)>,
+    /// Tasks by their start.
+    pub by_start: BTreeSet<(Timestamp, String)>,
+    rates: HashMap<Operation, Bucket>,
+}
+
+impl Tasks {
+    /// Lets time do its work: tasks end, and are forgotten after the retention.
+    pub(crate) fn settle(&mut self, now: Timestamp, retention: Duration) {
+        while self.running.first().is_some_and(|(end, _)| *end <= now) {
+            self.running.pop_first();
+        }
+        while self
+            .by_start
+            .first()
+            .is_some_and(|(start, _)| plus(*start, retention) <= now)
+        {
+            if let Some((_, id)) = self.by_start.pop_first()
+                && let Some(task) = self.by_id.remove(&id)
+            {
+                self.running.remove(&(task.end(), id.clone()));
+                if self.tokens.get(&task.token) == Some(&id) {
+                    self.tokens.remove(&task.token);
+                }
+            }
+        }
+    }
+
+    /// Changes a task, and keeps the index of running tasks right.
+    pub(crate) fn change<T>(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+        change: impl FnOnce(&mut TaskState) -> T,
+    ) -> Option<T> {
+        let task = self.by_id.get_mut(id)?;
+        let was_running = self.running.remove(&(task.end(), id.to_owned()));
+        let result = change(task);
+        if was_running && task.is_running(now) {
+            self.running.insert((task.end(), id.to_owned()));
+        }
+        Some(result)
+    }
+}
+
+/// Everything that the simulator knows.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub model: Model,
+    pub config: Config,
+    pub clock: Clock,
+    pub catalogue: Catalogue,
+    pub scopes: BTreeMap<Scope, Tasks>,
+    pub faults: Faults,
+    pub outcomes: Outcomes,
+    pub calls: CallLog,
+    pub counters: Counters,
+}
+
+impl State {
+    pub(crate) fn new(config: Config, wall: Timestamp) -> Result<Self, crate::Error> {
+        let model = Model::load()?;
+        let catalogue = if config.samples {
+            samples::catalogue(&model, wall)?
+        } else {
+            Catalogue::default()
+        };
+        Ok(Self {
+            calls: CallLog::new(config.call_log_limit),
+            model,
+            config,
+            clock: Clock::default(),
+            catalogue,
+            scopes: BTreeMap::new(),
+            faults: Faults::default(),
+            outcomes: Outcomes::default(),
+            counters: Counters::default(),
+        })
+    }
+
+    /// Takes a call in: who, what, and what will go wrong.
+    pub(crate) fn admit(&mut self, wall: Timestamp, request: &Request) -> Admitted {
+        let mut call = Call {
+            seq: self.calls.next_seq(),
+            time: self.clock.now(wall),
+            method: request.method.clone(),
+            uri: uri(request),
+            ..Call::default()
+        };
+        let work = match self.identify(wall, request, &mut call) {
+            Ok(work) => work,
+            Err(error) => Work::Refuse(error),
+        };
+        let struck = match work {
+            Work::Do { .. } => self.faults.strike(&call),
+            Work::Refuse(_) => Struck::default(),
+        };
+        let seq = self.calls.push(call);
+        Admitted {
+            seq,
+            delay: struck.before,
+            work,
+            struck,
+        }
+    }
+
+    fn identify(&mut self, wall: Timestamp, request: &Request, call: &mut Call) -> Result<Work, ServiceError> {
+        let route = self.model.route(&request.method, &request.path);
+        let route = route.map(|(name, labels)| (name.to_owned(), labels));
+        let mut read_problem = None;
+        let mut members = Map::new();
+        if let Some((name, labels)) = &route {
+            let (read, problem) = input::read(&self.model, name, labels.clone(), &request.query, &request.body);
+            call.operation = Operation::named(name);
+            call.task_id = read.members.get("taskId").and_then(Value::as_str).map(str::to_owned);
+            call.body = read.body;
+            call.unknown_members = read.unknown;
+            (members, read_problem) = (read.members, problem);
+        }
+        let credential = auth::credential(
+            request.authorization.as_deref(),
+            request.date.as_deref(),
+            wall,
+            self.config.max_signature_age,
+        )?;
+        let account = self
+            .config
+            .access_keys
+            .get(&credential.access_key)
+            .unwrap_or(&credential.access_key)
+            .clone();
+        (call.access_key, call.account, call.region) =
+            (credential.access_key, account.clone(), credential.region.clone());
+        let unknown = || {
+            ServiceError::new(
+                404,
+                "UnknownOperationException",
+                format!("No operation at {} {}", request.method, request.path),
+            )
+        };
+        let operation = call.operation.ok_or_else(unknown)?;
+        if let Some(problem) = read_problem {
+            return Ok(Work::Refuse(problem));
+        }
+        let scope = Scope {
+            account,
+            region: credential.region,
+        };
+        Ok(Work::Do {
+            scope,
+            operation,
+            input: members,
+            body: call.body.clone(),
+        })
+    }
+
+    /// Does a call's work, unless a fault comes first.
+    pub(crate) fn perform(&mut self, wall: Timestamp, admitted: Admitted) -> Reply {
+        let Admitted { seq, work, struck, .. } = admitted;
+        let instead = struck
+            .main
+            .as_ref()
+            .filter(|fault| !fault.after_work)
+            .map(|fault| fault.kind.clone());
+        let afterwards = struck
+            .main
+            .as_ref()
+            .filter(|fault| fault.after_work)
+            .map(|fault| fault.kind.clone());
+        let (ending, worked) = match (work, instead) {
+            (Work::Refuse(error), _) => (Ending::Answer(error.into_answer(seq)), false),
+            (Work::Do { .. }, Some(kind)) => (self.fault_ending(&kind, seq), false),
+            (
+                Work::Do {
+                    scope,
+                    operation,
+                    input,
+                    body,
+                },
+                None,
+            ) => {
+                let result = self.operate(
+                    wall,
+                    seq,
+                    &scope,
+                    operation,
+                    input,
+                    &body,
+                    struck.task_status.as_deref(),
+                );
+                match (result, afterwards) {
+                    // Of a call that failed there is nothing to hide, but a cut connection is cut all the same.
+                    (Ok(_), Some(kind)) | (Err(_), Some(kind @ (FaultKind::Cut | FaultKind::Hang))) => {
+                        (self.fault_ending(&kind, seq), true)
+                    }
+                    (Ok(output), None) => (Ending::Answer(Answer::success(&output)), true),
+                    (Err(error), _) => (Ending::Answer(error.into_answer(seq)), true),
+                }
+            }
+        };
+        if let Some(call) = self.calls.get_mut(seq) {
+            call.worked = worked;
+            if let Ending::Answer(answer) = &ending {
+                call.status = Some(answer.status);
+                call.code.clone_from(&answer.code);
+            }
+        }
+        Reply {
+            delay: struck.after,
+            ending,
+        }
+    }
+
+    fn fault_ending(&mut self, kind: &FaultKind, seq: u64) -> Ending {
+        let fallback = Call { seq, ..Call::default() };
+        kind.ending(self.calls.get_mut(seq).map_or(&fallback, |call| &*call))
+    }
+
+    /// Notes that a call's answer was handed over.
+    pub(crate) fn delivered(&mut self, seq: u64) {
+        if let Some(call) = self.calls.get_mut(seq) {
+            call.delivered = true;
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "all that a call consists of")]
+    fn operate(
+        &mut self,
+        wall: Timestamp,
+        seq: u64,
+        scope: &Scope,
+        operation: Operation,
+        input: Map<String, Value>,
+        body: &Value,
+        status: Option<&str>,
+    ) -> Result<Value, ServiceError> {
+        let now = self.clock.now(wall);
+        self.throttle(wall, now, scope, operation)?;
+        let input = Value::Object(input);
+        let operation_model = self
+            .model
+            .operations
+            .get(&operation.to_string())
+            .ok_or_else(ServiceError::internal)?;
+        let verdict = self.model.check(&operation_model.input, &input);
+        let message = verdict.message();
+        if let Some(call) = self.calls.get_mut(seq) {
+            call.unknown_members.extend(verdict.unknown);
+        }
+        if let Some(message) = message {
+            return Err(ServiceError::invalid(message));
+        }
+        match operation {
+            Operation::StartAuditMitigationActionsTask => self.start(now, scope, &input, body),
+            Operation::DescribeAuditMitigationActionsTask => self.describe(now, scope, &input, status),
+            Operation::CancelAuditMitigationActionsTask => self.cancel(now, scope, &input),
+            Operation::ListAuditMitigationActionsTasks => self.list_tasks(now, scope, &input, status),
+            Operation::ListAuditMitigationActionsExecutions => self.list_executions(now, scope, &input),
+            Operation::ListAuditFindings => self.list_findings(now, &input),
+            Operation::DescribeAuditFinding => self.describe_finding(now, &input),
+            Operation::ListAuditTasks => self.list_audits(now, &input),
+            Operation::DescribeAuditTask => self.describe_audit(now, &input),
+            Operation::ListMitigationActions => self.list_actions(scope, &input),
+            Operation::DescribeMitigationAction => self.describe_action(scope, &input),
+        }
+    }
+
+    fn throttle(
+        &mut self,
+        wall: Timestamp,
+        now: Timestamp,
+        scope: &Scope,
+        operation: Operation,
+    ) -> Result<(), ServiceError> {
+        let settings = &self.config.settings;
+        let rate = match operation {
+            Operation::StartAuditMitigationActionsTask => settings.quotas.start,
+            Operation::CancelAuditMitigationActionsTask => settings.quotas.cancel,
+            Operation::DescribeAuditMitigationActionsTask
+            | Operation::DescribeAuditFinding
+            | Operation::DescribeAuditTask
+            | Operation::DescribeMitigationAction => settings.quotas.describe,
+            Operation::ListAuditMitigationActionsTasks
+            | Operation::ListAuditMitigationActionsExecutions
+            | Operation::ListAuditFindings
+            | Operation::ListAuditTasks
+            | Operation::ListMitigationActions => settings.quotas.list,
+        };
+        let tasks = self.scopes.entry(scope.clone()).or_default();
+        tasks.settle(now, settings.readings.retention);
+        let Some(rate) = rate else { return Ok(()) };
+        let bucket = tasks.rates.entry(operation).or_insert_with(|| Bucket::full(rate, wall));
+        if bucket.take(rate, wall) {
+            Ok(())
+        } else {
+            Err(ServiceError::throttled())
+        }
+    }
+}
+
+fn uri(request: &Request) -> String {
+    if request.query.is_empty() {
+        request.path.clone()
+    } else {
+        format!("{}?{}", request.path, request.query)
+    }
+}
