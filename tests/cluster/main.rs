@@ -9,3 +9,4 @@
 )]
 
 mod crd;
+mod operator;

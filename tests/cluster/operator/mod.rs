@@ -1,0 +1,227 @@
+//! The operator's own process on a real API server, with the real AWS SDK against the simulator.
+
+mod existing;
+mod main_job;
+mod readings;
+mod start_up;
+mod undecodable;
+
+use std::time::Duration;
+
+use audit_mitigation_operator::api::{AuditMitigationTaskStatus, Phase, StoredTask};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt as _};
+use serde_json::{Value, json};
+use simulator::{Call, Config, Operation, Server};
+use support::{Cluster, Process, eventually, operator, ports, shared};
+use tokio::sync::OnceCell;
+
+use crate::crd::{CRD, install};
+
+/// Generous, for a machine that is busy building.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A namespace with an operator that watches it alone, and an AWS of its own.
+struct World {
+    cluster: &'static Cluster,
+    namespace: String,
+    aws: Server,
+    operator: Option<Process>,
+    client: Client,
+    flags: Vec<String>,
+    port: u16,
+}
+
+impl World {
+    /// A world whose tasks end after a fifth of a second, with readings of the service's documents to choose.
+    async fn with(prefix: &str, flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
+        let mut world = Self::without_operator(prefix, flags, change).await;
+        world.start_operator().await;
+        world
+    }
+
+    async fn new(prefix: &str) -> Self {
+        Self::with(prefix, &[], |_| {}).await
+    }
+
+    async fn without_operator(prefix: &str, flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
+        static INSTALLED: OnceCell<()> = OnceCell::const_new();
+        let cluster = shared().await.unwrap();
+        INSTALLED.get_or_init(|| install(cluster, CRD)).await;
+        let namespace = cluster.namespace(prefix).await.unwrap();
+        let mut config = Config::default();
+        config.settings.task_duration = Duration::from_millis(200);
+        change(&mut config);
+        Self {
+            cluster,
+            namespace,
+            aws: Server::start(config).unwrap(),
+            operator: None,
+            client: cluster.client().await.unwrap(),
+            flags: flags.iter().map(ToString::to_string).collect(),
+            port: ports::free().unwrap(),
+        }
+    }
+
+    async fn start_operator(&mut self) {
+        let program = env!("CARGO_BIN_EXE_audit-mitigation-operator");
+        let mut command =
+            operator::command(program.as_ref(), self.cluster.kubeconfig(), &self.aws.endpoint(), "AKIATEST", self.port);
+        command.arg("--watch-namespaces").arg(&self.namespace);
+        command.args(["--min-poll-interval", "200ms", "--log-format", "text", "--log-level", "debug,hyper=info,aws=info,tower=info"]);
+        command.args(&self.flags);
+        self.operator = Some(self.cluster.spawn("operator", command).unwrap());
+    }
+
+    fn tasks(&self) -> Api<StoredTask> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Applies manifests as people do.
+    async fn apply(&self, manifests: &str) {
+        let args = ["apply", "--namespace", &self.namespace, "-f", "-"];
+        let output = self.cluster.kubectl_stdin(&args, manifests).await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    async fn kubectl(&self, args: &[&str]) -> String {
+        self.cluster.kubectl_ok(&[&["--namespace", &self.namespace], args].concat()).await.unwrap()
+    }
+
+    /// Creates a resource with this spec.
+    async fn create(&self, name: &str, spec: &Value) {
+        self.create_object(&object(name, spec)).await;
+    }
+
+    async fn create_object(&self, object: &Value) {
+        let resource = ApiResource::erase::<audit_mitigation_operator::api::AuditMitigationTask>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        api.create(&PostParams::default(), &serde_json::from_value(object.clone()).unwrap()).await.unwrap();
+    }
+
+    /// Edits a resource with a merge patch.
+    async fn edit(&self, name: &str, patch: &Value) {
+        self.tasks().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    async fn get(&self, name: &str) -> StoredTask {
+        self.tasks().get(name).await.unwrap()
+    }
+
+    async fn status(&self, name: &str) -> AuditMitigationTaskStatus {
+        status(&self.get(name).await)
+    }
+
+    /// Waits until the resource is as it should be.
+    async fn until(&self, name: &str, what: &str, holds: impl Fn(&StoredTask) -> bool) -> StoredTask {
+        let found = eventually(LIMIT, what, async || {
+            let task = self.tasks().get(name).await.map_err(|error| error.to_string())?;
+            if holds(&task) { Ok(task) } else { Err(serde_json::to_string(&task).unwrap()) }
+        })
+        .await;
+        found.unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()))
+    }
+
+    /// Waits until the resource is in this phase, for this spec.
+    async fn phase(&self, name: &str, phase: Phase) -> AuditMitigationTaskStatus {
+        let task = self
+            .until(name, &format!("{name} is {phase:?}"), |task| {
+                let status = status(task);
+                status.phase == Some(phase) && status.observed_generation == task.metadata.generation
+            })
+            .await;
+        status(&task)
+    }
+
+    async fn until_gone(&self, name: &str) {
+        let gone = eventually(LIMIT, "it is gone", async || match self.tasks().get_opt(name).await {
+            Ok(None) => Ok(()),
+            Ok(Some(task)) => Err(serde_json::to_string(&task).unwrap()),
+            Err(error) => Err(error.to_string()),
+        });
+        gone.await.unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
+    }
+
+    /// The reasons of the events of a resource, oldest first.
+    async fn events(&self, name: &str) -> Vec<String> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let mut events = events.list(&ListParams::default()).await.unwrap().items;
+        events.retain(|event| event.regarding.as_ref().and_then(|regarding| regarding.name.as_deref()) == Some(name));
+        events.sort_by_key(|event| event.event_time.clone().map(|time| time.0));
+        events.into_iter().filter_map(|event| event.reason).collect()
+    }
+
+    /// Waits until the resource has exactly these events.
+    async fn until_events(&self, name: &str, expected: &[&str]) {
+        eventually(LIMIT, "the events are written", async || {
+            let events = self.events(name).await;
+            if events == expected { Ok(()) } else { Err(format!("{events:?} instead of {expected:?}")) }
+        })
+        .await
+        .unwrap();
+    }
+
+    fn calls(&self, operation: Operation) -> Vec<Call> {
+        self.aws.calls().into_iter().filter(|call| call.operation == Some(operation)).collect()
+    }
+
+    async fn readyz(&self) -> Result<(u16, String), String> {
+        http_get(self.port, "/readyz").await
+    }
+
+    fn log(&self) -> String {
+        self.operator.as_ref().map(Process::log).unwrap_or_default()
+    }
+}
+
+/// One GET without a client library: the answers are a status line and a short text.
+async fn http_get(port: u16, path: &str) -> Result<(u16, String), String> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let exchange = async {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        Ok::<_, std::io::Error>(text)
+    };
+    let text = exchange.await.map_err(|error| error.to_string())?;
+    let code = text.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or("no status line")?;
+    Ok((code, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()))
+}
+
+fn status(task: &StoredTask) -> AuditMitigationTaskStatus {
+    task.status.good().cloned().flatten().unwrap_or_default()
+}
+
+/// The status and the reason of a condition.
+fn condition(status: &AuditMitigationTaskStatus, condition: &str) -> (String, String) {
+    let found = status.conditions.iter().find(|candidate| candidate.type_ == condition).expect(condition);
+    (found.status.clone(), found.reason.clone())
+}
+
+fn message(status: &AuditMitigationTaskStatus) -> String {
+    status.conditions.iter().find(|candidate| candidate.type_ == "Ready").expect("Ready").message.clone()
+}
+
+fn object(name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "devicedefender.dev/v1alpha1",
+        "kind": "AuditMitigationTask",
+        "metadata": { "name": name },
+        "spec": spec,
+    })
+}
+
+/// A spec with one check and one action, under this id.
+fn spec(task_id: &str) -> Value {
+    json!({
+        "taskId": task_id,
+        "target": { "auditTaskId": "a3aea009955e501a31b764abe1bebd3d" },
+        "auditCheckToActionsMapping": { "LOGGING_DISABLED_CHECK": ["EnableLogging"] },
+    })
+}
+
+fn has_finalizer(task: &StoredTask) -> bool {
+    task.finalizers().iter().any(|finalizer| finalizer == audit_mitigation_operator::api::FINALIZER)
+}

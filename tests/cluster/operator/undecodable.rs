@@ -1,0 +1,75 @@
+//! An object that can't be decoded stops nothing else.
+
+use audit_mitigation_operator::api::{FINALIZER, Parsed};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use serde_json::json;
+use simulator::{Config, Server};
+use support::{Cluster, ClusterOptions, eventually, operator, ports};
+
+use super::{LIMIT, object, spec};
+use crate::crd::{CRD, install};
+use audit_mitigation_operator::api::{Phase, StoredTask};
+
+/// Stored under a schema that allowed anything, before today's.
+#[tokio::test]
+async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
+    let cluster = Cluster::start(ClusterOptions::default()).await.unwrap();
+    install(&cluster, &permissive(CRD)).await;
+    let client = cluster.client().await.unwrap();
+    let tasks: Api<StoredTask> = Api::default_namespaced(client);
+    let mut old = object("old", &json!({ "target": "everything", "auditCheckToActionsMapping": 7 }));
+    old["metadata"]["finalizers"] = json!([FINALIZER]);
+    eventually(LIMIT, "the old object is stored", async || {
+        let stored = cluster.kubectl_stdin(&["apply", "-f", "-"], &old.to_string()).await.unwrap();
+        if stored.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&stored.stderr).into_owned()) }
+    })
+    .await
+    .unwrap();
+    install(&cluster, CRD).await;
+
+    let aws = Server::start(Config::default()).unwrap();
+    let program = env!("CARGO_BIN_EXE_audit-mitigation-operator");
+    let command =
+        operator::command(program.as_ref(), cluster.kubeconfig(), &aws.endpoint(), "AKIATEST", ports::free().unwrap());
+    let process = cluster.spawn("operator", command).unwrap();
+    eventually(LIMIT, "another resource is accepted", async || {
+        let good = object("good", &spec("good")).to_string();
+        let stored = cluster.kubectl_stdin(&["apply", "-f", "-"], &good).await.unwrap();
+        if stored.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&stored.stderr).into_owned()) }
+    })
+    .await
+    .unwrap();
+    let until_phase = async |name: &str, phase: Phase| {
+        eventually(LIMIT, "the phase is reached", async || {
+            let task = tasks.get(name).await.map_err(|error| error.to_string())?;
+            let found = super::status(&task);
+            if found.phase == Some(phase) { Ok(found) } else { Err(format!("{found:?}\n{}", process.log_tail())) }
+        })
+        .await
+        .unwrap()
+    };
+    until_phase("good", Phase::Completed).await;
+    assert!(matches!(tasks.get("old").await.unwrap().spec, Parsed::Bad(_)));
+    let old = until_phase("old", Phase::Rejected).await;
+    assert_eq!(super::condition(&old, "Failed"), ("True".to_owned(), "InvalidSpec".to_owned()));
+    assert_eq!(aws.tasks().len(), 1);
+
+    // It can still be deleted, whatever is in it, and so can one whose finalizer came back.
+    tasks.patch("old", &PatchParams::default(), &Patch::Merge(json!({ "metadata": { "finalizers": [FINALIZER] } }))).await.unwrap();
+    tasks.delete("old", &DeleteParams::default()).await.unwrap();
+    eventually(LIMIT, "the old object is gone", async || match tasks.get_opt("old").await {
+        Ok(None) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await
+    .unwrap();
+}
+
+/// The CRD with a schema that allows anything.
+fn permissive(definition: &str) -> String {
+    let mut crd: serde_json::Value = serde_saphyr::from_str(definition).unwrap();
+    let version = &mut crd["spec"]["versions"][0];
+    version["schema"] = json!({ "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } });
+    version["additionalPrinterColumns"] = json!([]);
+    crd.to_string()
+}
