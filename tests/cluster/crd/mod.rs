@@ -6,6 +6,7 @@ mod edits;
 mod examples;
 mod explain;
 mod names;
+mod nulls;
 mod stored;
 mod values;
 
