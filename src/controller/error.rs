@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server refused a request, or could not be reached.
-    #[error("the API server: {0}")]
+    #[error("{}", explain(.0))]
     Kube(#[source] Box<kube::Error>),
     /// The API server did not answer in time.
     #[error("the API server did not answer within {} seconds", .0.as_secs())]
@@ -14,6 +14,16 @@ pub enum Error {
     /// One reconcile took more steps than any resource needs.
     #[error("gave up after {0} steps in one reconcile; please report it as a bug")]
     TooManySteps(usize),
+}
+
+/// The API server's own words, which say what to do; the rest of its answer repeats them.
+fn explain(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => {
+            format!("the API server refused ({}): {}", status.code, status.message.chars().take(1_000).collect::<String>())
+        }
+        error => format!("the API server did not answer: {error}"),
+    }
 }
 
 impl From<kube::Error> for Error {
@@ -33,6 +43,12 @@ impl Error {
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.has_status(404)
+    }
+
+    /// Whether the API server refuses the resource as it is stored, so that not even its status can be written.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        self.has_status(422)
     }
 
     fn has_status(&self, code: u16) -> bool {

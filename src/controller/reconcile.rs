@@ -30,11 +30,17 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
     let began = Instant::now();
     let mut pass = Pass::begin(&context, cached, note);
     let result = pass.run().await;
-    let Pass { mut note, .. } = pass;
+    let Pass { mut note, object, .. } = pass;
     let outcome = if result.is_ok() { ReconcileOutcome::Success } else { ReconcileOutcome::Error };
     context.metrics.reconciled(outcome, began.elapsed());
     note.errors = if result.is_ok() { 0 } else { note.errors.saturating_add(1) };
     let wait = retry_wait(note.errors);
+    if let Err(error) = &result
+        && error.is_invalid()
+        && note.errors == 1
+    {
+        tell_unwritable(&context, &object, error);
+    }
     context.keep_note(&uid, note);
     match result {
         Ok(action) => action,
@@ -47,6 +53,12 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
             Action::requeue(wait)
         }
     }
+}
+
+/// Where no status can be written, an event says what is wrong.
+fn tell_unwritable(context: &Context, object: &StoredTask, error: &Error) {
+    let note = format!("the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}");
+    context.events.tell(object, News { is_warning: true, reason: Reason::InvalidSpec, note });
 }
 
 /// Doubling waits, capped at a minute: the API server comes back by itself.

@@ -5,13 +5,14 @@
 //! | what is known | stage |
 //! |---|---|
 //! | deletionTimestamp | [`deletion`] |
-//! | phase Completed, Failed, Canceled; Rejected or Conflict for this generation | [`finished`] |
+//! | phase Completed, Failed, Canceled; Rejected or Conflict for this generation; a record whose task has expired | [`finished`] |
 //! | status.taskId, or a Start that was answered with success | [`following`] |
 //! | a record of another uid for the same request | [`copied`] |
 //! | a record whose attempts are not all answered | [`open_attempt`] |
 //! | a record that was answered with TaskAlreadyExists | [`already_exists`] |
 //! | nothing, or a record under which nothing was started | [`before_start`] |
 
+use super::facts::Facts;
 use super::memory::{Answered, AttemptKnown};
 use super::observe::Observation;
 use super::sketch::{Identity, find};
@@ -84,10 +85,14 @@ impl Situation {
             return if asks_the_same { Self::Copied(record.clone()) } else { Self::NotStarted(None) };
         }
         let known = o.memory.attempt_under(record, o.settings.since);
-        if is_at_rest(o) {
+        if is_at_rest(facts) {
             // Leaving one of these phases is written before the next record is: nothing can be in the air.
-            let token_in_use = facts.phase() == Some(Phase::Unknown) && asks_the_same;
-            return if token_in_use { Self::AlreadyExists(known) } else { Self::NotStarted(Some(known)) };
+            return match unknown_because(o).filter(|_| asks_the_same) {
+                Some(Reason::TaskExpired) => Self::Finished(Phase::Unknown),
+                // What is not to be started need not look for the owner of the token.
+                Some(_) if !facts.wish.as_ref().is_ok_and(|wish| wish.suspend || wish.cancel) => Self::AlreadyExists(known),
+                _ => Self::NotStarted(Some(known)),
+            };
         }
         if o.memory.is_open(&known) {
             return Self::Open(known);
@@ -114,10 +119,17 @@ impl Situation {
 /// Whether the status says that no request is in the air: phases that are only ever left by writing another
 /// before a record is written.
 #[must_use]
-pub fn is_at_rest(o: &Observation<'_>) -> bool {
-    let phase = o.facts.phase();
-    let no_attempt = o.facts.status.as_ref().is_none_or(|status| status.attempt.is_none());
+pub fn is_at_rest(facts: &Facts) -> bool {
+    let phase = facts.phase();
+    let no_attempt = facts.status.as_ref().is_none_or(|status| status.attempt.is_none());
     no_attempt && matches!(phase, Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled | Phase::Unknown))
+}
+
+/// The reason of the phase Unknown, in that phase.
+fn unknown_because(o: &Observation<'_>) -> Option<Reason> {
+    let status = o.facts.status.as_ref().filter(|status| status.phase == Some(Phase::Unknown))?;
+    let stalled = find(&status.conditions, ConditionType::Stalled)?;
+    Reason::ALL.iter().copied().find(|reason| reason.as_str() == stalled.reason)
 }
 
 fn identity_in_status(o: &Observation<'_>) -> Option<Identity> {
@@ -126,7 +138,8 @@ fn identity_in_status(o: &Observation<'_>) -> Option<Identity> {
     let by_us = started.is_some_and(|started| started.reason == Reason::Started.as_str());
     Some(Identity {
         task_id: status.task_id.clone()?,
-        region: status.region.clone().or_else(|| o.region().map(str::to_owned))?,
+        // Never none: what has an id is followed, and nothing is started.
+        region: status.region.clone().or_else(|| o.region().map(str::to_owned)).unwrap_or_default(),
         token: status.client_request_token.clone().unwrap_or_default(),
         started_by: if o.facts.owns_task() { StartedBy::This } else { StartedBy::Other },
         reason: if by_us { Reason::Started } else { Reason::AlreadyExists },

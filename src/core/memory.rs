@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use super::answer::{
     CancelAnswer, DescribeAnswer, Described, Effect, FailedActions, Failure, Operation, StartAnswer, Trouble,
 };
+use super::decide::is_at_rest;
+use super::facts::Facts;
 use super::timing;
 use crate::api::StartRecord;
 
@@ -125,6 +127,20 @@ impl Memory {
             setback: self.setback.take(),
             ..Self::default()
         };
+    }
+
+    /// A status was written over the one in these facts, guarded by the resourceVersion, so they held until then. If
+    /// they said that nothing is in the air, that is known from now on, though the new status may not say it.
+    pub fn status_written(&mut self, over: &Facts) {
+        let Some(record) = over.record.as_ref().filter(|record| is_at_rest(over) && record.uid == over.uid) else { return };
+        if self.attempt.as_ref().is_none_or(|known| known.record != *record) {
+            self.attempt = Some(AttemptKnown {
+                record: record.clone(),
+                unanswered: false,
+                last_sent: record.time,
+                answer: Some(Answered::Refused),
+            });
+        }
     }
 
     /// What is known of the attempts under a record. One that this process did not write was found, so an

@@ -150,9 +150,9 @@ impl Queue {
                 });
                 if is_free {
                     lane.holders.remove(&task_id);
-                    if *next == Place::None {
-                        // A slot of the service's is free again: no reason to wait for the next probe.
-                        lane.limit = None;
+                    if let Some(limit) = lane.limit.as_mut().filter(|_| *next == Place::None) {
+                        // A slot of the service's may be free again: no reason to wait with the next probe.
+                        limit.until = Timestamp::MIN;
                     }
                 }
             }
@@ -173,16 +173,18 @@ impl Queue {
             Some(Place::Holding { .. }) => return Admission::Free,
             Some(Place::None) | None => return Admission::Behind(0),
         };
-        let Some(lane) = self.lanes.get(&region) else { return Admission::Behind(0) };
+        let Some(lane) = self.lanes.get_mut(&region) else { return Admission::Behind(0) };
         let ahead = lane.waiting.range(..&order).count();
         let free = self.slots.saturating_sub(lane.holders.len());
         if ahead >= free {
             return Admission::Behind(ahead);
         }
-        match lane.limit {
+        match &mut lane.limit {
             Some(_) if ahead > 0 => return Admission::Behind(ahead),
             Some(limit) if limit.until > now => return Admission::LimitedUntil(limit.until),
-            _ => {}
+            // This one is the probe: the next waits for its answer, or for as long as this one had to.
+            Some(limit) => limit.until = timing::probe_at(now, limit.count, &region),
+            None => {}
         }
         self.set(uid, Place::Holding { region, task_id: task_id.to_owned() });
         Admission::Free

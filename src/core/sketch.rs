@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use super::answer::{Described, FailedActions};
 use super::facts::Facts;
 use super::phase::{ConditionType, status_in};
+use super::timing;
 use crate::api::{Attempt, AuditMitigationTaskStatus, FindingStatistics, Phase, Reason, StartRecord, StartedBy};
 
 /// What the status is to say.
@@ -78,7 +79,8 @@ impl Sketch {
     pub fn status_to_write(self, facts: &Facts, now: Timestamp) -> Option<AuditMitigationTaskStatus> {
         let before = facts.status.clone().unwrap_or_default();
         let after = self.render(facts, &before, now);
-        // Conditions keep the time of their last transition, so equal statuses are equal to the letter.
+        // Conditions keep the time of their last transition, and all times are whole seconds, as they are stored: so
+        // equal statuses are equal to the letter.
         (facts.status.is_none() || after != before).then_some(after)
     }
 
@@ -112,7 +114,7 @@ impl Sketch {
             after.failures = failures;
             after.failures_truncated = truncated.then_some(true);
         }
-        after.next_attempt_time = next_attempt.map(Time);
+        after.next_attempt_time = next_attempt.map(timing::next_whole_second).map(Time);
         after.conditions = conditions(&before.conditions, &task, phase, reason, &message, facts.generation, now);
         after
     }
@@ -131,14 +133,14 @@ fn shown(record: StartRecord, before: Option<&Attempt>, now: Timestamp) -> Attem
     let StartRecord { task_id, request_hash, region, .. } = record;
     let time = before
         .filter(|attempt| attempt.task_id == task_id && attempt.request_hash == request_hash)
-        .map_or(Time(now), |attempt| attempt.time.clone());
+        .map_or_else(|| Time(timing::whole_seconds(now)), |attempt| attempt.time.clone());
     Attempt { task_id, request_hash, region, time }
 }
 
 fn show_described(status: &mut AuditMitigationTaskStatus, described: &Described) {
-    status.start_time = described.start_time.map(Time).or(status.start_time.take());
+    status.start_time = described.start_time.map(timing::whole_seconds).map(Time).or(status.start_time.take());
     if described.state.is_ended() {
-        status.completion_time = described.end_time.map(Time).or(status.completion_time.take());
+        status.completion_time = described.end_time.map(timing::whole_seconds).map(Time).or(status.completion_time.take());
     }
     if !described.statistics.is_empty() {
         status.task_statistics.clone_from(&described.statistics);
@@ -193,7 +195,7 @@ fn conditions(
         .map(|condition| {
             let old = find(before, condition);
             let (holds, reason, message) = if condition == ConditionType::Started {
-                started(old, task, reason, message)
+                started(old, task, reason)
             } else {
                 let holds = status_in(phase, condition).unwrap_or_default();
                 // The message stands where people and tools look: on Ready, and on whatever is true.
@@ -209,18 +211,18 @@ fn conditions(
                 observed_generation: Some(generation),
                 last_transition_time: old
                     .filter(|old| old.status == status)
-                    .map_or(Time(now), |old| old.last_transition_time.clone()),
+                    .map_or_else(|| Time(timing::whole_seconds(now)), |old| old.last_transition_time.clone()),
             }
         })
         .collect()
 }
 
-fn started(old: Option<&Condition>, task: &TaskIn, reason: Reason, message: &str) -> (bool, String, String) {
+fn started(old: Option<&Condition>, task: &TaskIn, reason: Reason) -> (bool, String, String) {
     match (task, old) {
         (TaskIn::Known(identity), _) => (true, identity.reason.as_str().to_owned(), identity.sentence()),
         (TaskIn::Status, Some(old)) => (old.status == "True", old.reason.clone(), old.message.clone()),
         (TaskIn::Status, None) => (true, Reason::AlreadyExists.as_str().to_owned(), String::new()),
-        (TaskIn::Nowhere, _) => (false, reason.as_str().to_owned(), message.to_owned()),
+        (TaskIn::Nowhere, _) => (false, reason.as_str().to_owned(), String::new()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use super::answer::Trouble;
 
@@ -44,7 +44,7 @@ impl PollBounds {
     #[must_use]
     pub fn next(&self, last: Timestamp, started: Timestamp, uid: &str) -> Timestamp {
         let age = last.duration_since(started).max(SignedDuration::ZERO).unsigned_abs();
-        let wait = (age / 10).clamp(self.min, self.max);
+        let wait = (age / 10).min(self.max).max(self.min);
         // Jitter only ever lengthens: the shortest wait is a promise to the account.
         after(last, wait.mul_f64(1.0 + 0.1 * jitter(uid, last)).min(self.max.max(self.min)))
     }
@@ -78,6 +78,23 @@ fn doubling(now: Timestamp, base: Duration, cap: Duration, count: u32, seed: &st
 #[must_use]
 pub fn after(time: Timestamp, wait: Duration) -> Timestamp {
     time.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+/// The time as a status keeps it: the API's times have no fractions of a second.
+#[must_use]
+pub fn whole_seconds(time: Timestamp) -> Timestamp {
+    rounded(time, RoundMode::Floor)
+}
+
+/// The same for a time that must not come too early.
+#[must_use]
+pub fn next_whole_second(time: Timestamp) -> Timestamp {
+    rounded(time, RoundMode::Ceil)
+}
+
+fn rounded(time: Timestamp, mode: RoundMode) -> Timestamp {
+    // Fails at the ends of time only.
+    time.round(TimestampRound::new().smallest(Unit::Second).mode(mode)).unwrap_or(time)
 }
 
 /// A fraction in `0.0..1.0` that differs between resources and from time to time, and needs no random source.

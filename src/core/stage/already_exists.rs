@@ -26,10 +26,12 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
         return if is_known_missing { Verdict::act(wait) } else { Verdict::say(sketch, wait) };
     }
     let Some(heard) = o.memory.heard_of(&record.task_id) else {
-        // After a restart a task that was missing is not asked for before its time.
+        // After a restart a task that was missing is not asked for before its time, unless the spec was edited.
         let asked_again = o.facts.status.as_ref().and_then(|status| status.next_attempt_time.as_ref()).map(|time| time.0);
         return match asked_again {
-            Some(time) if is_known_missing && time > o.now => Verdict::act(Step::Wait(Some(time))),
+            Some(time) if is_known_missing && time > o.now && o.facts.is_observed() => {
+                Verdict::act(Step::Wait(Some(time)))
+            }
             _ => Verdict::act(describe),
         };
     };
@@ -68,6 +70,6 @@ fn missing(o: &Observation<'_>, known: &AttemptKnown, heard: &Heard, describe: S
         record.task_id
     );
     let mut sketch = Sketch::new(Phase::Unknown, Reason::TokenInUse, message, TaskIn::Nowhere);
-    sketch.next_attempt = Some(next.max(o.now));
+    sketch.next_attempt = Some(next);
     Verdict::say(sketch, if next <= o.now { describe } else { Step::Wait(Some(next)) })
 }

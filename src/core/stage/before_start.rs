@@ -116,16 +116,23 @@ fn limited(wish: &Wish, region: &str, until: Timestamp) -> Sketch {
 }
 
 fn begin(o: &Observation<'_>, wish: &Wish, region: &str, refused: Option<&AttemptKnown>) -> Verdict {
-    if is_at_rest(o) || open_attempt_shown(o).is_some() {
-        // The status must not say that nothing is in the air once a record is written.
+    // Once a request may be in the air, the status must not say that there is none. It says so until the record
+    // stands: a crash in between leaves a record under which nothing was sent, and a status that knows it. An
+    // Unknown alone is left at once, because it would take the new record for the old one.
+    let leaves_rest = is_at_rest(o.facts) || open_attempt_shown(o).is_some();
+    let about_to_start = || {
         let message = format!("task {} is about to be started in {region}", wish.task_id);
-        return Verdict::say(Sketch::new(Phase::Pending, Reason::Starting, message, TaskIn::Nowhere), Step::Read);
+        Sketch::new(Phase::Pending, Reason::Starting, message, TaskIn::Nowhere)
+    };
+    if o.facts.phase() == Some(Phase::Unknown) {
+        return Verdict::say(about_to_start(), Step::Read);
     }
     let token = wish.token.as_deref().unwrap_or(&o.facts.uid);
     if let Some(known) = refused
         && is_reusable(o, known, token, region)
     {
-        return Verdict::act(if o.is_fresh { Step::Start(known.record.clone()) } else { Step::Read });
+        let sketch = leaves_rest.then(about_to_start);
+        return Verdict { sketch, step: if o.is_fresh { Step::Start(known.record.clone()) } else { Step::Read } };
     }
     Verdict::act(Step::WriteRecord {
         record: StartRecord {

@@ -65,7 +65,8 @@ impl View<'_> {
         {
             return Some(begun);
         }
-        let deadline = self.deadline(task);
+        // Only a task that this process has seen run is overdue: it may have ended while nobody looked.
+        let deadline = task.and_then(|_| self.deadline(task));
         if facts.deleting_since.is_some() && facts.deletion_policy() == DeletionPolicy::Cancel {
             Some(Reason::CanceledByDeletion)
         } else if facts.wish.as_ref().is_ok_and(|wish| wish.cancel) {
@@ -106,6 +107,7 @@ impl View<'_> {
         sketch.described = task.cloned();
         sketch.next_attempt = setback.map(|setback| setback.retry_at);
         let step = match (o.memory.cancel, heard) {
+            _ if self.needs_finalizer() => Step::AddFinalizer,
             _ if setback.is_some() => Step::Wait(sketch.next_attempt),
             (None, _) => Step::Cancel(address(self.identity)),
             // Taken, or refused because it doesn't run: Describe says what became of it.
@@ -142,7 +144,8 @@ impl View<'_> {
         if o.facts.phase() == Some(Phase::Unknown) {
             return match asked_again {
                 _ if self.is_expired_in_status() && o.facts.is_observed() => Verdict::act(Step::Wait(None)),
-                Some(time) if time > o.now => Verdict::act(Step::Wait(Some(time))),
+                // An edit is reason to ask at once.
+                Some(time) if time > o.now && o.facts.is_observed() => Verdict::act(Step::Wait(Some(time))),
                 _ => Verdict::act(self.describe()),
             };
         }
@@ -170,13 +173,16 @@ impl View<'_> {
             return self.ended(task);
         }
         let o = self.o;
-        if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now)
-            && is_worth_telling(setback)
-        {
+        let setback = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now);
+        if let Some(setback) = setback.filter(|setback| is_worth_telling(setback)) {
             return self.after_setback(Some(task), setback);
         }
         let sketch = self.running(Some(task), self.wants_cancel(Some(task)));
-        let step = if self.needs_finalizer() { Step::AddFinalizer } else { self.poll(at, Some(task)) };
+        let step = match setback {
+            _ if self.needs_finalizer() => Step::AddFinalizer,
+            Some(setback) => Step::Wait(Some(setback.retry_at)),
+            None => self.poll(at, Some(task)),
+        };
         Verdict::say(sketch, step)
     }
 

@@ -61,10 +61,10 @@ async fn a_task_that_completes() {
     let done = world.phase("one", Phase::Completed).await;
     assert_eq!(done.task_id.as_deref(), Some("completes"));
     assert_eq!(done.started_by, Some(StartedBy::This));
-    assert_eq!(done.progress.as_deref(), Some("2/2"));
+    assert_eq!(done.progress.as_deref(), Some("1/1"));
     assert_eq!(done.failed_findings, Some(0));
     assert!(done.start_time.is_some() && done.completion_time.is_some());
-    assert_eq!(done.task_statistics["LOGGING_DISABLED_CHECK"].succeeded_findings_count, Some(2));
+    assert_eq!(done.task_statistics["LOGGING_DISABLED_CHECK"].succeeded_findings_count, Some(1));
     let expected = BTreeMap::from([
         ("Started", "True"),
         ("Complete", "True"),
@@ -81,7 +81,7 @@ async fn a_task_that_completes() {
     world.until("one", "the finalizer is off", |task| !has_finalizer(task)).await;
 
     let columns = world.kubectl(&["get", "amt", "one"]).await;
-    assert!(columns.contains("Completed") && columns.contains("completes") && columns.contains("2/2"), "{columns}");
+    assert!(columns.contains("Completed") && columns.contains("completes") && columns.contains("1/1"), "{columns}");
 }
 
 #[tokio::test]

@@ -17,14 +17,12 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
     install(&cluster, &permissive(CRD)).await;
     let client = cluster.client().await.unwrap();
     let tasks: Api<StoredTask> = Api::default_namespaced(client);
-    let mut old = object("old", &json!({ "target": "everything", "auditCheckToActionsMapping": 7 }));
-    old["metadata"]["finalizers"] = json!([FINALIZER]);
-    eventually(LIMIT, "the old object is stored", async || {
-        let stored = cluster.kubectl_stdin(&["apply", "-f", "-"], &old.to_string()).await.unwrap();
-        if stored.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&stored.stderr).into_owned()) }
-    })
-    .await
-    .unwrap();
+    let mut old = spec("old");
+    old["activeDeadlineSeconds"] = json!("soon");
+    let nonsense = json!({ "target": "everything", "auditCheckToActionsMapping": 7 });
+    for object in [object("old", &old), object("nonsense", &nonsense)] {
+        until_stored(&cluster, &object).await;
+    }
     install(&cluster, CRD).await;
 
     let aws = Server::start(Config::default()).unwrap();
@@ -32,13 +30,7 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
     let command =
         operator::command(program.as_ref(), cluster.kubeconfig(), &aws.endpoint(), "AKIATEST", ports::free().unwrap());
     let process = cluster.spawn("operator", command).unwrap();
-    eventually(LIMIT, "another resource is accepted", async || {
-        let good = object("good", &spec("good")).to_string();
-        let stored = cluster.kubectl_stdin(&["apply", "-f", "-"], &good).await.unwrap();
-        if stored.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&stored.stderr).into_owned()) }
-    })
-    .await
-    .unwrap();
+    until_stored(&cluster, &object("good", &spec("good"))).await;
     let until_phase = async |name: &str, phase: Phase| {
         eventually(LIMIT, "the phase is reached", async || {
             let task = tasks.get(name).await.map_err(|error| error.to_string())?;
@@ -53,6 +45,14 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
     let old = until_phase("old", Phase::Rejected).await;
     assert_eq!(super::condition(&old, "Failed"), ("True".to_owned(), "InvalidSpec".to_owned()));
     assert_eq!(aws.tasks().len(), 1);
+    // The API server lets nobody write a status onto nonsense, so an event tells.
+    eventually(LIMIT, "an event tells of the nonsense", async || {
+        let events = cluster.kubectl_ok(&["get", "events.events.k8s.io", "-o", "yaml"]).await.map_err(|error| error.to_string())?;
+        if events.contains("reason: InvalidSpec") && events.contains("name: nonsense") { Ok(()) } else { Err(events) }
+    })
+    .await
+    .unwrap();
+    tasks.delete("nonsense", &DeleteParams::default()).await.unwrap();
 
     // It can still be deleted, whatever is in it, and so can one whose finalizer came back.
     tasks.patch("old", &PatchParams::default(), &Patch::Merge(json!({ "metadata": { "finalizers": [FINALIZER] } }))).await.unwrap();
@@ -60,6 +60,15 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
     eventually(LIMIT, "the old object is gone", async || match tasks.get_opt("old").await {
         Ok(None) => Ok(()),
         other => Err(format!("{other:?}")),
+    })
+    .await
+    .unwrap();
+}
+
+async fn until_stored(cluster: &Cluster, object: &serde_json::Value) {
+    eventually(LIMIT, "the object is stored", async || {
+        let stored = cluster.kubectl_stdin(&["apply", "-f", "-"], &object.to_string()).await.unwrap();
+        if stored.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&stored.stderr).into_owned()) }
     })
     .await
     .unwrap();

@@ -1,0 +1,22 @@
+//! Tests of the core, one file a concern. [`bench`] runs one resource by hand, [`world`] runs it under faults.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod already_exists;
+mod answers;
+mod arbitrary;
+mod attempts;
+mod bench;
+mod compare;
+mod copies;
+mod deletion;
+mod edits;
+mod ending;
+mod events;
+mod model;
+mod phase_table;
+mod properties;
+mod queue;
+mod stages;
+mod store;
+mod waiting;
+mod world;

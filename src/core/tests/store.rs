@@ -1,0 +1,156 @@
+//! What an API server does with one resource: versions, generations, finalizers, the rules that freeze the request.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::api::{AuditMitigationTaskStatus, FINALIZER, START_RECORD_ANNOTATION, StartRecord, StoredTask};
+use crate::core::facts::Facts;
+
+pub(super) const UID: &str = "0b7cfc5e-4a0f-4d1c-9d53-9a2f4e1f7d11";
+
+/// The write carried a resourceVersion that is not the present one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Conflict;
+
+/// One resource, as JSON, so that everything written is read back as the API server would give it.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    object: Option<Value>,
+}
+
+impl Store {
+    pub(super) fn create(spec: Value, now: Timestamp) -> Self {
+        Self {
+            object: Some(json!({
+                "metadata": {
+                    "name": "fix",
+                    "namespace": "fleet",
+                    "uid": UID,
+                    "generation": 1,
+                    "resourceVersion": "1",
+                    "creationTimestamp": to_the_second(now),
+                    "annotations": {},
+                    "finalizers": [],
+                },
+                "spec": spec,
+                "status": { "observedGeneration": -1 },
+            })),
+        }
+    }
+
+    /// The resource as it is now; `None` when it is gone.
+    pub(super) fn read(&self) -> Option<StoredTask> {
+        self.object.clone().map(|object| serde_json::from_value(object).unwrap())
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        Facts::parse(&self.read().expect("the resource is there"))
+    }
+
+    pub(super) fn json(&self) -> &Value {
+        self.object.as_ref().expect("the resource is there")
+    }
+
+    /// Somebody edits the spec: a new generation if it differs. False when the rules of the CRD refuse it.
+    pub(super) fn edit(&mut self, patch: &Value) -> bool {
+        let object = self.object.as_mut().expect("the resource is there");
+        let mut spec = object["spec"].clone();
+        merge(&mut spec, patch);
+        if spec == object["spec"] {
+            return true;
+        }
+        let frozen = ["taskId", "target", "auditCheckToActionsMapping", "clientRequestToken", "region"];
+        let started = object["status"]["taskId"].is_string() || object["status"]["attempt"].is_object();
+        let is_frozen = started && object["status"]["phase"] != "Conflict";
+        let touches_frozen = frozen.into_iter().any(|field| spec[field] != object["spec"][field]);
+        let suspends = spec["suspend"] == true && object["spec"]["suspend"] != true;
+        let uncancels = spec["cancel"] != true && object["spec"]["cancel"] == true;
+        if is_frozen && (touches_frozen || suspends) || uncancels {
+            return false;
+        }
+        object["spec"] = spec;
+        let generation = object["metadata"]["generation"].as_i64().unwrap() + 1;
+        object["metadata"]["generation"] = generation.into();
+        self.bump();
+        true
+    }
+
+    /// Puts anything anywhere, past all rules.
+    pub(super) fn force(&mut self, patch: &Value) {
+        merge(self.object.as_mut().expect("the resource is there"), patch);
+        self.bump();
+    }
+
+    pub(super) fn delete(&mut self, now: Timestamp) {
+        let Some(object) = self.object.as_mut() else { return };
+        if object["metadata"]["finalizers"].as_array().unwrap().is_empty() {
+            self.object = None;
+        } else if object["metadata"]["deletionTimestamp"].is_null() {
+            object["metadata"]["deletionTimestamp"] = to_the_second(now).into();
+            self.bump();
+        }
+    }
+
+    pub(super) fn write_status(&mut self, seen: &StoredTask, status: &AuditMitigationTaskStatus) -> Result<(), Conflict> {
+        self.guarded(seen)?["status"] = serde_json::to_value(status).unwrap();
+        self.bump();
+        Ok(())
+    }
+
+    pub(super) fn write_record(&mut self, seen: &StoredTask, record: &StartRecord, with_finalizer: bool) -> Result<(), Conflict> {
+        self.guarded(seen)?["metadata"]["annotations"][START_RECORD_ANNOTATION] =
+            serde_json::to_string(record).unwrap().into();
+        if with_finalizer { self.add_finalizer(seen) } else { Ok(self.bump()) }
+    }
+
+    pub(super) fn add_finalizer(&mut self, seen: &StoredTask) -> Result<(), Conflict> {
+        self.guarded(seen)?["metadata"]["finalizers"] = json!([FINALIZER]);
+        self.bump();
+        Ok(())
+    }
+
+    pub(super) fn remove_finalizer(&mut self, seen: &StoredTask) -> Result<(), Conflict> {
+        let object = self.guarded(seen)?;
+        object["metadata"]["finalizers"] = json!([]);
+        if !object["metadata"]["deletionTimestamp"].is_null() {
+            self.object = None;
+        }
+        self.bump();
+        Ok(())
+    }
+
+    fn guarded(&mut self, seen: &StoredTask) -> Result<&mut Value, Conflict> {
+        let object = self.object.as_mut().ok_or(Conflict)?;
+        let is_present = object["metadata"]["resourceVersion"].as_str() == seen.metadata.resource_version.as_deref();
+        if is_present { Ok(object) } else { Err(Conflict) }
+    }
+
+    fn bump(&mut self) {
+        let Some(object) = self.object.as_mut() else { return };
+        let version: u64 = object["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+        object["metadata"]["resourceVersion"] = (version + 1).to_string().into();
+    }
+}
+
+fn to_the_second(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second()).unwrap().to_string()
+}
+
+/// RFC 7386: null removes.
+fn merge(into: &mut Value, patch: &Value) {
+    let Some(patch) = patch.as_object() else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    let into = into.as_object_mut().unwrap();
+    for (key, value) in patch {
+        if value.is_null() {
+            into.remove(key);
+        } else {
+            merge(into.entry(key.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
