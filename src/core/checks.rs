@@ -42,8 +42,14 @@ mod tests {
         let wrong = [
             ("REVOKED_CA_CERT_CHECK", "REVOKED_CA_CERTIFICATE_STILL_ACTIVE_CHECK"),
             ("CA_CERT_APPROACHING_EXPIRATION_CHECK", "CA_CERTIFICATE_EXPIRING_CHECK"),
-            ("DEVICE_CERT_APPROACHING_EXPIRATION_CHECK", "DEVICE_CERTIFICATE_EXPIRING_CHECK"),
-            ("REVOKED_DEVICE_CERT_CHECK", "REVOKED_DEVICE_CERTIFICATE_STILL_ACTIVE_CHECK"),
+            (
+                "DEVICE_CERT_APPROACHING_EXPIRATION_CHECK",
+                "DEVICE_CERTIFICATE_EXPIRING_CHECK",
+            ),
+            (
+                "REVOKED_DEVICE_CERT_CHECK",
+                "REVOKED_DEVICE_CERTIFICATE_STILL_ACTIVE_CHECK",
+            ),
         ];
         for (wrong, right) in wrong {
             assert_eq!(misspelled(wrong), Some(right));
