@@ -38,5 +38,15 @@ pub const KUBE_CONTROLLER_MANAGER: GoTool = GoTool {
     assets: Assets::Preferred,
 };
 
+/// What Flux and Helm make of a resource's conditions: reads objects as JSON, prints a verdict for each.
+pub const KSTATUS: GoTool = GoTool {
+    name: "kstatus",
+    module: "kstatus",
+    package: ".",
+    link_flags: "",
+    minutes: 1,
+    assets: Assets::Preferred,
+};
+
 /// Every tool that is built from source.
-pub const ALL: [GoTool; 3] = [ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER];
+pub const ALL: [GoTool; 4] = [ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KSTATUS];
