@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use audit_mitigation_operator::api::AuditMitigationTask;
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use support::{Cluster, eventually, shared};
 use tokio::sync::OnceCell;
@@ -94,7 +94,7 @@ async fn served(cluster: &Cluster, namespace: &str) -> Api<DynamicObject> {
     let resource = ApiResource::erase::<AuditMitigationTask>(&());
     let tasks = Api::namespaced_with(cluster.client().await.unwrap(), namespace, &resource);
     eventually(LIMIT, "the resource is served", async || {
-        tasks.list(&Default::default()).await
+        tasks.list(&ListParams::default()).await
     })
     .await
     .unwrap();

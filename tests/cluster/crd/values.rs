@@ -46,7 +46,9 @@ async fn accepted() {
     }
 }
 
+/// One step beyond each edge, and what a person is told.
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 async fn refused() {
     let server = Server::shared("values").await;
     let mut failures = Failures::default();
