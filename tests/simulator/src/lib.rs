@@ -10,6 +10,7 @@ mod catalogue;
 mod clock;
 mod config;
 mod fault;
+mod faults;
 mod http;
 mod input;
 mod lists;
@@ -19,12 +20,13 @@ mod operation;
 mod outcome;
 mod rate;
 mod samples;
+mod scope;
 mod server;
 mod state;
-#[cfg(test)]
-mod state_tests;
 mod targets;
 mod task;
+#[cfg(test)]
+mod tests;
 mod validate;
 mod view;
 

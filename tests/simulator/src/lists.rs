@@ -7,7 +7,8 @@ use crate::answer::ServiceError;
 use crate::catalogue::{Action, Audit, Finding};
 use crate::clock::epoch;
 use crate::mitigation::text;
-use crate::state::{Scope, State};
+use crate::scope::Scope;
+use crate::state::State;
 
 /// What a list gives when it isn't told how many.
 const PAGE: usize = 25;

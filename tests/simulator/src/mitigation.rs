@@ -9,7 +9,8 @@ use crate::clock::{epoch, plus};
 use crate::config::{Choice, LimitCheck, Replay, ReplayOtherBody, Settings, TokenOfOtherTask};
 use crate::outcome::Outcome;
 use crate::samples;
-use crate::state::{Scope, State};
+use crate::scope::Scope;
+use crate::state::State;
 use crate::task::{Mapping, Target, TaskState};
 
 #[derive(Deserialize)]

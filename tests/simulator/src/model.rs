@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -118,10 +118,11 @@ impl Model {
         for pattern in model.shapes.values().filter_map(|shape| shape.pattern.as_ref()) {
             // Java's name for the class of visible characters.
             let translated = pattern.replace(r"\p{Graph}", "[:graph:]");
-            // The service matches the whole string, whether or not the pattern says so.
-            model
-                .patterns
-                .insert(pattern.clone(), Regex::new(&format!("^(?:{translated})$"))?);
+            // The service matches the whole string, whether or not the pattern says so, and `\w` is ASCII to it.
+            let regex = RegexBuilder::new(&format!("^(?:{translated})$"))
+                .unicode(false)
+                .build()?;
+            model.patterns.insert(pattern.clone(), regex);
         }
         Ok(model)
     }
@@ -195,5 +196,7 @@ mod tests {
         assert!(!model.matches("[a-zA-Z0-9_-]+", "a.b"));
         assert!(!model.matches("[a-zA-Z0-9_-]+", "a\n"));
         assert!(model.matches("^[a-zA-Z0-9-_]+$", "a-_9"));
+        assert!(model.matches(r"[\w+=,.@-]+", "a=b"));
+        assert!(!model.matches(r"[\w+=,.@-]+", "é"));
     }
 }

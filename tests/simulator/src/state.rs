@@ -3,7 +3,7 @@
 //! A call passes in three steps, because faults can part them: [`State::admit`] when it arrives,
 //! [`State::perform`] when its work is done, [`State::delivered`] when its answer was handed over.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,12 +12,13 @@ use serde_json::{Map, Value};
 use crate::answer::{Answer, ServiceError};
 use crate::calls::{Call, CallLog};
 use crate::catalogue::Catalogue;
-use crate::clock::{Clock, plus};
-use crate::fault::{Ending, FaultKind, Faults, Struck};
+use crate::clock::Clock;
+use crate::fault::{Ending, FaultKind};
+use crate::faults::{Faults, Struck};
 use crate::model::Model;
 use crate::outcome::Outcomes;
 use crate::rate::Bucket;
-use crate::task::TaskState;
+use crate::scope::{Scope, Tasks};
 use crate::view::Counters;
 use crate::{Config, Operation, auth, input, samples};
 
@@ -59,65 +60,6 @@ pub(crate) struct Reply {
     /// Time to wait before the answer.
     pub delay: Duration,
     pub ending: Ending,
-}
-
-/// An account in a region: what a task id is unique in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Scope {
-    pub account: String,
-    pub region: String,
-}
-
-/// The tasks of a scope, with the indexes that keep each call from looking at all of them.
-#[derive(Debug, Default)]
-pub(crate) struct Tasks {
-    pub by_id: HashMap<String, TaskState>,
-    /// Token to task id.
-    pub tokens: HashMap<String, String>,
-    /// Running tasks by their end.
-    pub running: BTreeSet<(Timestamp, String)>,
-    /// Tasks by their start.
-    pub by_start: BTreeSet<(Timestamp, String)>,
-    rates: HashMap<Operation, Bucket>,
-}
-
-impl Tasks {
-    /// Lets time do its work: tasks end, and are forgotten after the retention.
-    pub(crate) fn settle(&mut self, now: Timestamp, retention: Duration) {
-        while self.running.first().is_some_and(|(end, _)| *end <= now) {
-            self.running.pop_first();
-        }
-        while self
-            .by_start
-            .first()
-            .is_some_and(|(start, _)| plus(*start, retention) <= now)
-        {
-            if let Some((_, id)) = self.by_start.pop_first()
-                && let Some(task) = self.by_id.remove(&id)
-            {
-                self.running.remove(&(task.end(), id.clone()));
-                if self.tokens.get(&task.token) == Some(&id) {
-                    self.tokens.remove(&task.token);
-                }
-            }
-        }
-    }
-
-    /// Changes a task, and keeps the index of running tasks right.
-    pub(crate) fn change<T>(
-        &mut self,
-        id: &str,
-        now: Timestamp,
-        change: impl FnOnce(&mut TaskState) -> T,
-    ) -> Option<T> {
-        let task = self.by_id.get_mut(id)?;
-        let was_running = self.running.remove(&(task.end(), id.to_owned()));
-        let result = change(task);
-        if was_running && task.is_running(now) {
-            self.running.insert((task.end(), id.to_owned()));
-        }
-        Some(result)
-    }
 }
 
 /// Everything that the simulator knows.

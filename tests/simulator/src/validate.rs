@@ -195,6 +195,11 @@ mod tests {
             ),
             ("/clientRequestToken", json!("x".repeat(65)), "less than or equal to 64"),
             ("/clientRequestToken", json!(7), "be a string"),
+            (
+                "/clientRequestToken",
+                Value::Null,
+                "'clientRequestToken' failed to satisfy constraint: Member must not",
+            ),
             ("/target", json!([]), "be a structure"),
             ("/target/auditTaskId", json!("x".repeat(41)), "less than or equal to 40"),
             ("/target/findingIds", json!([]), "greater than or equal to 1"),

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::outcome::CheckStatistics;
-use crate::state::{Scope, State};
+use crate::scope::Scope;
+use crate::state::State;
 use crate::task::TaskState;
 
 /// A mitigation task.
