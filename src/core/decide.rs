@@ -70,8 +70,8 @@ impl Situation {
         let asks_the_same = facts.record.as_ref().is_some_and(|record| facts.still_asks_for(record));
         match facts.phase() {
             Some(phase @ (Phase::Completed | Phase::Failed | Phase::Canceled)) => return Self::Finished(phase),
-            Some(Phase::Rejected) if facts.is_observed() => return Self::Finished(Phase::Rejected),
-            Some(Phase::Conflict) if facts.is_observed() || asks_the_same => return Self::Finished(Phase::Conflict),
+            Some(phase @ (Phase::Rejected | Phase::Conflict)) if facts.is_observed() => return Self::Finished(phase),
+            // Edited: whatever the edit, it is reason to try again.
             Some(Phase::Rejected | Phase::Conflict) => {}
             _ => {
                 if let Some(identity) = identity_in_status(o) {
@@ -87,10 +87,13 @@ impl Situation {
         let known = o.memory.attempt_under(record, o.settings.since);
         if is_at_rest(facts) {
             // Leaving one of these phases is written before the next record is: nothing can be in the air.
-            return match unknown_because(o).filter(|_| asks_the_same) {
-                Some(Reason::TaskExpired) => Self::Finished(Phase::Unknown),
+            let holds_back = facts.wish.as_ref().is_ok_and(|wish| wish.suspend || wish.cancel);
+            return match (facts.phase(), reason_written(facts)) {
+                (Some(Phase::Unknown), Some(Reason::TaskExpired)) if asks_the_same => Self::Finished(Phase::Unknown),
                 // What is not to be started need not look for the owner of the token.
-                Some(_) if !facts.wish.as_ref().is_ok_and(|wish| wish.suspend || wish.cancel) => Self::AlreadyExists(known),
+                (Some(Phase::Unknown), reason) if asks_the_same && !(holds_back && reason == Some(Reason::TokenInUse)) => {
+                    Self::AlreadyExists(known)
+                }
                 _ => Self::NotStarted(Some(known)),
             };
         }
@@ -125,11 +128,9 @@ pub fn is_at_rest(facts: &Facts) -> bool {
     no_attempt && matches!(phase, Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled | Phase::Unknown))
 }
 
-/// The reason of the phase Unknown, in that phase.
-fn unknown_because(o: &Observation<'_>) -> Option<Reason> {
-    let status = o.facts.status.as_ref().filter(|status| status.phase == Some(Phase::Unknown))?;
-    let stalled = find(&status.conditions, ConditionType::Stalled)?;
-    Reason::ALL.iter().copied().find(|reason| reason.as_str() == stalled.reason)
+fn reason_written(facts: &Facts) -> Option<Reason> {
+    let ready = find(&facts.status.as_ref()?.conditions, ConditionType::Ready)?;
+    Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason)
 }
 
 fn identity_in_status(o: &Observation<'_>) -> Option<Identity> {
