@@ -20,11 +20,21 @@ const MAX_FAILURE_MESSAGE: usize = 256;
 /// The target of a Start.
 pub(super) fn target(target: &Target) -> AuditMitigationActionsTaskTarget {
     let Target { audit_task_id, finding_ids, audit_check_to_reason_code_filter } = target;
+    let filter = audit_check_to_reason_code_filter.as_ref();
     AuditMitigationActionsTaskTarget::builder()
         .set_audit_task_id(audit_task_id.clone())
-        .set_finding_ids(finding_ids.clone())
-        .set_audit_check_to_reason_code_filter(audit_check_to_reason_code_filter.clone().map(|filter| filter.into_iter().collect()))
+        .set_finding_ids(finding_ids.as_deref().map(sorted))
+        .set_audit_check_to_reason_code_filter(
+            filter.map(|filter| filter.iter().map(|(check, codes)| (check.clone(), sorted(codes))).collect()),
+        )
         .build()
+}
+
+/// Sets in one order, so that the same request has the same body however the manifest lists them.
+fn sorted(set: &[String]) -> Vec<String> {
+    let mut list = set.to_vec();
+    list.sort_unstable();
+    list
 }
 
 /// The mapping of a Start.

@@ -46,9 +46,14 @@ async fn each_example_does_what_it_says() {
     assert_eq!(world.calls(Operation::START).len(), 5);
 }
 
-/// Finding ids are a set; everything else keeps its order.
+/// Finding ids and reason codes are sets; everything else keeps its order.
 fn sorted(request: &mut Value) -> &Value {
-    if let Some(ids) = request["target"]["findingIds"].as_array_mut() {
+    let target = request["target"].as_object_mut().expect("a target");
+    let filter = target.get_mut("auditCheckToReasonCodeFilter").and_then(Value::as_object_mut);
+    for codes in filter.into_iter().flat_map(|filter| filter.values_mut()) {
+        codes.as_array_mut().expect("codes").sort_by_key(ToString::to_string);
+    }
+    if let Some(ids) = target.get_mut("findingIds").and_then(Value::as_array_mut) {
         ids.sort_by_key(ToString::to_string);
     }
     request

@@ -1,9 +1,16 @@
 //! The operator's own process on a real API server, with the real AWS SDK against the simulator.
 
+mod answers;
+mod cancel;
+mod copies;
+mod deletion;
 mod existing;
+mod following;
 mod main_job;
+mod namespaces;
 mod readings;
 mod start_up;
+mod ttl;
 mod undecodable;
 
 use std::time::Duration;
@@ -31,6 +38,8 @@ struct World {
     client: Client,
     flags: Vec<String>,
     port: u16,
+    endpoint: String,
+    access_key: Option<&'static str>,
 }
 
 impl World {
@@ -53,10 +62,13 @@ impl World {
         let mut config = Config::default();
         config.settings.task_duration = Duration::from_millis(200);
         change(&mut config);
+        let aws = Server::start(config).unwrap();
         Self {
             cluster,
             namespace,
-            aws: Server::start(config).unwrap(),
+            endpoint: aws.endpoint(),
+            access_key: Some("AKIATEST"),
+            aws,
             operator: None,
             client: cluster.client().await.unwrap(),
             flags: flags.iter().map(ToString::to_string).collect(),
@@ -66,10 +78,13 @@ impl World {
 
     async fn start_operator(&mut self) {
         let program = env!("CARGO_BIN_EXE_audit-mitigation-operator");
-        let mut command =
-            operator::command(program.as_ref(), self.cluster.kubeconfig(), &self.aws.endpoint(), "AKIATEST", self.port);
+        let access_key = self.access_key.unwrap_or_default();
+        let mut command = operator::command(program.as_ref(), self.cluster.kubeconfig(), &self.endpoint, access_key, self.port);
+        if self.access_key.is_none() {
+            command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        }
         command.arg("--watch-namespaces").arg(&self.namespace);
-        command.args(["--min-poll-interval", "200ms", "--log-format", "text", "--log-level", "debug,hyper=info,aws=info,tower=info"]);
+        command.args(["--min-poll-interval", "200ms", "--log-format", "text", "--log-level", "info,audit_mitigation_operator=debug"]);
         command.args(&self.flags);
         self.operator = Some(self.cluster.spawn("operator", command).unwrap());
     }
@@ -166,8 +181,21 @@ impl World {
         self.aws.calls().into_iter().filter(|call| call.operation == Some(operation)).collect()
     }
 
-    async fn readyz(&self) -> Result<(u16, String), String> {
-        http_get(self.port, "/readyz").await
+    /// Waits until the service was asked for this so often.
+    async fn until_called(&self, operation: Operation, times: usize) {
+        eventually(LIMIT, "the calls are made", async || {
+            let calls = self.calls(operation).len();
+            if calls >= times { Ok(()) } else { Err(format!("{calls} calls of {operation:?}")) }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
+    }
+
+    /// The value of a metric without labels.
+    async fn metric(&self, name: &str) -> u64 {
+        let (_, text) = http_get(self.port, "/metrics").await.unwrap();
+        let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_else(|| panic!("{name} in {text}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     fn log(&self) -> String {
