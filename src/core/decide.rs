@@ -97,7 +97,7 @@ impl Situation {
                 _ => Self::NotStarted(Some(known)),
             };
         }
-        if o.memory.is_open(&known) {
+        if o.memory.is_open(&known) || asks_the_same && o.memory.may_have_expired(&known, o.now) {
             return Self::Open(known);
         }
         match &known.answer {

@@ -43,6 +43,12 @@ pub struct AttemptKnown {
     pub answer: Option<Answered>,
 }
 
+impl AttemptKnown {
+    fn is_unsettled(&self) -> bool {
+        self.unanswered && !matches!(self.answer, Some(Answered::Success { .. } | Answered::AlreadyExists))
+    }
+}
+
 /// The answers to a Start that say something about the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answered {
@@ -161,8 +167,13 @@ impl Memory {
     /// Whether an attempt under this record may have taken effect, and nothing has settled yet whether it did.
     #[must_use]
     pub fn is_open(&self, known: &AttemptKnown) -> bool {
-        let settled = matches!(known.answer, Some(Answered::Success { .. } | Answered::AlreadyExists));
-        known.unanswered && !settled && !self.shows_nothing_started(known)
+        known.is_unsettled() && !self.shows_nothing_started(known)
+    }
+
+    /// Whether "not found" says nothing about this record, since the service would have forgotten its task by now.
+    #[must_use]
+    pub fn may_have_expired(&self, known: &AttemptKnown, now: Timestamp) -> bool {
+        known.is_unsettled() && now.duration_since(known.record.time) >= timing::RECORD_LIFETIME
     }
 
     /// Whether Describe said "not found" so late that no request under this record can arrive any more.

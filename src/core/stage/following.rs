@@ -289,7 +289,7 @@ impl View<'_> {
         let o = self.o;
         let since = o.memory.missing_since.unwrap_or(at);
         let started = self.start_time(None).or_else(|| o.facts.record.as_ref().map(|record| record.time));
-        if started.is_some_and(|started| o.now.duration_since(started) >= timing::TASK_LIFETIME) {
+        if started.is_some_and(|started| at.duration_since(started) >= timing::TASK_LIFETIME) {
             let message = copied::forgotten(&self.identity.task_id);
             return Verdict::say(Sketch::new(Phase::Unknown, Reason::TaskExpired, message, self.task()), Step::Wait(None));
         }
