@@ -15,3 +15,6 @@ mod stage;
 pub mod step;
 pub mod tell;
 pub mod timing;
+
+#[cfg(test)]
+mod tests;

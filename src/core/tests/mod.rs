@@ -3,7 +3,6 @@
 
 mod already_exists;
 mod answers;
-mod arbitrary;
 mod attempts;
 mod bench;
 mod compare;
@@ -12,11 +11,7 @@ mod deletion;
 mod edits;
 mod ending;
 mod events;
-mod model;
 mod phase_table;
-mod properties;
 mod queue;
-mod stages;
 mod store;
 mod waiting;
-mod world;
