@@ -1,6 +1,6 @@
 //! Which actions failed: a bounded look at the executions of a task that ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_iot::types::AuditMitigationActionsExecutionStatus;
@@ -10,6 +10,7 @@ use super::service::{REPEATABLE, Service};
 use super::shapes;
 use crate::api::{FindingFailure, Target};
 use crate::core::answer::{Described, FailedActions, Operation};
+use crate::core::sketch::failed_findings;
 use crate::core::step::TaskAddress;
 
 /// The most failures in a status.
@@ -30,7 +31,9 @@ impl Service {
         let mut search = Search { calls: 0, failures: Vec::new(), is_complete: false };
         // Dropping the search at the time-out keeps what it has found so far.
         let in_time = timeout(MAX_TIME, search.run(self, task, described)).await.is_ok();
-        let truncated = !(in_time && search.is_complete);
+        let found: BTreeSet<&str> = search.failures.iter().map(|failure| failure.finding_id.as_str()).collect();
+        let expected = usize::try_from(failed_findings(&described.statistics)).unwrap_or(usize::MAX);
+        let truncated = !in_time || !search.is_complete || found.len() < expected;
         FailedActions { failures: search.failures, truncated }
     }
 }

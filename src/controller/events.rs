@@ -42,12 +42,12 @@ impl EventWriter {
 }
 
 fn event(news: News) -> Event {
-    let News { is_warning, reason, note } = news;
+    let News { is_warning, action, reason, note } = news;
     Event {
         type_: if is_warning { EventType::Warning } else { EventType::Normal },
         reason: reason.to_string(),
         note: Some(cut(note)),
-        action: "Reconcile".to_owned(),
+        action,
         secondary: None,
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
 /// Where no status can be written, an event says what is wrong.
 fn tell_unwritable(context: &Context, object: &StoredTask, error: &Error) {
     let note = format!("the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}");
-    context.events.tell(object, News { is_warning: true, reason: Reason::InvalidSpec, note });
+    context.events.tell(object, News { is_warning: true, action: "WriteStatus".to_owned(), reason: Reason::InvalidSpec, note });
 }
 
 /// Doubling waits, capped at a minute: the API server comes back by itself.
@@ -225,7 +225,7 @@ impl<'a> Pass<'a> {
                     DescribeAuditMitigationActionsTask";
         tracing::warn!(name = self.object.metadata.name, namespace = self.object.metadata.namespace, note);
         self.context.metrics.abandoned();
-        let news = News { is_warning: true, reason: Reason::CancelAbandoned, note: note.to_owned() };
+        let news = News { is_warning: true, action: "Delete".to_owned(), reason: Reason::CancelAbandoned, note: note.to_owned() };
         self.context.events.tell(&self.object, news);
     }
 

@@ -102,10 +102,12 @@ struct Lane {
 }
 
 /// The service said LimitExceeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Limit {
     count: u32,
     until: Timestamp,
+    /// Who tries next: until its answer comes, nobody else does.
+    probe: Option<String>,
 }
 
 impl Queue {
@@ -180,10 +182,14 @@ impl Queue {
             return Admission::Behind(ahead);
         }
         match &mut lane.limit {
+            Some(limit) if limit.probe.as_deref() == Some(uid) => {}
             Some(_) if ahead > 0 => return Admission::Behind(ahead),
             Some(limit) if limit.until > now => return Admission::LimitedUntil(limit.until),
-            // This one is the probe: the next waits for its answer, or for as long as this one had to.
-            Some(limit) => limit.until = timing::probe_at(now, limit.count, &region),
+            Some(limit) => {
+                // Should the answer never come, the next may try after as long a wait.
+                limit.until = timing::probe_at(now, limit.count, &region);
+                limit.probe = Some(uid.to_owned());
+            }
             None => {}
         }
         self.set(uid, Place::Holding { region, task_id: task_id.to_owned() });
@@ -193,8 +199,8 @@ impl Queue {
     /// The service said LimitExceeded: from now on one probe at a time, with growing waits.
     pub fn limited(&mut self, region: &str, now: Timestamp) {
         let lane = self.lanes.entry(region.to_owned()).or_default();
-        let count = lane.limit.map_or(1, |limit| limit.count.saturating_add(1));
-        lane.limit = Some(Limit { count, until: timing::probe_at(now, count, region) });
+        let count = lane.limit.as_ref().map_or(1, |limit| limit.count.saturating_add(1));
+        lane.limit = Some(Limit { count, until: timing::probe_at(now, count, region), probe: None });
     }
 
     /// A start was taken: the pace comes back. True when a limit stood until now.

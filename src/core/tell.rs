@@ -1,5 +1,7 @@
 //! Which events a change of the status is worth: one for each transition and each refusal, none for a poll.
 
+use std::collections::BTreeSet;
+
 use super::checks;
 use super::facts::Facts;
 use super::phase::ConditionType;
@@ -11,6 +13,8 @@ use crate::api::{AuditMitigationTaskStatus, Phase, Reason};
 pub struct News {
     /// Whether somebody should look at it.
     pub is_warning: bool,
+    /// What the controller was at: the phase, mostly. Events of the same reason and action are counted together.
+    pub action: String,
     /// The reason, from the same closed set as those of conditions.
     pub reason: Reason,
     /// What a person should read.
@@ -31,7 +35,7 @@ pub fn news(facts: &Facts, after: &AuditMitigationTaskStatus) -> Vec<News> {
     let started = find(&after.conditions, ConditionType::Started).filter(|started| started.status == "True");
     if let Some(started) = started.filter(|_| started_before.is_none_or(|before| before.status != "True")) {
         let reason = if started.reason == Reason::Started.as_str() { Reason::Started } else { Reason::AlreadyExists };
-        news.push(News { is_warning: false, reason, note: started.message.clone() });
+        news.push(News { is_warning: false, action: "Start".to_owned(), reason, note: started.message.clone() });
     }
     let changed = was.is_none_or(|(was_phase, was_reason)| was_phase != phase || was_reason != ready.reason);
     // That a task runs was said by the event of its start.
@@ -40,7 +44,8 @@ pub fn news(facts: &Facts, after: &AuditMitigationTaskStatus) -> Vec<News> {
         && says_more
         && let Some(reason) = Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason)
     {
-        news.push(News { is_warning: is_warning(phase, reason), reason, note: ready.message.clone() });
+        let action = format!("{phase:?}");
+        news.push(News { is_warning: is_warning(phase, reason), action, reason, note: ready.message.clone() });
     }
     news
 }
@@ -65,19 +70,18 @@ fn is_warning(phase: Phase, reason: Reason) -> bool {
         )
 }
 
-fn misspelled_checks(facts: &Facts) -> Vec<News> {
-    let Ok(wish) = &facts.wish else { return Vec::new() };
+fn misspelled_checks(facts: &Facts) -> Option<News> {
+    let wish = facts.wish.as_ref().ok()?;
     let filtered = wish.target.audit_check_to_reason_code_filter.iter().flatten().map(|(check, _)| check);
-    let mut checks: Vec<&String> = wish.mapping.keys().chain(filtered).collect();
-    checks.sort_unstable();
-    checks.dedup();
-    checks
+    let names: BTreeSet<&String> = wish.mapping.keys().chain(filtered).collect();
+    let corrections: Vec<String> = names
         .into_iter()
-        .filter_map(|check| Some((check, checks::misspelled(check)?)))
-        .map(|(check, right)| News {
-            is_warning: true,
-            reason: Reason::CheckNameMisspelled,
-            note: format!("the service knows no check {check}; it is most likely {right}. The task is started as the spec says"),
-        })
-        .collect()
+        .filter_map(|check| Some(format!("{check} is most likely {}", checks::misspelled(check)?)))
+        .collect();
+    (!corrections.is_empty()).then(|| News {
+        is_warning: true,
+        action: "Validate".to_owned(),
+        reason: Reason::CheckNameMisspelled,
+        note: format!("the service knows no such checks: {}. The task is started as the spec says", corrections.join(", ")),
+    })
 }

@@ -3,6 +3,7 @@
 
 mod already_exists;
 mod answers;
+mod arbitrary;
 mod attempts;
 mod bench;
 mod compare;
@@ -12,6 +13,7 @@ mod edits;
 mod ending;
 mod events;
 mod phase_table;
+mod properties;
 mod queue;
 mod store;
 mod waiting;

@@ -142,11 +142,12 @@ async fn slots_that_others_use_are_probed_one_at_a_time() {
     for name in ["a", "b", "c"] {
         world.create(name, &spec(name)).await;
     }
-    world.until_called(Operation::START, 3).await;
+    world.until_called(Operation::START, 6).await;
     let queued = [world.status("a").await, world.status("b").await, world.status("c").await];
     assert!(queued.iter().all(|status| status.phase == Some(Phase::Queued)), "{queued:?}");
     let calls = world.calls(Operation::START);
-    let probed: std::collections::BTreeSet<_> = calls.iter().skip(1).filter_map(|call| call.task_id.clone()).collect();
+    // Each may have been sent before the first answer came; from then on the first of the queue tries.
+    let probed: std::collections::BTreeSet<_> = calls.iter().skip(3).filter_map(|call| call.task_id.clone()).collect();
     assert_eq!(probed.len(), 1, "only the first of the queue is tried: {calls:?}");
     world.aws.set_quotas(|quotas| quotas.running_by_others = 0);
     for name in ["a", "b", "c"] {
