@@ -25,7 +25,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator (the default).
     Run(Box<RunArgs>),
-    /// Print the CustomResourceDefinition.
+    /// Print the `CustomResourceDefinition`.
     Crd,
 }
 
@@ -84,7 +84,11 @@ impl RunArgs {
     /// The namespaces to watch; none means all.
     #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
-        self.watch_namespaces.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+        self.watch_namespaces
+            .iter()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect()
     }
 }
 

@@ -34,7 +34,10 @@ fn readiness(health: &Health) -> Response {
 
 fn metrics(registry: &Registry) -> Response {
     // "OpenMetrics": the media type by which Prometheus knows the format.
-    let media_type = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    let media_type = [(
+        header::CONTENT_TYPE,
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    )];
     match render(registry) {
         Ok(text) => (media_type, text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -11,7 +11,9 @@ async fn main() -> ExitCode {
     let Cli { command, run } = Cli::parse();
     let result = match command.unwrap_or_else(|| Command::Run(Box::new(run))) {
         Command::Run(args) => run::run(*args).await.map_err(|error| error.to_string()),
-        Command::Crd => api::crd::to_yaml().map(|yaml| print!("{yaml}")).map_err(|error| error.to_string()),
+        Command::Crd => api::crd::to_yaml()
+            .map(|yaml| print!("{yaml}"))
+            .map_err(|error| error.to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -81,17 +81,39 @@ impl Metrics {
             abandoned: Counter::default(),
         };
         let mut registry = Registry::with_prefix("audit_mitigation_operator");
-        let Self { reconciles, reconcile_seconds, aws_calls, aws_call_seconds, abandoned } = &metrics;
+        let Self {
+            reconciles,
+            reconcile_seconds,
+            aws_calls,
+            aws_call_seconds,
+            abandoned,
+        } = &metrics;
         registry.register("reconciles", "Reconciles by outcome", reconciles.clone());
-        registry.register("reconcile_duration_seconds", "Time that reconciles took", reconcile_seconds.clone());
-        registry.register("aws_calls", "Calls of AWS IoT by operation and outcome", aws_calls.clone());
-        registry.register("aws_call_duration_seconds", "Time that calls of AWS IoT took", aws_call_seconds.clone());
+        registry.register(
+            "reconcile_duration_seconds",
+            "Time that reconciles took",
+            reconcile_seconds.clone(),
+        );
+        registry.register(
+            "aws_calls",
+            "Calls of AWS IoT by operation and outcome",
+            aws_calls.clone(),
+        );
+        registry.register(
+            "aws_call_duration_seconds",
+            "Time that calls of AWS IoT took",
+            aws_call_seconds.clone(),
+        );
         registry.register(
             "cancels_abandoned",
             "Deletions that went on although the task could not be cancelled in time",
             abandoned.clone(),
         );
-        registry.register("build", "The version that runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "build",
+            "The version that runs",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
         (metrics, registry)
     }
 
@@ -105,7 +127,9 @@ impl Metrics {
     pub fn called(&self, operation: Operation, outcome: CallOutcome, took: Duration) {
         let operation = operation.name();
         self.aws_calls.get_or_create(&CallLabels { operation, outcome }).inc();
-        self.aws_call_seconds.get_or_create(&OperationLabels { operation }).observe(took.as_secs_f64());
+        self.aws_call_seconds
+            .get_or_create(&OperationLabels { operation })
+            .observe(took.as_secs_f64());
     }
 
     /// A deletion went on although the task could not be cancelled in time.

@@ -22,7 +22,9 @@ pub enum Error {
     #[error("{}", .0.join("\n"))]
     Flags(Vec<String>),
     /// The log filter can't be understood.
-    #[error("--log-level {0:?} can't be understood: write error, warn, info, debug, trace, or a filter such as info,kube=debug")]
+    #[error(
+        "--log-level {0:?} can't be understood: write error, warn, info, debug, trace, or a filter such as info,kube=debug"
+    )]
     LogLevel(String),
     /// The cluster is not known.
     #[error("no cluster: set KUBECONFIG, or run in a pod: {0}")]
@@ -60,17 +62,40 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let settings = Settings {
         default_region: service.default_region(),
         since: Timestamp::now(),
-        poll: PollBounds { min: args.min_poll_interval, max: args.max_poll_interval },
+        poll: PollBounds {
+            min: args.min_poll_interval,
+            max: args.max_poll_interval,
+        },
         cancel_timeout: args.cancel_timeout,
     };
-    let limits = Limits { running_tasks: args.max_running_tasks.into() };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?settings, ?limits, ?namespaces, "starting");
+    let limits = Limits {
+        running_tasks: args.max_running_tasks.into(),
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        ?settings,
+        ?limits,
+        ?namespaces,
+        "starting"
+    );
 
     tokio::select! {
         () = controller::wait_for_crd(&client, &namespaces, &health) => {}
         () = stop.cancelled() => return Ok(()),
     }
-    controller::run(Parts { client, service, settings, limits, metrics, health }, &namespaces, stop).await;
+    controller::run(
+        Parts {
+            client,
+            service,
+            settings,
+            limits,
+            metrics,
+            health,
+        },
+        &namespaces,
+        stop,
+    )
+    .await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -83,8 +108,11 @@ async fn cluster() -> Result<Client, Error> {
 }
 
 fn start_log(args: &RunArgs) -> Result<(), Error> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&args.log_level).map_err(|_| Error::LogLevel(args.log_level.clone()))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(&args.log_level).map_err(|_| Error::LogLevel(args.log_level.clone()))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => log.init(),

@@ -51,8 +51,10 @@ impl Problem {
             .any(hyper_util::client::legacy::Error::is_connect);
         Self {
             may_have_arrived: was_sent && !never_connected,
-            no_credentials: sources(error).any(|source| source.is::<CredentialsError>()),
-            cause: cut(&sources(error).last().map_or_else(|| error.to_string(), ToString::to_string)),
+            no_credentials: sources(error).any(<dyn Error>::is::<CredentialsError>),
+            cause: cut(&sources(error)
+                .last()
+                .map_or_else(|| error.to_string(), ToString::to_string)),
             answer,
         }
     }
@@ -60,9 +62,15 @@ impl Problem {
     /// Whether the answer is part of the operation's normal life.
     pub(super) fn is_documented_for(&self, operation: Operation) -> bool {
         match operation {
-            Operation::Start => matches!(self.code(), Some("TaskAlreadyExistsException" | "InvalidRequestException")),
+            Operation::Start => matches!(
+                self.code(),
+                Some("TaskAlreadyExistsException" | "InvalidRequestException")
+            ),
             Operation::Describe => self.code() == Some("ResourceNotFoundException"),
-            Operation::Cancel => matches!(self.code(), Some("InvalidRequestException" | "ResourceNotFoundException")),
+            Operation::Cancel => matches!(
+                self.code(),
+                Some("InvalidRequestException" | "ResourceNotFoundException")
+            ),
             Operation::ListExecutions | Operation::ListFindings => false,
         }
     }
@@ -79,7 +87,10 @@ impl Problem {
 
     /// The service's own message.
     pub(super) fn service_message(&self) -> String {
-        self.answer.as_ref().and_then(|answer| answer.message.clone()).unwrap_or_else(|| "it gave no reason".to_owned())
+        self.answer
+            .as_ref()
+            .and_then(|answer| answer.message.clone())
+            .unwrap_or_else(|| "it gave no reason".to_owned())
     }
 
     /// The class of the failure, and what a person should read.
@@ -87,11 +98,17 @@ impl Problem {
         let (trouble, effect) = self.classify();
         let name = operation.name();
         let message = match trouble {
-            Trouble::Throttled => format!("{name} was throttled: the account makes more calls a second than the service allows"),
+            Trouble::Throttled => {
+                format!("{name} was throttled: the account makes more calls a second than the service allows")
+            }
             Trouble::LimitExceeded => "the service runs its limit of tasks already".to_owned(),
-            Trouble::AccessDenied => format!("the operator's role is not allowed iot:{name}; allow that action in its IAM policy"),
+            Trouble::AccessDenied => {
+                format!("the operator's role is not allowed iot:{name}; allow that action in its IAM policy")
+            }
             Trouble::CredentialsRejected => match (self.no_credentials, self.code()) {
-                (true, _) => "the operator has no AWS credentials; check its service account, role or secret".to_owned(),
+                (true, _) => {
+                    "the operator has no AWS credentials; check its service account, role or secret".to_owned()
+                }
                 (false, code) => format!(
                     "the service doesn't accept the operator's AWS credentials ({}); check its service account, role or secret",
                     code.unwrap_or("no code")
@@ -111,26 +128,52 @@ impl Problem {
                 None => format!("{name} could not be sent: {}", self.cause),
             },
         };
-        Failure { trouble, effect, message }
+        Failure {
+            trouble,
+            effect,
+            message,
+        }
     }
 
     fn classify(&self) -> (Trouble, Effect) {
-        let Some(ErrorAnswer { status, code, message: _ }) = &self.answer else {
-            let effect = if self.may_have_arrived { Effect::Unknown } else { Effect::None };
-            let trouble = if self.no_credentials { Trouble::CredentialsRejected } else { Trouble::ServiceUnavailable };
+        let Some(ErrorAnswer {
+            status,
+            code,
+            message: _,
+        }) = &self.answer
+        else {
+            let effect = if self.may_have_arrived {
+                Effect::Unknown
+            } else {
+                Effect::None
+            };
+            let trouble = if self.no_credentials {
+                Trouble::CredentialsRejected
+            } else {
+                Trouble::ServiceUnavailable
+            };
             return (trouble, effect);
         };
         // Codes as the service documents them, under "Common errors" and in its model.
         match (code.as_deref().unwrap_or_default(), status) {
-            ("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded", _) | (_, 429) => {
-                (Trouble::Throttled, Effect::None)
-            }
+            ("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded", _)
+            | (_, 429) => (Trouble::Throttled, Effect::None),
             ("LimitExceededException", _) => (Trouble::LimitExceeded, Effect::None),
-            ("AccessDeniedException" | "AccessDenied" | "UnauthorizedException", _) => (Trouble::AccessDenied, Effect::None),
+            ("AccessDeniedException" | "AccessDenied" | "UnauthorizedException", _) => {
+                (Trouble::AccessDenied, Effect::None)
+            }
             (
-                "ExpiredTokenException" | "ExpiredToken" | "UnrecognizedClientException" | "InvalidClientTokenId"
-                | "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature"
-                | "MissingAuthenticationToken" | "MissingAuthenticationTokenException" | "RequestExpired" | "OptInRequired",
+                "ExpiredTokenException"
+                | "ExpiredToken"
+                | "UnrecognizedClientException"
+                | "InvalidClientTokenId"
+                | "InvalidSignatureException"
+                | "SignatureDoesNotMatch"
+                | "IncompleteSignature"
+                | "MissingAuthenticationToken"
+                | "MissingAuthenticationTokenException"
+                | "RequestExpired"
+                | "OptInRequired",
                 _,
             ) => (Trouble::CredentialsRejected, Effect::None),
             // An error of the service's own, or of something on the way, doesn't say that nothing was done.
@@ -154,5 +197,8 @@ pub(super) fn cut(text: &str) -> String {
 
 /// Cuts a text to this many characters, and makes one line of it.
 pub(super) fn cut_to(text: &str, limit: usize) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(limit)
+        .collect()
 }

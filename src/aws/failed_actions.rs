@@ -28,13 +28,24 @@ impl Service {
     /// for a task and a finding together, so the findings of an audit are listed first. An error ends the look and
     /// holds up nothing: what was found is kept, and said to be incomplete.
     pub async fn failed_actions(&self, task: &TaskAddress, described: &Described) -> FailedActions {
-        let mut search = Search { calls: 0, failures: Vec::new(), is_complete: false };
+        let mut search = Search {
+            calls: 0,
+            failures: Vec::new(),
+            is_complete: false,
+        };
         // Dropping the search at the time-out keeps what it has found so far.
         let in_time = timeout(MAX_TIME, search.run(self, task, described)).await.is_ok();
-        let found: BTreeSet<&str> = search.failures.iter().map(|failure| failure.finding_id.as_str()).collect();
+        let found: BTreeSet<&str> = search
+            .failures
+            .iter()
+            .map(|failure| failure.finding_id.as_str())
+            .collect();
         let expected = usize::try_from(failed_findings(&described.statistics)).unwrap_or(usize::MAX);
         let truncated = !in_time || !search.is_complete || found.len() < expected;
-        FailedActions { failures: search.failures, truncated }
+        FailedActions {
+            failures: search.failures,
+            truncated,
+        }
     }
 }
 
@@ -70,7 +81,9 @@ impl Search {
                 .list_suppressed_findings(false)
                 .max_results(250)
                 .set_next_token(next_token);
-            let Ok(page) = service.counted(Operation::ListFindings, call.send(), REPEATABLE).await else { return };
+            let Ok(page) = service.counted(Operation::ListFindings, call.send(), REPEATABLE).await else {
+                return;
+            };
             let findings: Vec<Finding> = page
                 .findings
                 .unwrap_or_default()
@@ -90,7 +103,13 @@ impl Search {
     }
 
     /// Looks at each finding; false when it had to stop.
-    async fn look_at(&mut self, service: &Service, task: &TaskAddress, described: &Described, findings: &[Finding]) -> bool {
+    async fn look_at(
+        &mut self,
+        service: &Service,
+        task: &TaskAddress,
+        described: &Described,
+        findings: &[Finding],
+    ) -> bool {
         for (finding, check_name) in findings {
             if !self.may_call() {
                 return false;
@@ -101,7 +120,12 @@ impl Search {
                 .task_id(&task.task_id)
                 .finding_id(finding)
                 .action_status(AuditMitigationActionsExecutionStatus::Failed);
-            let Ok(page) = service.counted(Operation::ListExecutions, call.send(), REPEATABLE).await else { return false };
+            let Ok(page) = service
+                .counted(Operation::ListExecutions, call.send(), REPEATABLE)
+                .await
+            else {
+                return false;
+            };
             for execution in page.actions_executions.unwrap_or_default() {
                 if self.failures.len() >= MAX_FAILURES {
                     return false;
@@ -124,7 +148,9 @@ impl Search {
 
 /// Findings of checks without failures need no look.
 fn has_failures(described: &Described, check: Option<&str>) -> bool {
-    check.and_then(|check| described.statistics.get(check)).is_none_or(|counts| counts.failed_findings_count != Some(0))
+    check
+        .and_then(|check| described.statistics.get(check))
+        .is_none_or(|counts| counts.failed_findings_count != Some(0))
 }
 
 /// An execution doesn't say which check found its finding; with one check there is no doubt.

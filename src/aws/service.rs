@@ -50,7 +50,11 @@ impl Service {
             .timeout_config(timeouts)
             .load()
             .await;
-        Self { config, clients: Mutex::default(), metrics }
+        Self {
+            config,
+            clients: Mutex::default(),
+            metrics,
+        }
     }
 
     /// The region of resources that name none.
@@ -70,7 +74,8 @@ impl Service {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let began = Instant::now();
-        let result = call.await.map_err(|error| Problem::of(&error, was_sent()));
+        // The SDK's futures are large; boxed, a reconcile that doesn't call stays small.
+        let result = Box::pin(call).await.map_err(|error| Problem::of(&error, was_sent()));
         let outcome = match &result {
             Err(problem) if !problem.is_documented_for(operation) => CallOutcome::Trouble(problem.trouble()),
             _ => CallOutcome::Answered,
@@ -104,7 +109,9 @@ impl Service {
             .customize()
             .interceptor(mark.clone());
         match self.counted(Operation::Start, call.send(), || mark.is_set()).await {
-            Ok(output) => StartAnswer::Success { task_id: output.task_id.unwrap_or_else(|| record.task_id.clone()) },
+            Ok(output) => StartAnswer::Success {
+                task_id: output.task_id.unwrap_or_else(|| record.task_id.clone()),
+            },
             Err(problem) => match problem.code() {
                 Some("TaskAlreadyExistsException") => StartAnswer::AlreadyExists,
                 Some("InvalidRequestException") => StartAnswer::InvalidRequest(problem.service_message()),
@@ -115,7 +122,10 @@ impl Service {
 
     /// `DescribeAuditMitigationActionsTask`
     pub async fn describe(&self, task: &TaskAddress) -> DescribeAnswer {
-        let call = self.client(&task.region).describe_audit_mitigation_actions_task().task_id(&task.task_id);
+        let call = self
+            .client(&task.region)
+            .describe_audit_mitigation_actions_task()
+            .task_id(&task.task_id);
         match self.counted(Operation::Describe, call.send(), REPEATABLE).await {
             Ok(output) => DescribeAnswer::Found(Box::new(shapes::described(output))),
             Err(problem) => match problem.code() {
@@ -127,7 +137,10 @@ impl Service {
 
     /// `CancelAuditMitigationActionsTask`
     pub async fn cancel(&self, task: &TaskAddress) -> CancelAnswer {
-        let call = self.client(&task.region).cancel_audit_mitigation_actions_task().task_id(&task.task_id);
+        let call = self
+            .client(&task.region)
+            .cancel_audit_mitigation_actions_task()
+            .task_id(&task.task_id);
         match self.counted(Operation::Cancel, call.send(), REPEATABLE).await {
             Ok(_) => CancelAnswer::Accepted,
             Err(problem) => match problem.code() {

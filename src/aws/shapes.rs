@@ -19,14 +19,21 @@ const MAX_FAILURE_MESSAGE: usize = 256;
 
 /// The target of a Start.
 pub(super) fn target(target: &Target) -> AuditMitigationActionsTaskTarget {
-    let Target { audit_task_id, finding_ids, audit_check_to_reason_code_filter } = target;
+    let Target {
+        audit_task_id,
+        finding_ids,
+        audit_check_to_reason_code_filter,
+    } = target;
     let filter = audit_check_to_reason_code_filter.as_ref();
     AuditMitigationActionsTaskTarget::builder()
         .set_audit_task_id(audit_task_id.clone())
         .set_finding_ids(finding_ids.as_deref().map(sorted))
-        .set_audit_check_to_reason_code_filter(
-            filter.map(|filter| filter.iter().map(|(check, codes)| (check.clone(), sorted(codes))).collect()),
-        )
+        .set_audit_check_to_reason_code_filter(filter.map(|filter| {
+            filter
+                .iter()
+                .map(|(check, codes)| (check.clone(), sorted(codes)))
+                .collect()
+        }))
         .build()
 }
 
@@ -39,7 +46,10 @@ fn sorted(set: &[String]) -> Vec<String> {
 
 /// The mapping of a Start.
 pub(super) fn mapping(mapping: &BTreeMap<String, Vec<String>>) -> HashMap<String, Vec<String>> {
-    mapping.iter().map(|(check, actions)| (check.clone(), actions.clone())).collect()
+    mapping
+        .iter()
+        .map(|(check, actions)| (check.clone(), actions.clone()))
+        .collect()
 }
 
 /// A task as the service describes it.
@@ -57,9 +67,13 @@ pub(super) fn described(output: DescribeAuditMitigationActionsTaskOutput) -> Des
         target: output.target.map(|target| Target {
             audit_task_id: target.audit_task_id,
             finding_ids: target.finding_ids,
-            audit_check_to_reason_code_filter: target.audit_check_to_reason_code_filter.map(|filter| filter.into_iter().collect()),
+            audit_check_to_reason_code_filter: target
+                .audit_check_to_reason_code_filter
+                .map(|filter| filter.into_iter().collect()),
         }),
-        mapping: output.audit_check_to_actions_mapping.map(|mapping| mapping.into_iter().collect()),
+        mapping: output
+            .audit_check_to_actions_mapping
+            .map(|mapping| mapping.into_iter().collect()),
     }
 }
 

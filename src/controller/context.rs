@@ -3,21 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt as _};
 use tokio::sync::OnceCell;
-use futures::channel::mpsc::UnboundedSender;
 
 use super::events::EventWriter;
 use crate::api::{START_RECORD_ANNOTATION, StoredTask};
 use crate::aws::Service;
 use crate::core::facts::Facts;
-use crate::health::Health;
-use crate::metrics::Metrics;
 use crate::core::memory::Memory;
 use crate::core::observe::{Observation, Settings};
 use crate::core::queue::{Admission, Place, Queue, place};
+use crate::health::Health;
+use crate::metrics::Metrics;
 
 /// What bounds the operator's use of the account.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,14 @@ pub(super) struct Note {
 
 impl Context {
     pub(super) fn new(parts: Parts, events: EventWriter, watched: Vec<Watched>) -> Self {
-        let Parts { client, service, settings, limits, metrics, health } = parts;
+        let Parts {
+            client,
+            service,
+            settings,
+            limits,
+            metrics,
+            health,
+        } = parts;
         Self {
             client,
             service,
@@ -104,21 +111,41 @@ impl Context {
                 let mut queue = lock(&self.queue);
                 for object in self.watched.iter().flat_map(|watched| watched.store.state()) {
                     let facts = Facts::parse(&object);
-                    queue.set(&facts.uid, place(&self.observe(&facts, &memory, false, Admission::Free)));
+                    queue.set(
+                        &facts.uid,
+                        place(&self.observe(&facts, &memory, false, Admission::Free)),
+                    );
                 }
             })
             .await;
     }
 
-    pub(super) fn observe<'a>(&'a self, facts: &'a Facts, memory: &'a Memory, is_fresh: bool, admission: Admission) -> Observation<'a> {
-        Observation { now: Timestamp::now(), facts, is_fresh, memory, admission, settings: &self.settings }
+    pub(super) fn observe<'a>(
+        &'a self,
+        facts: &'a Facts,
+        memory: &'a Memory,
+        is_fresh: bool,
+        admission: Admission,
+    ) -> Observation<'a> {
+        Observation {
+            now: Timestamp::now(),
+            facts,
+            is_fresh,
+            memory,
+            admission,
+            settings: &self.settings,
+        }
     }
 
     /// Puts a resource into its place in the queue, and wakes whoever may start because of it.
     pub(super) fn enter_queue(&self, facts: &Facts, memory: &Memory) -> Admission {
         let observation = self.observe(facts, memory, false, Admission::Free);
         let place = place(&observation);
-        let task_id = facts.wish.as_ref().map(|wish| wish.task_id.as_str()).unwrap_or_default();
+        let task_id = facts
+            .wish
+            .as_ref()
+            .map(|wish| wish.task_id.as_str())
+            .unwrap_or_default();
         let mut queue = lock(&self.queue);
         let before = queue.holders();
         let admission = queue.enter(&facts.uid, place, task_id, observation.now);
@@ -152,7 +179,10 @@ impl Context {
     /// After a new list: what is not in it was deleted while nobody watched.
     pub(super) fn forget_the_deleted(&self) {
         let objects: Vec<_> = self.watched.iter().flat_map(|watched| watched.store.state()).collect();
-        let uids: HashSet<&str> = objects.iter().filter_map(|object| object.metadata.uid.as_deref()).collect();
+        let uids: HashSet<&str> = objects
+            .iter()
+            .filter_map(|object| object.metadata.uid.as_deref())
+            .collect();
         lock(&self.notes).retain(|uid, _| uids.contains(uid.as_str()));
         lock(&self.queue).retain(|uid| uids.contains(uid));
     }
@@ -163,7 +193,9 @@ impl Context {
             return;
         }
         for Watched { store, wake } in &self.watched {
-            for object in store.state_filter(|object| object.metadata.uid.as_ref().is_some_and(|uid| next.contains(uid))) {
+            for object in
+                store.state_filter(|object| object.metadata.uid.as_ref().is_some_and(|uid| next.contains(uid)))
+            {
                 // Fails only when the controller is ending.
                 let _ = wake.unbounded_send(ObjectRef::from_obj(&*object));
             }
@@ -194,13 +226,20 @@ impl Context {
             let is_named = record.is_some_and(|text| text.contains(task_id));
             in_status
                 || is_named
-                    && Facts::parse(object).record.is_some_and(|record| record.task_id == task_id && record.region == region)
+                    && Facts::parse(object)
+                        .record
+                        .is_some_and(|record| record.task_id == task_id && record.region == region)
         };
         let is_older = |object: &StoredTask| {
             let created = object.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
             (created, object.metadata.uid.as_deref().unwrap_or_default()) < (facts.created, facts.uid.as_str())
         };
-        self.watched.iter().any(|watched| watched.store.find(|object| is_older(object) && claims(object)).is_some())
+        self.watched.iter().any(|watched| {
+            watched
+                .store
+                .find(|object| is_older(object) && claims(object))
+                .is_some()
+        })
     }
 }
 

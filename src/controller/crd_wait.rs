@@ -14,7 +14,9 @@ const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Waits until the API server serves the resource and lets this operator list it.
 pub async fn wait_for_crd(client: &Client, namespaces: &[String], health: &Health) {
-    let Some(api) = apis(client, namespaces).into_iter().next() else { return };
+    let Some(api) = apis(client, namespaces).into_iter().next() else {
+        return;
+    };
     let mut said = String::new();
     loop {
         let problem = match api.list_metadata(&ListParams::default().limit(1)).await {

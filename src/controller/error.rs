@@ -20,7 +20,11 @@ pub enum Error {
 fn explain(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => {
-            format!("the API server refused ({}): {}", status.code, status.message.chars().take(1_000).collect::<String>())
+            format!(
+                "the API server refused ({}): {}",
+                status.code,
+                status.message.chars().take(1_000).collect::<String>()
+            )
         }
         error => format!("the API server did not answer: {error}"),
     }

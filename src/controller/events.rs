@@ -1,8 +1,8 @@
 //! Events, written on the side: they never delay or fail a reconcile.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _};
-use k8s_openapi::api::core::v1::ObjectReference;
 use tokio::sync::mpsc;
 
 use crate::api::{CONTROLLER_NAME, StoredTask};
@@ -36,15 +36,27 @@ impl EventWriter {
 
     pub(super) fn tell(&self, object: &StoredTask, news: News) {
         if self.0.try_send((news, object.object_ref(&()))).is_err() {
-            tracing::warn!(resource = object.metadata.name, "event dropped: too many wait to be written");
+            tracing::warn!(
+                resource = object.metadata.name,
+                "event dropped: too many wait to be written"
+            );
         }
     }
 }
 
 fn event(news: News) -> Event {
-    let News { is_warning, action, reason, note } = news;
+    let News {
+        is_warning,
+        action,
+        reason,
+        note,
+    } = news;
     Event {
-        type_: if is_warning { EventType::Warning } else { EventType::Normal },
+        type_: if is_warning {
+            EventType::Warning
+        } else {
+            EventType::Normal
+        },
         reason: reason.to_string(),
         note: Some(cut(note)),
         action,
@@ -54,7 +66,10 @@ fn event(news: News) -> Event {
 
 fn cut(mut note: String) -> String {
     if note.len() > MAX_NOTE_BYTES {
-        let end = (0..=MAX_NOTE_BYTES).rev().find(|end| note.is_char_boundary(*end)).unwrap_or_default();
+        let end = (0..=MAX_NOTE_BYTES)
+            .rev()
+            .find(|end| note.is_char_boundary(*end))
+            .unwrap_or_default();
         note.truncate(end);
     }
     note

@@ -31,9 +31,17 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
     let mut pass = Pass::begin(&context, cached, note);
     let result = pass.run().await;
     let Pass { mut note, object, .. } = pass;
-    let outcome = if result.is_ok() { ReconcileOutcome::Success } else { ReconcileOutcome::Error };
+    let outcome = if result.is_ok() {
+        ReconcileOutcome::Success
+    } else {
+        ReconcileOutcome::Error
+    };
     context.metrics.reconciled(outcome, began.elapsed());
-    note.errors = if result.is_ok() { 0 } else { note.errors.saturating_add(1) };
+    note.errors = if result.is_ok() {
+        0
+    } else {
+        note.errors.saturating_add(1)
+    };
     let wait = retry_wait(note.errors);
     if let Err(error) = &result
         && error.is_invalid()
@@ -57,13 +65,25 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
 
 /// Where no status can be written, an event says what is wrong.
 fn tell_unwritable(context: &Context, object: &StoredTask, error: &Error) {
-    let note = format!("the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}");
-    context.events.tell(object, News { is_warning: true, action: "WriteStatus".to_owned(), reason: Reason::InvalidSpec, note });
+    let note = format!(
+        "the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}"
+    );
+    context.events.tell(
+        object,
+        News {
+            is_warning: true,
+            action: "WriteStatus".to_owned(),
+            reason: Reason::InvalidSpec,
+            note,
+        },
+    );
 }
 
 /// Doubling waits, capped at a minute: the API server comes back by itself.
 fn retry_wait(errors: u32) -> Duration {
-    Duration::from_millis(250).saturating_mul(1 << errors.clamp(1, 16)).min(Duration::from_mins(1))
+    Duration::from_millis(250)
+        .saturating_mul(1 << errors.clamp(1, 16))
+        .min(Duration::from_mins(1))
 }
 
 struct Pass<'a> {
@@ -83,16 +103,28 @@ impl<'a> Pass<'a> {
             }
             _ => cached,
         };
-        Self { context, object, is_fresh: false, note }
+        Self {
+            context,
+            object,
+            is_fresh: false,
+            note,
+        }
     }
 
     async fn run(&mut self) -> Result<Action, Error> {
         for _ in 0..MAX_STEPS {
             let facts = Facts::parse(&self.object);
             let admission = self.context.enter_queue(&facts, &self.note.memory);
-            let observation = self.context.observe(&facts, &self.note.memory, self.is_fresh, admission);
+            let observation = self
+                .context
+                .observe(&facts, &self.note.memory, self.is_fresh, admission);
             let step = decide(&observation);
-            tracing::debug!(name = self.object.metadata.name, namespace = self.object.metadata.namespace, ?step, "step");
+            tracing::debug!(
+                name = self.object.metadata.name,
+                namespace = self.object.metadata.namespace,
+                ?step,
+                "step"
+            );
             if let Some(action) = self.take(step, &facts).await? {
                 return Ok(action);
             }
@@ -144,7 +176,9 @@ impl<'a> Pass<'a> {
             }
             Step::Wait(until) => {
                 self.forget_the_finished(facts);
-                return Ok(Some(until.map_or_else(Action::await_change, |until| Action::requeue(until_then(until)))));
+                return Ok(Some(until.map_or_else(Action::await_change, |until| {
+                    Action::requeue(until_then(until))
+                })));
             }
         }
         Ok(None)
@@ -169,7 +203,9 @@ impl<'a> Pass<'a> {
             ?answer,
             "StartAuditMitigationActionsTask was answered"
         );
-        self.note.memory.started(record, self.context.settings.since, answer, unclaimed, moment(facts));
+        self.note
+            .memory
+            .started(record, self.context.settings.since, answer, unclaimed, moment(facts));
     }
 
     async fn describe(&mut self, facts: &Facts, task: &TaskAddress) {
@@ -178,7 +214,11 @@ impl<'a> Pass<'a> {
     }
 
     async fn list_failed_actions(&mut self, task: &TaskAddress) {
-        let heard = self.note.memory.heard_of(&task.task_id).and_then(|heard| heard.task.clone());
+        let heard = self
+            .note
+            .memory
+            .heard_of(&task.task_id)
+            .and_then(|heard| heard.task.clone());
         if let Some(described) = heard {
             self.note.memory.failed_actions = Some(self.context.service.failed_actions(task, &described).await);
         }
@@ -223,9 +263,18 @@ impl<'a> Pass<'a> {
     fn tell_abandoned(&self) {
         let note = "the task could not be cancelled in time, so the resource was let go; it may still run in AWS: look with \
                     DescribeAuditMitigationActionsTask";
-        tracing::warn!(name = self.object.metadata.name, namespace = self.object.metadata.namespace, note);
+        tracing::warn!(
+            name = self.object.metadata.name,
+            namespace = self.object.metadata.namespace,
+            note
+        );
         self.context.metrics.abandoned();
-        let news = News { is_warning: true, action: "Delete".to_owned(), reason: Reason::CancelAbandoned, note: note.to_owned() };
+        let news = News {
+            is_warning: true,
+            action: "Delete".to_owned(),
+            reason: Reason::CancelAbandoned,
+            note: note.to_owned(),
+        };
         self.context.events.tell(&self.object, news);
     }
 
@@ -242,15 +291,28 @@ fn gone() -> kube::core::Status {
 }
 
 fn moment(facts: &Facts) -> Moment<'_> {
-    Moment { now: Timestamp::now(), uid: &facts.uid, generation: facts.generation }
+    Moment {
+        now: Timestamp::now(),
+        uid: &facts.uid,
+        generation: facts.generation,
+    }
 }
 
 /// Resource versions are comparable numbers ("Kubernetes API Concepts", resource versions).
 fn version(object: &StoredTask) -> u64 {
-    object.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
+    object
+        .metadata
+        .resource_version
+        .as_deref()
+        .and_then(|version| version.parse().ok())
+        .unwrap_or_default()
 }
 
 fn until_then(until: Timestamp) -> Duration {
     let wait = until.duration_since(Timestamp::now());
-    if wait.is_negative() { Duration::ZERO } else { wait.unsigned_abs() }
+    if wait.is_negative() {
+        Duration::ZERO
+    } else {
+        wait.unsigned_abs()
+    }
 }

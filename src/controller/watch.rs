@@ -25,16 +25,19 @@ const REST_AFTER_PANIC: Duration = Duration::from_mins(5);
 /// Runs the controller until it is told to stop; reconciles that are under way are brought to their end.
 pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken) {
     let mut watched = Vec::new();
-    let mut watches = Vec::new();
+    let mut sources = Vec::new();
     for api in apis(&parts.client, namespaces) {
         let (store, writer) = reflector::store();
         let (wake, woken) = unbounded();
-        watched.push(Watched { store: store.clone(), wake });
-        watches.push((api, store, writer, woken));
+        watched.push(Watched {
+            store: store.clone(),
+            wake,
+        });
+        sources.push((api, store, writer, woken));
     }
     let events = EventWriter::start(parts.client.clone());
     let context = Arc::new(Context::new(parts, events, watched));
-    let controllers = watches.into_iter().map(|(api, store, writer, woken)| {
+    let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
         let changes = changes(api, store.clone(), writer, Arc::clone(&context));
         control(changes, woken, store, Arc::clone(&context), stop.clone())
     });
@@ -46,7 +49,10 @@ pub(super) fn apis(client: &Client, namespaces: &[String]) -> Vec<Api<StoredTask
     if namespaces.is_empty() {
         return vec![Api::all(client.clone())];
     }
-    namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+    namespaces
+        .iter()
+        .map(|namespace| Api::namespaced(client.clone(), namespace))
+        .collect()
 }
 
 async fn control(
@@ -56,7 +62,10 @@ async fn control(
     context: Arc<Context>,
     stop: CancellationToken,
 ) {
-    let triggers = stream::select(changes, woken).take_until(stop.cancelled_owned()).map(Ok::<_, WatchError>).boxed();
+    let triggers = stream::select(changes, woken)
+        .take_until(stop.cancelled_owned())
+        .map(Ok::<_, WatchError>)
+        .boxed();
     let results = applier(
         |object, context| Box::pin(guarded(object, context)),
         |_, never: &Infallible, _| match *never {},
@@ -121,7 +130,11 @@ fn changes(
                     context.health.is_ready();
                     tracing::info!(resources = store.len(), "watching AuditMitigationTasks");
                     context.forget_the_deleted();
-                    store.state().iter().map(|object| ObjectRef::from_obj(&**object)).collect()
+                    store
+                        .state()
+                        .iter()
+                        .map(|object| ObjectRef::from_obj(&**object))
+                        .collect()
                 }
             }
         })

@@ -26,7 +26,10 @@ pub(super) struct Resource {
 impl Resource {
     pub(super) fn of(client: Client, object: &StoredTask) -> Self {
         let namespace = object.namespace().unwrap_or_default();
-        Self { api: Api::namespaced(client, &namespace), name: object.name_any() }
+        Self {
+            api: Api::namespaced(client, &namespace),
+            name: object.name_any(),
+        }
     }
 
     /// The resource as it is now; an error for which [`Error::is_gone`] holds when it doesn't exist.
@@ -35,9 +38,16 @@ impl Resource {
     }
 
     /// Replaces the whole status.
-    pub(super) async fn write_status(&self, seen: &StoredTask, status: &AuditMitigationTaskStatus) -> Result<StoredTask, Error> {
+    pub(super) async fn write_status(
+        &self,
+        seen: &StoredTask,
+        status: &AuditMitigationTaskStatus,
+    ) -> Result<StoredTask, Error> {
         let patch = Patch::Json::<()>(JsonPatch(vec![
-            PatchOperation::Replace(ReplaceOperation { path: pointer(["metadata", "resourceVersion"]), value: version(seen) }),
+            PatchOperation::Replace(ReplaceOperation {
+                path: pointer(["metadata", "resourceVersion"]),
+                value: version(seen),
+            }),
             // "add" replaces what is there, and a merge patch would keep keys of maps that are gone.
             PatchOperation::Add(AddOperation {
                 path: pointer(["status"]),
@@ -48,7 +58,12 @@ impl Resource {
     }
 
     /// Writes the start record, and the finalizer with it.
-    pub(super) async fn write_record(&self, seen: &StoredTask, record: &StartRecord, with_finalizer: bool) -> Result<StoredTask, Error> {
+    pub(super) async fn write_record(
+        &self,
+        seen: &StoredTask,
+        record: &StartRecord,
+        with_finalizer: bool,
+    ) -> Result<StoredTask, Error> {
         let record = serde_json::to_string(record).unwrap_or_default();
         let mut metadata = json!({
             "resourceVersion": version(seen),
@@ -62,19 +77,28 @@ impl Resource {
 
     /// Puts the finalizer on.
     pub(super) async fn add_finalizer(&self, seen: &StoredTask) -> Result<StoredTask, Error> {
-        self.patch_metadata(json!({ "resourceVersion": version(seen), "finalizers": with_ours(seen) })).await
+        self.patch_metadata(json!({ "resourceVersion": version(seen), "finalizers": with_ours(seen) }))
+            .await
     }
 
     /// Takes the finalizer off. The last one of a deleted resource takes the resource with it.
     pub(super) async fn remove_finalizer(&self, seen: &StoredTask) -> Result<StoredTask, Error> {
-        let others: Vec<&String> = seen.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
-        self.patch_metadata(json!({ "resourceVersion": version(seen), "finalizers": others })).await
+        let others: Vec<&String> = seen
+            .finalizers()
+            .iter()
+            .filter(|finalizer| *finalizer != FINALIZER)
+            .collect();
+        self.patch_metadata(json!({ "resourceVersion": version(seen), "finalizers": others }))
+            .await
     }
 
     /// Deletes exactly the resource that was seen.
     pub(super) async fn delete(&self, seen: &StoredTask) -> Result<(), Error> {
         let parameters = DeleteParams {
-            preconditions: Some(Preconditions { uid: seen.uid(), resource_version: seen.resource_version() }),
+            preconditions: Some(Preconditions {
+                uid: seen.uid(),
+                resource_version: seen.resource_version(),
+            }),
             ..DeleteParams::background()
         };
         within_time(self.api.delete(&self.name, &parameters)).await.map(|_| ())
@@ -87,7 +111,10 @@ impl Resource {
 }
 
 fn params() -> PatchParams {
-    PatchParams { field_manager: Some(CONTROLLER_NAME.to_owned()), ..PatchParams::default() }
+    PatchParams {
+        field_manager: Some(CONTROLLER_NAME.to_owned()),
+        ..PatchParams::default()
+    }
 }
 
 fn version(seen: &StoredTask) -> Value {
@@ -95,7 +122,11 @@ fn version(seen: &StoredTask) -> Value {
 }
 
 fn with_ours(seen: &StoredTask) -> Vec<&str> {
-    let others = seen.finalizers().iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER);
+    let others = seen
+        .finalizers()
+        .iter()
+        .map(String::as_str)
+        .filter(|finalizer| *finalizer != FINALIZER);
     others.chain([FINALIZER]).collect()
 }
 
@@ -110,5 +141,8 @@ fn pointer<const N: usize>(tokens: [&str; N]) -> PointerBuf {
 }
 
 async fn within_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
-    timeout(TIMEOUT, call).await.map_err(|_| Error::Timeout(TIMEOUT))?.map_err(Error::from)
+    timeout(TIMEOUT, call)
+        .await
+        .map_err(|_| Error::Timeout(TIMEOUT))?
+        .map_err(Error::from)
 }

@@ -23,7 +23,13 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, for the IAM policy and metrics.
-    pub const ALL: &'static [Self] = &[Self::Start, Self::Describe, Self::Cancel, Self::ListExecutions, Self::ListFindings];
+    pub const ALL: &'static [Self] = &[
+        Self::Start,
+        Self::Describe,
+        Self::Cancel,
+        Self::ListExecutions,
+        Self::ListFindings,
+    ];
 
     /// The operation's name, which is also its IAM action without the prefix `iot:`.
     #[must_use]

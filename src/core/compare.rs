@@ -19,20 +19,30 @@ pub enum Difference {
 /// reason codes doesn't, and empty equals absent.
 #[must_use]
 pub fn difference(task: &Described, wish: &Wish) -> Option<Difference> {
-    let Some(target) = &task.target else { return Some(Difference::NotShown("target")) };
-    let Some(mapping) = &task.mapping else { return Some(Difference::NotShown("auditCheckToActionsMapping")) };
+    let Some(target) = &task.target else {
+        return Some(Difference::NotShown("target"));
+    };
+    let Some(mapping) = &task.mapping else {
+        return Some(Difference::NotShown("auditCheckToActionsMapping"));
+    };
     target_difference(target, &wish.target)
         .or_else(|| (*mapping != wish.mapping).then_some("auditCheckToActionsMapping"))
         .map(Difference::Member)
 }
 
 fn target_difference(task: &Target, wish: &Target) -> Option<&'static str> {
-    let Target { audit_task_id, finding_ids, audit_check_to_reason_code_filter } = task;
+    let Target {
+        audit_task_id,
+        finding_ids,
+        audit_check_to_reason_code_filter,
+    } = task;
     if audit_task_id.as_deref().unwrap_or_default() != wish.audit_task_id.as_deref().unwrap_or_default() {
         Some("target.auditTaskId")
     } else if set(finding_ids.as_ref()) != set(wish.finding_ids.as_ref()) {
         Some("target.findingIds")
-    } else if filter(audit_check_to_reason_code_filter.as_ref()) != filter(wish.audit_check_to_reason_code_filter.as_ref()) {
+    } else if filter(audit_check_to_reason_code_filter.as_ref())
+        != filter(wish.audit_check_to_reason_code_filter.as_ref())
+    {
         Some("target.auditCheckToReasonCodeFilter")
     } else {
         None
@@ -44,5 +54,8 @@ fn set(list: Option<&Vec<String>>) -> BTreeSet<&str> {
 }
 
 fn filter(map: Option<&BTreeMap<String, Vec<String>>>) -> BTreeMap<&str, BTreeSet<&str>> {
-    map.into_iter().flatten().map(|(check, codes)| (check.as_str(), set(Some(codes)))).collect()
+    map.into_iter()
+        .flatten()
+        .map(|(check, codes)| (check.as_str(), set(Some(codes))))
+        .collect()
 }

@@ -15,10 +15,10 @@
 use super::facts::Facts;
 use super::memory::{Answered, AttemptKnown};
 use super::observe::Observation;
+use super::phase::ConditionType;
 use super::sketch::{Identity, find};
 use super::stage::{already_exists, before_start, copied, deletion, finished, following, open_attempt};
 use super::step::{Step, Verdict};
-use super::phase::ConditionType;
 use crate::api::{Phase, Reason, StartRecord, StartedBy};
 
 /// The next step for a resource.
@@ -79,10 +79,16 @@ impl Situation {
                 }
             }
         }
-        let Some(record) = &facts.record else { return Self::NotStarted(None) };
+        let Some(record) = &facts.record else {
+            return Self::NotStarted(None);
+        };
         if record.uid != facts.uid {
             // With another request, or another id, it says nothing about this resource.
-            return if asks_the_same { Self::Copied(record.clone()) } else { Self::NotStarted(None) };
+            return if asks_the_same {
+                Self::Copied(record.clone())
+            } else {
+                Self::NotStarted(None)
+            };
         }
         let known = o.memory.attempt_under(record, o.settings.since);
         if is_at_rest(facts) {
@@ -91,7 +97,9 @@ impl Situation {
             return match (facts.phase(), reason_written(facts)) {
                 (Some(Phase::Unknown), Some(Reason::TaskExpired)) if asks_the_same => Self::Finished(Phase::Unknown),
                 // What is not to be started need not look for the owner of the token.
-                (Some(Phase::Unknown), reason) if asks_the_same && !(holds_back && reason == Some(Reason::TokenInUse)) => {
+                (Some(Phase::Unknown), reason)
+                    if asks_the_same && !(holds_back && reason == Some(Reason::TokenInUse)) =>
+                {
                     Self::AlreadyExists(known)
                 }
                 _ => Self::NotStarted(Some(known)),
@@ -112,8 +120,12 @@ impl Situation {
                 })
             }
             // Edited before the service showed the task: what exists under the old id was not started by this
-            // resource, unless an attempt went unanswered.
-            Some(Answered::AlreadyExists) if asks_the_same || known.unanswered => Self::AlreadyExists(known),
+            // resource, unless an attempt went unanswered and may still turn up.
+            Some(Answered::AlreadyExists)
+                if asks_the_same || known.unanswered && !o.memory.shows_nothing_started(&known) =>
+            {
+                Self::AlreadyExists(known)
+            }
             _ => Self::NotStarted(Some(known)),
         }
     }
@@ -125,12 +137,19 @@ impl Situation {
 pub fn is_at_rest(facts: &Facts) -> bool {
     let phase = facts.phase();
     let no_attempt = facts.status.as_ref().is_none_or(|status| status.attempt.is_none());
-    no_attempt && matches!(phase, Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled | Phase::Unknown))
+    no_attempt
+        && matches!(
+            phase,
+            Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled | Phase::Unknown)
+        )
 }
 
 fn reason_written(facts: &Facts) -> Option<Reason> {
     let ready = find(&facts.status.as_ref()?.conditions, ConditionType::Ready)?;
-    Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason)
+    Reason::ALL
+        .iter()
+        .copied()
+        .find(|reason| reason.as_str() == ready.reason)
 }
 
 fn identity_in_status(o: &Observation<'_>) -> Option<Identity> {
@@ -140,9 +159,17 @@ fn identity_in_status(o: &Observation<'_>) -> Option<Identity> {
     Some(Identity {
         task_id: status.task_id.clone()?,
         // Never none: what has an id is followed, and nothing is started.
-        region: status.region.clone().or_else(|| o.region().map(str::to_owned)).unwrap_or_default(),
+        region: status
+            .region
+            .clone()
+            .or_else(|| o.region().map(str::to_owned))
+            .unwrap_or_default(),
         token: status.client_request_token.clone().unwrap_or_default(),
-        started_by: if o.facts.owns_task() { StartedBy::This } else { StartedBy::Other },
+        started_by: if o.facts.owns_task() {
+            StartedBy::This
+        } else {
+            StartedBy::Other
+        },
         reason: if by_us { Reason::Started } else { Reason::AlreadyExists },
     })
 }

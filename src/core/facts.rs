@@ -7,8 +7,8 @@ use kube::ResourceExt as _;
 
 use super::identity;
 use crate::api::{
-    AuditMitigationTaskSpec, AuditMitigationTaskStatus, DeletionPolicy, FINALIZER, Parsed, Phase, START_RECORD_ANNOTATION,
-    StartRecord, StartedBy, StoredTask, Target,
+    AuditMitigationTaskSpec, AuditMitigationTaskStatus, DeletionPolicy, FINALIZER, Parsed, Phase,
+    START_RECORD_ANNOTATION, StartRecord, StartedBy, StoredTask, Target,
 };
 
 /// What is known of one resource from the API server alone.
@@ -155,7 +155,8 @@ impl Facts {
     #[must_use]
     pub fn owns_task(&self) -> bool {
         self.status.as_ref().is_some_and(|status| {
-            status.started_by == Some(StartedBy::This) && status.client_request_token.as_deref() == Some(self.uid.as_str())
+            status.started_by == Some(StartedBy::This)
+                && status.client_request_token.as_deref() == Some(self.uid.as_str())
         })
     }
 

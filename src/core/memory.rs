@@ -138,7 +138,13 @@ impl Memory {
     /// A status was written over the one in these facts, guarded by the resourceVersion, so they held until then. If
     /// they said that nothing is in the air, that is known from now on, though the new status may not say it.
     pub fn status_written(&mut self, over: &Facts) {
-        let Some(record) = over.record.as_ref().filter(|record| is_at_rest(over) && record.uid == over.uid) else { return };
+        let Some(record) = over
+            .record
+            .as_ref()
+            .filter(|record| is_at_rest(over) && record.uid == over.uid)
+        else {
+            return;
+        };
         if self.attempt.as_ref().is_none_or(|known| known.record != *record) {
             self.attempt = Some(AttemptKnown {
                 record: record.clone(),
@@ -193,13 +199,20 @@ impl Memory {
     /// What went wrong with one of these operations and is not to be tried again yet.
     #[must_use]
     pub fn held_back(&self, operations: &[Operation], generation: i64, now: Timestamp) -> Option<&Setback> {
-        self.setback
-            .as_ref()
-            .filter(|setback| operations.contains(&setback.operation) && setback.generation == generation && setback.retry_at > now)
+        self.setback.as_ref().filter(|setback| {
+            operations.contains(&setback.operation) && setback.generation == generation && setback.retry_at > now
+        })
     }
 
     /// The answer to a Start under this record.
-    pub fn started(&mut self, record: &StartRecord, since: Timestamp, answer: StartAnswer, unclaimed: bool, moment: Moment<'_>) {
+    pub fn started(
+        &mut self,
+        record: &StartRecord,
+        since: Timestamp,
+        answer: StartAnswer,
+        unclaimed: bool,
+        moment: Moment<'_>,
+    ) {
         let mut known = self.attempt_under(record, since);
         known.last_sent = moment.now;
         match answer {
@@ -217,7 +230,10 @@ impl Memory {
                 }
             }
             StartAnswer::InvalidRequest(message) => {
-                known.answer = Some(Answered::Invalid { message, generation: moment.generation });
+                known.answer = Some(Answered::Invalid {
+                    message,
+                    generation: moment.generation,
+                });
                 self.setback = None;
             }
             StartAnswer::Failed(failure) => {
@@ -248,10 +264,18 @@ impl Memory {
             None => Some(moment.now),
         };
         // What held back another operation (a Cancel that is throttled, say) is not healed by this.
-        if self.setback.as_ref().is_some_and(|setback| setback.operation == Operation::Describe) {
+        if self
+            .setback
+            .as_ref()
+            .is_some_and(|setback| setback.operation == Operation::Describe)
+        {
             self.setback = None;
         }
-        self.described = Some(Heard { task_id: task_id.to_owned(), at: moment.now, task });
+        self.described = Some(Heard {
+            task_id: task_id.to_owned(),
+            at: moment.now,
+            task,
+        });
     }
 
     /// The answer to a Cancel.
@@ -262,7 +286,10 @@ impl Memory {
             CancelAnswer::Failed(failure) => return self.failed(Operation::Cancel, failure, moment),
         };
         self.setback = None;
-        self.cancel = Some(CancelKnown { at: moment.now, accepted });
+        self.cancel = Some(CancelKnown {
+            at: moment.now,
+            accepted,
+        });
         if !accepted {
             // Only a Describe after this answer can say what became of the task.
             self.described = self.described.take().filter(|heard| heard.task.is_none());
@@ -270,9 +297,15 @@ impl Memory {
     }
 
     fn failed(&mut self, operation: Operation, failure: Failure, moment: Moment<'_>) {
-        let Failure { trouble, effect: _, message } = failure;
+        let Failure {
+            trouble,
+            effect: _,
+            message,
+        } = failure;
         let count = match &self.setback {
-            Some(before) if before.operation == operation && before.generation == moment.generation => before.count.saturating_add(1),
+            Some(before) if before.operation == operation && before.generation == moment.generation => {
+                before.count.saturating_add(1)
+            }
             _ => 1,
         };
         self.setback = Some(Setback {

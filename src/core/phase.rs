@@ -35,8 +35,15 @@ pub enum ConditionType {
 
 impl ConditionType {
     /// All of them, in order.
-    pub const ALL: [Self; 7] =
-        [Self::Started, Self::Complete, Self::Failed, Self::Finished, Self::Ready, Self::Reconciling, Self::Stalled];
+    pub const ALL: [Self; 7] = [
+        Self::Started,
+        Self::Complete,
+        Self::Failed,
+        Self::Finished,
+        Self::Ready,
+        Self::Reconciling,
+        Self::Stalled,
+    ];
 
     /// The condition's `type`.
     #[must_use]

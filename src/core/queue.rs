@@ -50,13 +50,23 @@ pub enum Place {
 /// What a resource means to the queue of its region.
 #[must_use]
 pub fn place(o: &Observation<'_>) -> Place {
-    let holding = |region: &str, task_id: &str| Place::Holding { region: region.to_owned(), task_id: task_id.to_owned() };
+    let holding = |region: &str, task_id: &str| Place::Holding {
+        region: region.to_owned(),
+        task_id: task_id.to_owned(),
+    };
     match Situation::of(o) {
         Situation::Finished(_) | Situation::Copied(_) | Situation::AlreadyExists(_) => Place::None,
         Situation::Following(identity) => {
-            let heard = o.memory.heard_of(&identity.task_id).and_then(|heard| heard.task.as_ref());
+            let heard = o
+                .memory
+                .heard_of(&identity.task_id)
+                .and_then(|heard| heard.task.as_ref());
             let runs = heard.map_or(o.facts.phase() != Some(Phase::Unknown), |task| !task.state.is_ended());
-            if runs { holding(&identity.region, &identity.task_id) } else { Place::None }
+            if runs {
+                holding(&identity.region, &identity.task_id)
+            } else {
+                Place::None
+            }
         }
         Situation::Open(known) => holding(&known.record.region, &known.record.task_id),
         Situation::NotStarted(known) => {
@@ -68,7 +78,10 @@ pub fn place(o: &Observation<'_>) -> Place {
                 }
                 (true, _, Some(region)) => Place::Waiting {
                     region: region.to_owned(),
-                    order: Order { created: o.facts.created, uid: o.facts.uid.clone() },
+                    order: Order {
+                        created: o.facts.created,
+                        uid: o.facts.uid.clone(),
+                    },
                 },
                 _ => Place::None,
             }
@@ -114,7 +127,11 @@ impl Queue {
     /// Queues with this many slots for each region.
     #[must_use]
     pub fn new(slots: usize) -> Self {
-        Self { slots, lanes: BTreeMap::new(), places: HashMap::new() }
+        Self {
+            slots,
+            lanes: BTreeMap::new(),
+            places: HashMap::new(),
+        }
     }
 
     /// Puts a resource into its place.
@@ -126,7 +143,11 @@ impl Queue {
         match &place {
             Place::None => return,
             Place::Waiting { region, order } => {
-                self.lanes.entry(region.clone()).or_default().waiting.insert(order.clone());
+                self.lanes
+                    .entry(region.clone())
+                    .or_default()
+                    .waiting
+                    .insert(order.clone());
             }
             Place::Holding { region, task_id } => {
                 let lane = self.lanes.entry(region.clone()).or_default();
@@ -145,7 +166,9 @@ impl Queue {
                 }
             }
             Some(Place::Holding { region, task_id }) => {
-                let Some(lane) = self.lanes.get_mut(&region) else { return };
+                let Some(lane) = self.lanes.get_mut(&region) else {
+                    return;
+                };
                 let is_free = lane.holders.get_mut(&task_id).is_some_and(|uids| {
                     uids.remove(uid);
                     uids.is_empty()
@@ -166,7 +189,11 @@ impl Queue {
     pub fn enter(&mut self, uid: &str, place: Place, task_id: &str, now: Timestamp) -> Admission {
         let waits = matches!(place, Place::Waiting { .. });
         self.set(uid, place);
-        if waits { self.admit(uid, task_id, now) } else { Admission::Free }
+        if waits {
+            self.admit(uid, task_id, now)
+        } else {
+            Admission::Free
+        }
     }
 
     fn admit(&mut self, uid: &str, task_id: &str, now: Timestamp) -> Admission {
@@ -175,7 +202,9 @@ impl Queue {
             Some(Place::Holding { .. }) => return Admission::Free,
             Some(Place::None) | None => return Admission::Behind(0),
         };
-        let Some(lane) = self.lanes.get_mut(&region) else { return Admission::Behind(0) };
+        let Some(lane) = self.lanes.get_mut(&region) else {
+            return Admission::Behind(0);
+        };
         let ahead = lane.waiting.range(..&order).count();
         let free = self.slots.saturating_sub(lane.holders.len());
         if ahead >= free {
@@ -192,7 +221,13 @@ impl Queue {
             }
             None => {}
         }
-        self.set(uid, Place::Holding { region, task_id: task_id.to_owned() });
+        self.set(
+            uid,
+            Place::Holding {
+                region,
+                task_id: task_id.to_owned(),
+            },
+        );
         Admission::Free
     }
 
@@ -200,12 +235,18 @@ impl Queue {
     pub fn limited(&mut self, region: &str, now: Timestamp) {
         let lane = self.lanes.entry(region.to_owned()).or_default();
         let count = lane.limit.as_ref().map_or(1, |limit| limit.count.saturating_add(1));
-        lane.limit = Some(Limit { count, until: timing::probe_at(now, count, region), probe: None });
+        lane.limit = Some(Limit {
+            count,
+            until: timing::probe_at(now, count, region),
+            probe: None,
+        });
     }
 
     /// A start was taken: the pace comes back. True when a limit stood until now.
     pub fn started(&mut self, region: &str) -> bool {
-        self.lanes.get_mut(region).is_some_and(|lane| lane.limit.take().is_some())
+        self.lanes
+            .get_mut(region)
+            .is_some_and(|lane| lane.limit.take().is_some())
     }
 
     /// How many slots are held in all regions.
@@ -230,7 +271,10 @@ impl Queue {
             .flat_map(|lane| {
                 let free = self.slots.saturating_sub(lane.holders.len());
                 let probes = if lane.limit.is_some() { 1 } else { free };
-                lane.waiting.iter().take(free.min(probes)).map(|order| order.uid.clone())
+                lane.waiting
+                    .iter()
+                    .take(free.min(probes))
+                    .map(|order| order.uid.clone())
             })
             .collect()
     }

@@ -85,13 +85,22 @@ impl Sketch {
     }
 
     fn render(self, facts: &Facts, before: &AuditMitigationTaskStatus, now: Timestamp) -> AuditMitigationTaskStatus {
-        let Self { phase, reason, message, task, attempt, described, failed_actions, next_attempt } = self;
+        let Self {
+            phase,
+            reason,
+            message,
+            task,
+            attempt,
+            described,
+            failed_actions,
+            next_attempt,
+        } = self;
         let message = steady(before, facts, phase, reason, message);
         let mut after = match &task {
-            TaskIn::Nowhere => AuditMitigationTaskStatus::default(),
             TaskIn::Status => before.clone(),
             TaskIn::Known(identity) if before.task_id.as_ref() == Some(&identity.task_id) => before.clone(),
-            TaskIn::Known(_) => AuditMitigationTaskStatus::default(),
+            // What is known of another task says nothing about this one.
+            TaskIn::Known(_) | TaskIn::Nowhere => AuditMitigationTaskStatus::default(),
         };
         if let TaskIn::Known(identity) = &task {
             after.task_id = Some(identity.task_id.clone());
@@ -115,14 +124,24 @@ impl Sketch {
             after.failures_truncated = truncated.then_some(true);
         }
         after.next_attempt_time = next_attempt.map(timing::next_whole_second).map(Time);
-        after.conditions = conditions(&before.conditions, &task, phase, reason, &message, facts.generation, now);
+        after.conditions = conditions(
+            &before.conditions,
+            &task,
+            phase,
+            reason,
+            &message,
+            facts.generation,
+            now,
+        );
         after
     }
 }
 
 /// A position in the queue is told when it is taken, and not at every move.
 fn steady(before: &AuditMitigationTaskStatus, facts: &Facts, phase: Phase, reason: Reason, message: String) -> String {
-    let told = (before.phase == Some(phase) && before.observed_generation == Some(facts.generation) && reason == Reason::Queued)
+    let told = (before.phase == Some(phase)
+        && before.observed_generation == Some(facts.generation)
+        && reason == Reason::Queued)
         .then(|| find(&before.conditions, ConditionType::Ready))
         .flatten()
         .filter(|ready| ready.reason == reason.as_str());
@@ -130,17 +149,35 @@ fn steady(before: &AuditMitigationTaskStatus, facts: &Facts, phase: Phase, reaso
 }
 
 fn shown(record: StartRecord, before: Option<&Attempt>, now: Timestamp) -> Attempt {
-    let StartRecord { task_id, request_hash, region, .. } = record;
+    let StartRecord {
+        task_id,
+        request_hash,
+        region,
+        ..
+    } = record;
     let time = before
         .filter(|attempt| attempt.task_id == task_id && attempt.request_hash == request_hash)
         .map_or_else(|| Time(timing::whole_seconds(now)), |attempt| attempt.time.clone());
-    Attempt { task_id, request_hash, region, time }
+    Attempt {
+        task_id,
+        request_hash,
+        region,
+        time,
+    }
 }
 
 fn show_described(status: &mut AuditMitigationTaskStatus, described: &Described) {
-    status.start_time = described.start_time.map(timing::whole_seconds).map(Time).or(status.start_time.take());
+    status.start_time = described
+        .start_time
+        .map(timing::whole_seconds)
+        .map(Time)
+        .or(status.start_time.take());
     if described.state.is_ended() {
-        status.completion_time = described.end_time.map(timing::whole_seconds).map(Time).or(status.completion_time.take());
+        status.completion_time = described
+            .end_time
+            .map(timing::whole_seconds)
+            .map(Time)
+            .or(status.completion_time.take());
     }
     if !described.statistics.is_empty() {
         status.task_statistics.clone_from(&described.statistics);
@@ -160,25 +197,37 @@ fn progress(statistics: &BTreeMap<String, FindingStatistics>) -> (i64, i64) {
             skipped_findings_count,
             canceled_findings_count,
         } = counts;
-        let endings =
-            [failed_findings_count, succeeded_findings_count, skipped_findings_count, canceled_findings_count];
-        let here = endings.into_iter().flatten().fold(0_i64, |sum, count| sum.saturating_add(*count));
-        (ended.saturating_add(here), total.saturating_add(total_findings_count.unwrap_or_default()))
+        let endings = [
+            failed_findings_count,
+            succeeded_findings_count,
+            skipped_findings_count,
+            canceled_findings_count,
+        ];
+        let here = endings
+            .into_iter()
+            .flatten()
+            .fold(0_i64, |sum, count| sum.saturating_add(*count));
+        (
+            ended.saturating_add(here),
+            total.saturating_add(total_findings_count.unwrap_or_default()),
+        )
     })
 }
 
 /// How many findings failed.
 #[must_use]
 pub fn failed_findings(statistics: &BTreeMap<String, FindingStatistics>) -> i64 {
-    statistics
-        .values()
-        .fold(0, |sum, counts| sum.saturating_add(counts.failed_findings_count.unwrap_or_default()))
+    statistics.values().fold(0, |sum, counts| {
+        sum.saturating_add(counts.failed_findings_count.unwrap_or_default())
+    })
 }
 
 /// The condition of this type.
 #[must_use]
 pub fn find(conditions: &[Condition], condition: ConditionType) -> Option<&Condition> {
-    conditions.iter().find(|candidate| candidate.type_ == condition.as_str())
+    conditions
+        .iter()
+        .find(|candidate| candidate.type_ == condition.as_str())
 }
 
 fn conditions(
@@ -200,7 +249,11 @@ fn conditions(
                 let holds = status_in(phase, condition).unwrap_or_default();
                 // The message stands where people and tools look: on Ready, and on whatever is true.
                 let tells = holds || condition == ConditionType::Ready;
-                (holds, reason.as_str().to_owned(), if tells { message.to_owned() } else { String::new() })
+                (
+                    holds,
+                    reason.as_str().to_owned(),
+                    if tells { message.to_owned() } else { String::new() },
+                )
             };
             let status = if holds { "True" } else { "False" };
             Condition {
@@ -209,9 +262,10 @@ fn conditions(
                 reason,
                 message,
                 observed_generation: Some(generation),
-                last_transition_time: old
-                    .filter(|old| old.status == status)
-                    .map_or_else(|| Time(timing::whole_seconds(now)), |old| old.last_transition_time.clone()),
+                last_transition_time: old.filter(|old| old.status == status).map_or_else(
+                    || Time(timing::whole_seconds(now)),
+                    |old| old.last_transition_time.clone(),
+                ),
             }
         })
         .collect()
@@ -228,7 +282,13 @@ fn started(old: Option<&Condition>, task: &TaskIn, reason: Reason) -> (bool, Str
 
 impl Identity {
     fn sentence(&self) -> String {
-        let Self { task_id, region, token: _, started_by, reason } = self;
+        let Self {
+            task_id,
+            region,
+            token: _,
+            started_by,
+            reason,
+        } = self;
         match (started_by, reason) {
             (StartedBy::This, _) => format!("task {task_id} in {region} was started by this resource"),
             (StartedBy::Other, Reason::Started) => format!(

@@ -62,7 +62,10 @@ impl Verdict {
     /// Says this first, then does the step.
     #[must_use]
     pub const fn say(sketch: Sketch, step: Step) -> Self {
-        Self { sketch: Some(sketch), step }
+        Self {
+            sketch: Some(sketch),
+            step,
+        }
     }
 
     /// Does the step and leaves the status as it is.

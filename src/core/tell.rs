@@ -29,29 +29,56 @@ pub fn news(facts: &Facts, after: &AuditMitigationTaskStatus) -> Vec<News> {
     if before.and_then(|before| before.observed_generation) != after.observed_generation {
         news.extend(misspelled_checks(facts));
     }
-    let was = before.and_then(|before| Some((before.phase?, find(&before.conditions, ConditionType::Ready)?.reason.clone())));
-    let (Some(phase), Some(ready)) = (after.phase, find(&after.conditions, ConditionType::Ready)) else { return news };
+    let was = before.and_then(|before| {
+        Some((
+            before.phase?,
+            find(&before.conditions, ConditionType::Ready)?.reason.clone(),
+        ))
+    });
+    let (Some(phase), Some(ready)) = (after.phase, find(&after.conditions, ConditionType::Ready)) else {
+        return news;
+    };
     let started_before = before.and_then(|before| find(&before.conditions, ConditionType::Started));
     let started = find(&after.conditions, ConditionType::Started).filter(|started| started.status == "True");
     if let Some(started) = started.filter(|_| started_before.is_none_or(|before| before.status != "True")) {
-        let reason = if started.reason == Reason::Started.as_str() { Reason::Started } else { Reason::AlreadyExists };
-        news.push(News { is_warning: false, action: "Start".to_owned(), reason, note: started.message.clone() });
+        let reason = if started.reason == Reason::Started.as_str() {
+            Reason::Started
+        } else {
+            Reason::AlreadyExists
+        };
+        news.push(News {
+            is_warning: false,
+            action: "Start".to_owned(),
+            reason,
+            note: started.message.clone(),
+        });
     }
     let changed = was.is_none_or(|(was_phase, was_reason)| was_phase != phase || was_reason != ready.reason);
     // That a task runs was said by the event of its start.
     let says_more = ready.reason != Reason::InProgress.as_str();
     if changed
         && says_more
-        && let Some(reason) = Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason)
+        && let Some(reason) = Reason::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.as_str() == ready.reason)
     {
         let action = format!("{phase:?}");
-        news.push(News { is_warning: is_warning(phase, reason), action, reason, note: ready.message.clone() });
+        news.push(News {
+            is_warning: is_warning(phase, reason),
+            action,
+            reason,
+            note: ready.message.clone(),
+        });
     }
     news
 }
 
 fn is_warning(phase: Phase, reason: Reason) -> bool {
-    let for_the_worse = matches!(phase, Phase::Failed | Phase::Rejected | Phase::Conflict | Phase::Unknown);
+    let for_the_worse = matches!(
+        phase,
+        Phase::Failed | Phase::Rejected | Phase::Conflict | Phase::Unknown
+    );
     for_the_worse
         || matches!(
             reason,
@@ -72,7 +99,12 @@ fn is_warning(phase: Phase, reason: Reason) -> bool {
 
 fn misspelled_checks(facts: &Facts) -> Option<News> {
     let wish = facts.wish.as_ref().ok()?;
-    let filtered = wish.target.audit_check_to_reason_code_filter.iter().flatten().map(|(check, _)| check);
+    let filtered = wish
+        .target
+        .audit_check_to_reason_code_filter
+        .iter()
+        .flatten()
+        .map(|(check, _)| check);
     let names: BTreeSet<&String> = wish.mapping.keys().chain(filtered).collect();
     let corrections: Vec<String> = names
         .into_iter()
@@ -82,6 +114,9 @@ fn misspelled_checks(facts: &Facts) -> Option<News> {
         is_warning: true,
         action: "Validate".to_owned(),
         reason: Reason::CheckNameMisspelled,
-        note: format!("the service knows no such checks: {}. The task is started as the spec says", corrections.join(", ")),
+        note: format!(
+            "the service knows no such checks: {}. The task is started as the spec says",
+            corrections.join(", ")
+        ),
     })
 }

@@ -28,7 +28,7 @@ pub const RECORD_REUSE: SignedDuration = SignedDuration::from_hours(24);
 pub const MISSING_POLL: SignedDuration = SignedDuration::from_hours(1);
 
 /// The longest wait between two attempts of one resource.
-const MAX_RETRY: Duration = Duration::from_secs(300);
+const MAX_RETRY: Duration = Duration::from_mins(5);
 
 /// Bounds of the wait between two Describe calls of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,10 @@ impl PollBounds {
         let age = last.duration_since(started).max(SignedDuration::ZERO).unsigned_abs();
         let wait = (age / 10).min(self.max).max(self.min);
         // Jitter only ever lengthens: the shortest wait is a promise to the account.
-        after(last, wait.mul_f64(1.0 + 0.1 * jitter(uid, last)).min(self.max.max(self.min)))
+        after(
+            last,
+            wait.mul_f64(1.0 + 0.1 * jitter(uid, last)).min(self.max.max(self.min)),
+        )
     }
 }
 
@@ -54,7 +57,9 @@ impl PollBounds {
 #[must_use]
 pub fn retry_at(now: Timestamp, trouble: Trouble, count: u32, uid: &str) -> Timestamp {
     match trouble {
-        Trouble::Throttled | Trouble::ServiceUnavailable => doubling(now, Duration::from_secs(1), MAX_RETRY, count, uid),
+        Trouble::Throttled | Trouble::ServiceUnavailable => {
+            doubling(now, Duration::from_secs(1), MAX_RETRY, count, uid)
+        }
         Trouble::LimitExceeded => probe_at(now, count, uid),
         // Somebody has to change something first.
         Trouble::AccessDenied | Trouble::CredentialsRejected | Trouble::UnexpectedAnswer => {
@@ -66,11 +71,13 @@ pub fn retry_at(now: Timestamp, trouble: Trouble, count: u32, uid: &str) -> Time
 /// When to probe a region again whose slots others use: at most a minute later.
 #[must_use]
 pub fn probe_at(now: Timestamp, count: u32, region: &str) -> Timestamp {
-    doubling(now, Duration::from_secs(1), Duration::from_secs(60), count, region)
+    doubling(now, Duration::from_secs(1), Duration::from_mins(1), count, region)
 }
 
 fn doubling(now: Timestamp, base: Duration, cap: Duration, count: u32, seed: &str) -> Timestamp {
-    let wait = base.saturating_mul(1_u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX)).min(cap);
+    let wait = base
+        .saturating_mul(1_u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX))
+        .min(cap);
     after(now, wait.mul_f64(1.0 - 0.25 * jitter(seed, now)))
 }
 
@@ -94,7 +101,8 @@ pub fn next_whole_second(time: Timestamp) -> Timestamp {
 
 fn rounded(time: Timestamp, mode: RoundMode) -> Timestamp {
     // Fails at the ends of time only.
-    time.round(TimestampRound::new().smallest(Unit::Second).mode(mode)).unwrap_or(time)
+    time.round(TimestampRound::new().smallest(Unit::Second).mode(mode))
+        .unwrap_or(time)
 }
 
 /// A fraction in `0.0..1.0` that differs between resources and from time to time, and needs no random source.

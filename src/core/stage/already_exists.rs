@@ -12,7 +12,10 @@ use crate::core::timing;
 /// What to do after TaskAlreadyExists, until the task is found, or it is plain that it was the token that exists.
 pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
     let record = &known.record;
-    let address = TaskAddress { task_id: record.task_id.clone(), region: record.region.clone() };
+    let address = TaskAddress {
+        task_id: record.task_id.clone(),
+        region: record.region.clone(),
+    };
     let describe = Step::Describe(address);
     let is_known_missing = o.facts.phase() == Some(Phase::Unknown);
     if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
@@ -23,11 +26,20 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
         let mut sketch = Sketch::new(Phase::Pending, setback.trouble.reason(), message, TaskIn::Nowhere);
         sketch.next_attempt = Some(setback.retry_at);
         let wait = Step::Wait(Some(setback.retry_at));
-        return if is_known_missing { Verdict::act(wait) } else { Verdict::say(sketch, wait) };
+        return if is_known_missing {
+            Verdict::act(wait)
+        } else {
+            Verdict::say(sketch, wait)
+        };
     }
     let Some(heard) = o.memory.heard_of(&record.task_id) else {
         // After a restart a task that was missing is not asked for before its time, unless the spec was edited.
-        let asked_again = o.facts.status.as_ref().and_then(|status| status.next_attempt_time.as_ref()).map(|time| time.0);
+        let asked_again = o
+            .facts
+            .status
+            .as_ref()
+            .and_then(|status| status.next_attempt_time.as_ref())
+            .map(|time| time.0);
         return match asked_again {
             Some(time) if is_known_missing && time > o.now && o.facts.is_observed() => {
                 Verdict::act(Step::Wait(Some(time)))
@@ -54,14 +66,28 @@ pub(crate) fn identity(known: &AttemptKnown) -> Identity {
 
 fn missing(o: &Observation<'_>, known: &AttemptKnown, heard: &Heard, describe: Step) -> Verdict {
     let record = &known.record;
-    let since = o.memory.missing_since.unwrap_or(heard.at);
+    let since = o.memory.missing_since.unwrap_or(heard.at).max(known.last_sent);
     // Where an attempt went unanswered the task may be our own, and a little late.
-    let grace = if known.unanswered { timing::SIGNATURE_LIFETIME } else { timing::GRACE };
+    let grace = if known.unanswered {
+        timing::SIGNATURE_LIFETIME
+    } else {
+        timing::GRACE
+    };
     if heard.at.duration_since(since) < grace && o.facts.phase() != Some(Phase::Unknown) {
         let next = o.settings.poll.next(heard.at, since, &o.facts.uid);
-        let message = format!("task {} exists already; waiting for the service to show it", record.task_id);
+        let message = format!(
+            "task {} exists already; waiting for the service to show it",
+            record.task_id
+        );
         let sketch = Sketch::new(Phase::Pending, Reason::AlreadyExists, message, TaskIn::Nowhere);
-        return Verdict::say(sketch, if next <= o.now { describe } else { Step::Wait(Some(next)) });
+        return Verdict::say(
+            sketch,
+            if next <= o.now {
+                describe
+            } else {
+                Step::Wait(Some(next))
+            },
+        );
     }
     let next = timing::after(heard.at, timing::MISSING_POLL.unsigned_abs());
     let message = format!(
@@ -71,5 +97,12 @@ fn missing(o: &Observation<'_>, known: &AttemptKnown, heard: &Heard, describe: S
     );
     let mut sketch = Sketch::new(Phase::Unknown, Reason::TokenInUse, message, TaskIn::Nowhere);
     sketch.next_attempt = Some(next);
-    Verdict::say(sketch, if next <= o.now { describe } else { Step::Wait(Some(next)) })
+    Verdict::say(
+        sketch,
+        if next <= o.now {
+            describe
+        } else {
+            Step::Wait(Some(next))
+        },
+    )
 }

@@ -17,7 +17,12 @@ use crate::core::timing;
 pub(crate) fn assess(o: &Observation<'_>, refused: Option<&AttemptKnown>) -> Verdict {
     let wish = match &o.facts.wish {
         Ok(wish) => wish,
-        Err(error) => return rejected(Reason::InvalidSpec, format!("the stored spec can't be understood: {error}; correct it")),
+        Err(error) => {
+            return rejected(
+                Reason::InvalidSpec,
+                format!("the stored spec can't be understood: {error}; correct it"),
+            );
+        }
     };
     if let Some(verdict) = held_by_spec(wish) {
         return verdict;
@@ -76,12 +81,19 @@ fn held_by_spec(wish: &Wish) -> Option<Verdict> {
 }
 
 fn rejected(reason: Reason, message: String) -> Verdict {
-    Verdict::say(Sketch::new(Phase::Rejected, reason, message, TaskIn::Nowhere), Step::Wait(None))
+    Verdict::say(
+        Sketch::new(Phase::Rejected, reason, message, TaskIn::Nowhere),
+        Step::Wait(None),
+    )
 }
 
 fn waiting(o: &Observation<'_>, reason: Reason, message: impl Into<String>) -> Sketch {
     // Throttling and the like don't cost a place in the queue, so they don't change the phase either.
-    let phase = if o.facts.phase() == Some(Phase::Queued) { Phase::Queued } else { Phase::Pending };
+    let phase = if o.facts.phase() == Some(Phase::Queued) {
+        Phase::Queued
+    } else {
+        Phase::Pending
+    };
     Sketch::new(phase, reason, message, TaskIn::Nowhere)
 }
 
@@ -90,7 +102,10 @@ fn after_setback(o: &Observation<'_>, setback: &Setback, wish: &Wish) -> Sketch 
     let mut sketch = waiting(
         o,
         setback.trouble.reason(),
-        format!("task {task_id} was not started: {}; it is tried again at nextAttemptTime", setback.message),
+        format!(
+            "task {task_id} was not started: {}; it is tried again at nextAttemptTime",
+            setback.message
+        ),
     );
     sketch.next_attempt = Some(setback.retry_at);
     sketch
@@ -132,7 +147,14 @@ fn begin(o: &Observation<'_>, wish: &Wish, region: &str, refused: Option<&Attemp
         && is_reusable(o, known, token, region)
     {
         let sketch = leaves_rest.then(about_to_start);
-        return Verdict { sketch, step: if o.is_fresh { Step::Start(known.record.clone()) } else { Step::Read } };
+        return Verdict {
+            sketch,
+            step: if o.is_fresh {
+                Step::Start(known.record.clone())
+            } else {
+                Step::Read
+            },
+        };
     }
     Verdict::act(Step::WriteRecord {
         record: StartRecord {

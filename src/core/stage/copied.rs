@@ -1,12 +1,12 @@
 //! The start record was written for another resource: this one is a copy, or was restored. It never starts anything.
 
 use crate::api::{Phase, Reason, StartRecord};
+use crate::core::answer::Operation;
 use crate::core::memory::AttemptKnown;
 use crate::core::observe::Observation;
 use crate::core::sketch::{Sketch, TaskIn};
 use crate::core::stage::{already_exists, before_start, following};
 use crate::core::step::{Step, TaskAddress, Verdict};
-use crate::core::answer::Operation;
 use crate::core::timing;
 
 /// What to do with a copy: Describe decides.
@@ -17,7 +17,10 @@ pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
     if o.facts.phase() == Some(Phase::Unknown) && o.facts.is_observed() {
         return Verdict::act(Step::Wait(None));
     }
-    let describe = Step::Describe(TaskAddress { task_id: record.task_id.clone(), region: record.region.clone() });
+    let describe = Step::Describe(TaskAddress {
+        task_id: record.task_id.clone(),
+        region: record.region.clone(),
+    });
     if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
         let message = format!(
             "this resource is a copy of one that started task {}, which can't be described: {}; it is tried again at nextAttemptTime",
@@ -27,19 +30,44 @@ pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
         sketch.next_attempt = Some(setback.retry_at);
         return Verdict::say(sketch, Step::Wait(Some(setback.retry_at)));
     }
-    let Some(heard) = o.memory.heard_of(&record.task_id) else { return Verdict::act(describe) };
+    let Some(heard) = o.memory.heard_of(&record.task_id) else {
+        return Verdict::act(describe);
+    };
     if heard.task.is_some() {
-        let known = AttemptKnown { record: record.clone(), unanswered: false, last_sent: record.time, answer: None };
+        let known = AttemptKnown {
+            record: record.clone(),
+            unanswered: false,
+            last_sent: record.time,
+            answer: None,
+        };
         return following::assess(o, &already_exists::identity(&known));
     }
     let since = o.memory.missing_since.unwrap_or(heard.at);
     if heard.at.duration_since(since) < timing::GRACE {
         let next = o.settings.poll.next(heard.at, since, &o.facts.uid);
-        let message = format!("this resource is a copy of one that started task {}; waiting for the service to show it", record.task_id);
+        let message = format!(
+            "this resource is a copy of one that started task {}; waiting for the service to show it",
+            record.task_id
+        );
         let sketch = Sketch::new(Phase::Pending, Reason::AlreadyExists, message, TaskIn::Nowhere);
-        return Verdict::say(sketch, if next <= o.now { describe } else { Step::Wait(Some(next)) });
+        return Verdict::say(
+            sketch,
+            if next <= o.now {
+                describe
+            } else {
+                Step::Wait(Some(next))
+            },
+        );
     }
-    Verdict::say(Sketch::new(Phase::Unknown, Reason::TaskExpired, forgotten(&record.task_id), TaskIn::Nowhere), Step::Wait(None))
+    Verdict::say(
+        Sketch::new(
+            Phase::Unknown,
+            Reason::TaskExpired,
+            forgotten(&record.task_id),
+            TaskIn::Nowhere,
+        ),
+        Step::Wait(None),
+    )
 }
 
 /// The way out for a request whose task the service doesn't know any more.

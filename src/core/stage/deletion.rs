@@ -29,16 +29,25 @@ pub(crate) fn assess(o: &Observation<'_>) -> Verdict {
         | Situation::AlreadyExists(_)
         | Situation::NotStarted(_) => return release,
     };
-    let deadline = o.facts.deleting_since.map(|since| timing::after(since, o.settings.cancel_timeout));
+    let deadline = o
+        .facts
+        .deleting_since
+        .map(|since| timing::after(since, o.settings.cancel_timeout));
     match deadline {
         Some(deadline) if deadline <= o.now => Verdict::act(Step::RemoveFinalizer { abandons_task: true }),
-        _ => Verdict { step: no_later_than(verdict.step, deadline), ..verdict },
+        _ => Verdict {
+            step: no_later_than(verdict.step, deadline),
+            ..verdict
+        },
     }
 }
 
 /// Whether the deletion need not wait for the task any longer.
 fn needs_nothing(o: &Observation<'_>, identity: &Identity) -> bool {
-    let task = o.memory.heard_of(&identity.task_id).and_then(|heard| heard.task.as_ref());
+    let task = o
+        .memory
+        .heard_of(&identity.task_id)
+        .and_then(|heard| heard.task.as_ref());
     identity.started_by == StartedBy::Other
         || task.is_some_and(|task| task.state.is_ended())
         || o.memory.cancel.is_some_and(|cancel| cancel.accepted)

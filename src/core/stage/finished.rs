@@ -21,14 +21,25 @@ pub(crate) fn assess(o: &Observation<'_>, phase: Phase) -> Verdict {
             time => Step::Wait(time),
         }
     };
-    if o.facts.is_observed() { Verdict::act(step) } else { acknowledge(o, phase, step) }
+    if o.facts.is_observed() {
+        Verdict::act(step)
+    } else {
+        acknowledge(o, phase, step)
+    }
 }
 
 /// One write for each new generation: the ending stays what it was.
 fn acknowledge(o: &Observation<'_>, phase: Phase, step: Step) -> Verdict {
-    let Some(status) = &o.facts.status else { return Verdict::act(step) };
+    let Some(status) = &o.facts.status else {
+        return Verdict::act(step);
+    };
     let ready = find(&status.conditions, ConditionType::Ready);
-    let reason = ready.and_then(|ready| Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason));
+    let reason = ready.and_then(|ready| {
+        Reason::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.as_str() == ready.reason)
+    });
     let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
     let mut sketch = Sketch::new(phase, reason.unwrap_or(Reason::Completed), message, TaskIn::Status);
     sketch.next_attempt = None;
@@ -44,5 +55,8 @@ fn expiry(o: &Observation<'_>, phase: Phase) -> Option<Timestamp> {
     let ttl = o.facts.wish.as_ref().ok()?.ttl_seconds?;
     let status = o.facts.status.as_ref()?;
     let finished = find(&status.conditions, ConditionType::Finished).filter(|finished| finished.status == "True")?;
-    Some(timing::after(finished.last_transition_time.0, Duration::from_secs(ttl.try_into().unwrap_or_default())))
+    Some(timing::after(
+        finished.last_transition_time.0,
+        Duration::from_secs(ttl.try_into().unwrap_or_default()),
+    ))
 }

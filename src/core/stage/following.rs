@@ -24,14 +24,19 @@ pub(crate) fn assess(o: &Observation<'_>, identity: &Identity) -> Verdict {
     }
     match heard {
         None => view.unseen(),
-        Some(Heard { task: Some(task), at, .. }) => view.seen(task, *at),
+        Some(Heard {
+            task: Some(task), at, ..
+        }) => view.seen(task, *at),
         Some(Heard { task: None, at, .. }) => view.missing(*at),
     }
 }
 
 /// Where a task is.
 pub(crate) fn address(identity: &Identity) -> TaskAddress {
-    TaskAddress { task_id: identity.task_id.clone(), region: identity.region.clone() }
+    TaskAddress {
+        task_id: identity.task_id.clone(),
+        region: identity.region.clone(),
+    }
 }
 
 struct View<'a> {
@@ -72,22 +77,31 @@ impl View<'_> {
         } else if facts.wish.as_ref().is_ok_and(|wish| wish.cancel) {
             Some(Reason::CanceledBySpec)
         } else {
-            deadline.filter(|deadline| *deadline <= self.o.now).map(|_| Reason::DeadlineExceeded)
+            deadline
+                .filter(|deadline| *deadline <= self.o.now)
+                .map(|_| Reason::DeadlineExceeded)
         }
     }
 
     fn reason_written(&self) -> Option<Reason> {
         let status = self.o.facts.status.as_ref()?;
         let written = &find(&status.conditions, ConditionType::Reconciling)?.reason;
-        [Reason::CanceledBySpec, Reason::DeadlineExceeded, Reason::CanceledByDeletion]
-            .into_iter()
-            .find(|reason| reason.as_str() == written)
+        [
+            Reason::CanceledBySpec,
+            Reason::DeadlineExceeded,
+            Reason::CanceledByDeletion,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == written)
     }
 
     /// The operator's clock is compared with the service's start time.
     fn deadline(&self, task: Option<&Described>) -> Option<Timestamp> {
         let seconds = self.o.facts.wish.as_ref().ok()?.deadline_seconds?;
-        Some(timing::after(self.start_time(task)?, Duration::from_secs(seconds.try_into().unwrap_or_default())))
+        Some(timing::after(
+            self.start_time(task)?,
+            Duration::from_secs(seconds.try_into().unwrap_or_default()),
+        ))
     }
 
     /// Cancels only what this resource started, and only what is not known to have ended.
@@ -102,8 +116,15 @@ impl View<'_> {
         let o = self.o;
         let task = heard.and_then(|heard| heard.task.as_ref());
         let reason = self.wants_cancel(task).unwrap_or(Reason::CanceledBySpec);
-        let setback = o.memory.held_back(&[Operation::Cancel, Operation::Describe], o.facts.generation, o.now);
-        let mut sketch = Sketch::new(Phase::Canceling, reason, self.canceling_message(reason, setback), self.task());
+        let setback = o
+            .memory
+            .held_back(&[Operation::Cancel, Operation::Describe], o.facts.generation, o.now);
+        let mut sketch = Sketch::new(
+            Phase::Canceling,
+            reason,
+            self.canceling_message(reason, setback),
+            self.task(),
+        );
         sketch.described = task.cloned();
         sketch.next_attempt = setback.map(|setback| setback.retry_at);
         let step = match (o.memory.cancel, heard) {
@@ -112,7 +133,9 @@ impl View<'_> {
             (None, _) => Step::Cancel(address(self.identity)),
             // Taken, or refused because it doesn't run: Describe says what became of it.
             (Some(_), None) => self.describe(),
-            (Some(known), Some(heard)) if !known.accepted && heard.at >= known.at && self.next_poll(heard.at, task) <= o.now => {
+            (Some(known), Some(heard))
+                if !known.accepted && heard.at >= known.at && self.next_poll(heard.at, task) <= o.now =>
+            {
                 Step::Cancel(address(self.identity))
             }
             (Some(_), Some(heard)) => self.poll(heard.at, task),
@@ -126,8 +149,13 @@ impl View<'_> {
             Reason::CanceledByDeletion => "the resource is being deleted",
             _ => "spec.cancel is true",
         };
-        let trouble = setback.map(|setback| format!("; {}, tried again at nextAttemptTime", setback.message)).unwrap_or_default();
-        format!("task {} is being cancelled because {why}{trouble}", self.identity.task_id)
+        let trouble = setback
+            .map(|setback| format!("; {}, tried again at nextAttemptTime", setback.message))
+            .unwrap_or_default();
+        format!(
+            "task {} is being cancelled because {why}{trouble}",
+            self.identity.task_id
+        )
     }
 
     /// The service has not been asked by this process yet.
@@ -140,7 +168,12 @@ impl View<'_> {
         if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
             return self.after_setback(None, setback);
         }
-        let asked_again = o.facts.status.as_ref().and_then(|status| status.next_attempt_time.as_ref()).map(|time| time.0);
+        let asked_again = o
+            .facts
+            .status
+            .as_ref()
+            .and_then(|status| status.next_attempt_time.as_ref())
+            .map(|time| time.0);
         if o.facts.phase() == Some(Phase::Unknown) {
             return match asked_again {
                 _ if self.is_expired_in_status() && o.facts.is_observed() => Verdict::act(Step::Wait(None)),
@@ -152,7 +185,11 @@ impl View<'_> {
         if self.needs_finalizer() {
             return Verdict::act(Step::AddFinalizer);
         }
-        let just_started = o.memory.attempt.as_ref().filter(|known| matches!(known.answer, Some(Answered::Success { .. })));
+        let just_started = o
+            .memory
+            .attempt
+            .as_ref()
+            .filter(|known| matches!(known.answer, Some(Answered::Success { .. })));
         match just_started.map(|known| timing::after(known.last_sent, o.settings.poll.min)) {
             Some(first) if first > o.now => Verdict::act(Step::Wait(Some(first))),
             _ => Verdict::act(self.describe()),
@@ -160,7 +197,13 @@ impl View<'_> {
     }
 
     fn is_expired_in_status(&self) -> bool {
-        let conditions = self.o.facts.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let conditions = self
+            .o
+            .facts
+            .status
+            .as_ref()
+            .map(|status| status.conditions.as_slice())
+            .unwrap_or_default();
         find(conditions, ConditionType::Stalled).is_some_and(|stalled| stalled.reason == Reason::TaskExpired.as_str())
     }
 
@@ -206,7 +249,10 @@ impl View<'_> {
         let mut identity = self.identity.clone();
         identity.reason = Reason::AlreadyExists;
         let mut sketch = Sketch::new(Phase::Conflict, Reason::TaskDiffers, message, TaskIn::Known(identity));
-        sketch.described = Some(Described { statistics: std::collections::BTreeMap::new(), ..task.clone() });
+        sketch.described = Some(Described {
+            statistics: std::collections::BTreeMap::new(),
+            ..task.clone()
+        });
         Verdict::say(sketch, Step::Wait(None))
     }
 
@@ -215,13 +261,18 @@ impl View<'_> {
         let (reason, message) = match task.map(|task| &task.state) {
             Some(TaskState::Other(state)) => (
                 Reason::UnknownState,
-                format!("task {task_id} is in state {state:?}, which this version doesn't know; it is followed further"),
+                format!(
+                    "task {task_id} is in state {state:?}, which this version doesn't know; it is followed further"
+                ),
             ),
             _ if cancel.is_some() => (
                 Reason::CancelIgnored,
                 format!("task {task_id} runs; it was not started by this resource, so it is not cancelled"),
             ),
-            _ => (Reason::InProgress, format!("task {task_id} runs in {}", self.identity.region)),
+            _ => (
+                Reason::InProgress,
+                format!("task {task_id} runs in {}", self.identity.region),
+            ),
         };
         let mut sketch = Sketch::new(Phase::Running, reason, message, self.task());
         sketch.described = task.cloned();
@@ -233,13 +284,22 @@ impl View<'_> {
             "task {} was started; how far it is can't be seen: {}; it is tried again at nextAttemptTime",
             self.identity.task_id, setback.message
         );
-        let phase = self.o.facts.phase().filter(|phase| matches!(phase, Phase::Canceling | Phase::Unknown)).unwrap_or(Phase::Running);
+        let phase = self
+            .o
+            .facts
+            .phase()
+            .filter(|phase| matches!(phase, Phase::Canceling | Phase::Unknown))
+            .unwrap_or(Phase::Running);
         let mut sketch = Sketch::new(phase, setback.trouble.reason(), message, self.task());
         sketch.described = task.cloned();
         sketch.next_attempt = Some(setback.retry_at);
         let wait = Step::Wait(Some(setback.retry_at));
         // An Unknown keeps its reason until the service says something about the task.
-        if phase == Phase::Running { Verdict::say(sketch, wait) } else { Verdict::act(wait) }
+        if phase == Phase::Running {
+            Verdict::say(sketch, wait)
+        } else {
+            Verdict::act(wait)
+        }
     }
 
     fn ended(&self, task: &Described) -> Verdict {
@@ -260,7 +320,9 @@ impl View<'_> {
 
     fn reason_of_cancellation(&self) -> Reason {
         let begun = self.o.facts.phase() == Some(Phase::Canceling);
-        self.reason_written().filter(|_| begun).unwrap_or(Reason::CanceledElsewhere)
+        self.reason_written()
+            .filter(|_| begun)
+            .unwrap_or(Reason::CanceledElsewhere)
     }
 
     fn ending(&self, task: &Described, reason: Reason) -> String {
@@ -272,13 +334,17 @@ impl View<'_> {
                 failed_findings(&task.statistics)
             ),
             Reason::CanceledBySpec => format!("task {task_id} was cancelled because spec.cancel is true"),
-            Reason::DeadlineExceeded => format!("task {task_id} was cancelled because it ran longer than spec.activeDeadlineSeconds"),
+            Reason::DeadlineExceeded => {
+                format!("task {task_id} was cancelled because it ran longer than spec.activeDeadlineSeconds")
+            }
             Reason::CanceledByDeletion => format!("task {task_id} was cancelled because the resource was deleted"),
             _ => format!("task {task_id} was cancelled, and not by this resource"),
         };
         let is_older = task.end_time.is_some_and(|end| end < self.o.facts.created);
         if is_older {
-            format!("{what}, before this resource was created: nothing was run again. For another run set another spec.taskId")
+            format!(
+                "{what}, before this resource was created: nothing was run again. For another run set another spec.taskId"
+            )
         } else {
             what
         }
@@ -288,15 +354,27 @@ impl View<'_> {
     fn missing(&self, at: Timestamp) -> Verdict {
         let o = self.o;
         let since = o.memory.missing_since.unwrap_or(at);
-        let started = self.start_time(None).or_else(|| o.facts.record.as_ref().map(|record| record.time));
+        let started = self
+            .start_time(None)
+            .or_else(|| o.facts.record.as_ref().map(|record| record.time));
         if started.is_some_and(|started| at.duration_since(started) >= timing::TASK_LIFETIME) {
             let message = copied::forgotten(&self.identity.task_id);
-            return Verdict::say(Sketch::new(Phase::Unknown, Reason::TaskExpired, message, self.task()), Step::Wait(None));
+            return Verdict::say(
+                Sketch::new(Phase::Unknown, Reason::TaskExpired, message, self.task()),
+                Step::Wait(None),
+            );
         }
         if at.duration_since(since) < timing::GRACE && o.facts.phase() != Some(Phase::Unknown) {
             let sketch = (!self.is_written()).then(|| self.running(None, None));
             let next = o.settings.poll.next(at, since, &o.facts.uid);
-            return Verdict { sketch, step: if next <= o.now { self.describe() } else { Step::Wait(Some(next)) } };
+            return Verdict {
+                sketch,
+                step: if next <= o.now {
+                    self.describe()
+                } else {
+                    Step::Wait(Some(next))
+                },
+            };
         }
         let next = timing::after(at, timing::MISSING_POLL.unsigned_abs());
         let message = format!(
@@ -306,7 +384,14 @@ impl View<'_> {
         );
         let mut sketch = Sketch::new(Phase::Unknown, Reason::TaskNotFound, message, self.task());
         sketch.next_attempt = Some(next);
-        Verdict::say(sketch, if next <= o.now { self.describe() } else { Step::Wait(Some(next)) })
+        Verdict::say(
+            sketch,
+            if next <= o.now {
+                self.describe()
+            } else {
+                Step::Wait(Some(next))
+            },
+        )
     }
 
     fn next_poll(&self, last: Timestamp, task: Option<&Described>) -> Timestamp {

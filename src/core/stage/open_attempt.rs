@@ -26,7 +26,10 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
     }
     if heard.is_some() && is_older_than_retention(o, known) && o.memory.shows_nothing_started(known) {
         let message = copied::forgotten(&record.task_id);
-        return Verdict::say(Sketch::new(Phase::Unknown, Reason::TaskExpired, message, TaskIn::Nowhere), Step::Wait(None));
+        return Verdict::say(
+            Sketch::new(Phase::Unknown, Reason::TaskExpired, message, TaskIn::Nowhere),
+            Step::Wait(None),
+        );
     }
     if may_replay(o, known) && wants_a_start(o) && !needs_a_look(known, heard) {
         return say(o, known, attempt_start(o, known));
@@ -43,16 +46,32 @@ struct Attempting<'a> {
 /// The same Start again: only on an object that was just read, and not before its time.
 fn attempt_start<'a>(o: &Observation<'a>, known: &AttemptKnown) -> Attempting<'a> {
     if let Some(setback) = o.memory.held_back(&[Operation::Start], o.facts.generation, o.now) {
-        return Attempting { step: Step::Wait(Some(setback.retry_at)), setback: Some(setback) };
+        return Attempting {
+            step: Step::Wait(Some(setback.retry_at)),
+            setback: Some(setback),
+        };
     }
-    Attempting { step: if o.is_fresh { Step::Start(known.record.clone()) } else { Step::Read }, setback: None }
+    Attempting {
+        step: if o.is_fresh {
+            Step::Start(known.record.clone())
+        } else {
+            Step::Read
+        },
+        setback: None,
+    }
 }
 
 fn look<'a>(o: &Observation<'a>, known: &AttemptKnown, heard: Option<&Heard>) -> Attempting<'a> {
     let record = &known.record;
-    let describe = Step::Describe(TaskAddress { task_id: record.task_id.clone(), region: record.region.clone() });
+    let describe = Step::Describe(TaskAddress {
+        task_id: record.task_id.clone(),
+        region: record.region.clone(),
+    });
     if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
-        return Attempting { step: Step::Wait(Some(setback.retry_at)), setback: Some(setback) };
+        return Attempting {
+            step: Step::Wait(Some(setback.retry_at)),
+            setback: Some(setback),
+        };
     }
     let next = heard.filter(|heard| heard.at >= known.last_sent).map(|heard| {
         let settled = timing::after(known.last_sent, timing::SIGNATURE_LIFETIME.unsigned_abs());
@@ -61,17 +80,24 @@ fn look<'a>(o: &Observation<'a>, known: &AttemptKnown, heard: Option<&Heard>) ->
         if heard.at < settled { next.min(settled) } else { next }
     });
     match next {
-        Some(next) if next > o.now => Attempting { step: Step::Wait(Some(next)), setback: None },
-        _ => Attempting { step: describe, setback: None },
+        Some(next) if next > o.now => Attempting {
+            step: Step::Wait(Some(next)),
+            setback: None,
+        },
+        _ => Attempting {
+            step: describe,
+            setback: None,
+        },
     }
 }
 
 /// Whether no replay will tell whose the task is, or it doesn't matter any more.
 fn is_past_proving(o: &Observation<'_>, known: &AttemptKnown, task: &Described) -> bool {
     let refused_for_good = known.answer == Some(Answered::Refused)
-        && o.memory.setback.as_ref().is_some_and(|setback| {
-            matches!(setback.trouble, Trouble::AccessDenied | Trouble::UnexpectedAnswer)
-        });
+        && o.memory
+            .setback
+            .as_ref()
+            .is_some_and(|setback| matches!(setback.trouble, Trouble::AccessDenied | Trouble::UnexpectedAnswer));
     refused_for_good || task.state.is_ended()
 }
 
@@ -98,7 +124,9 @@ fn is_older_than_retention(o: &Observation<'_>, known: &AttemptKnown) -> bool {
 fn say(o: &Observation<'_>, known: &AttemptKnown, attempting: Attempting<'_>) -> Verdict {
     let record = &known.record;
     let Attempting { step, setback } = attempting;
-    let trouble = setback.map(|setback| format!(" ({})", setback.message)).unwrap_or_default();
+    let trouble = setback
+        .map(|setback| format!(" ({})", setback.message))
+        .unwrap_or_default();
     let next = if !o.facts.still_asks_for(record) {
         "the spec has changed since, so the service is asked until it shows the task, or for 15 minutes"
     } else if wants_a_start(o) {
@@ -106,12 +134,15 @@ fn say(o: &Observation<'_>, known: &AttemptKnown, attempting: Attempting<'_>) ->
     } else {
         "the service is asked until it shows the task, or for 15 minutes; then nothing was started"
     };
-    let message =
-        format!("a start of task {} in {} was sent and its answer was not seen{trouble}; {next}", record.task_id, record.region);
+    let message = format!(
+        "a start of task {} in {} was sent and its answer was not seen{trouble}; {next}",
+        record.task_id, record.region
+    );
     let mut sketch = Sketch::new(Phase::Pending, Reason::AttemptUnanswered, message, TaskIn::Nowhere);
     sketch.attempt = Some(record.clone());
     sketch.next_attempt = setback.map(|setback| setback.retry_at);
-    let needs_finalizer =
-        o.facts.deleting_since.is_none() && !o.facts.has_finalizer() && o.facts.deletion_policy() == DeletionPolicy::Cancel;
+    let needs_finalizer = o.facts.deleting_since.is_none()
+        && !o.facts.has_finalizer()
+        && o.facts.deletion_policy() == DeletionPolicy::Cancel;
     Verdict::say(sketch, if needs_finalizer { Step::AddFinalizer } else { step })
 }

@@ -18,7 +18,10 @@ fn answered(patch: &serde_json::Value) -> Bench {
 }
 
 fn started_reason(bench: &Bench) -> String {
-    find(&bench.status().conditions, ConditionType::Started).unwrap().reason.clone()
+    find(&bench.status().conditions, ConditionType::Started)
+        .unwrap()
+        .reason
+        .clone()
 }
 
 #[test]
@@ -61,11 +64,24 @@ fn a_task_that_differs_is_a_conflict_described_once_and_not_followed() {
     bench.answer_describe(found_another(TaskState::InProgress));
     assert_eq!(bench.rest(), None, "not followed");
     bench.assert_says(Phase::Conflict, Reason::TaskDiffers);
-    assert!(bench.message().contains("auditCheckToActionsMapping"), "{}", bench.message());
-    assert!(!bench.message().contains("Other"), "never the other side's values: {}", bench.message());
+    assert!(
+        bench.message().contains("auditCheckToActionsMapping"),
+        "{}",
+        bench.message()
+    );
+    assert!(
+        !bench.message().contains("Other"),
+        "never the other side's values: {}",
+        bench.message()
+    );
     assert!(!bench.facts().has_finalizer());
     assert_eq!(started_reason(&bench), "AlreadyExists");
-    assert!(bench.told.iter().any(|news| news.is_warning && news.reason == Reason::TaskDiffers));
+    assert!(
+        bench
+            .told
+            .iter()
+            .any(|news| news.is_warning && news.reason == Reason::TaskDiffers)
+    );
     bench.restart();
     bench.pass(100_000);
     assert_eq!(bench.rest(), None, "nor after a restart");
@@ -96,7 +112,10 @@ fn a_success_is_compared_as_well() {
 
 #[test]
 fn members_that_are_not_shown_say_nothing_against_an_own_task() {
-    for (answer, phase) in [(success(), Phase::Running), (StartAnswer::AlreadyExists, Phase::Conflict)] {
+    for (answer, phase) in [
+        (success(), Phase::Running),
+        (StartAnswer::AlreadyExists, Phase::Conflict),
+    ] {
         let mut bench = Bench::new(&json!({}));
         bench.call_start();
         bench.answer_start(answer);
@@ -171,7 +190,10 @@ fn a_token_in_use_is_left_by_another_token_by_suspend_and_by_cancel() {
         bench.edit(&json!({ "clientRequestToken": "another" }));
         assert_eq!(bench.call_start().token, "another");
 
-        for (patch, phase) in [(json!({ "suspend": true }), Phase::Suspended), (json!({ "cancel": true }), Phase::Canceled)] {
+        for (patch, phase) in [
+            (json!({ "suspend": true }), Phase::Suspended),
+            (json!({ "cancel": true }), Phase::Canceled),
+        ] {
             let mut bench = token_in_use();
             if restarts {
                 bench.restart();
@@ -213,9 +235,27 @@ fn a_task_that_ended_before_the_resource_existed_is_said_to_be_old() {
 fn whose_task_is_it() {
     let rows = [
         ("own success, own token", json!({}), success(), true, StartedBy::This),
-        ("a token of the spec's", json!({ "clientRequestToken": "mine" }), success(), true, StartedBy::Other),
-        ("an older resource claims the id", json!({}), success(), false, StartedBy::Other),
-        ("it existed", json!({}), StartAnswer::AlreadyExists, true, StartedBy::Other),
+        (
+            "a token of the spec's",
+            json!({ "clientRequestToken": "mine" }),
+            success(),
+            true,
+            StartedBy::Other,
+        ),
+        (
+            "an older resource claims the id",
+            json!({}),
+            success(),
+            false,
+            StartedBy::Other,
+        ),
+        (
+            "it existed",
+            json!({}),
+            StartAnswer::AlreadyExists,
+            true,
+            StartedBy::Other,
+        ),
     ];
     for (row, patch, answer, unclaimed, expected) in rows {
         let mut bench = Bench::new(&patch);

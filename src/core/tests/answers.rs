@@ -27,7 +27,9 @@ fn success_to_a_start_is_written_and_the_task_followed() {
 fn the_id_that_start_returned_is_the_one_that_counts() {
     let mut bench = Bench::new(&json!({}));
     bench.call_start();
-    bench.answer_start(StartAnswer::Success { task_id: "returned".to_owned() });
+    bench.answer_start(StartAnswer::Success {
+        task_id: "returned".to_owned(),
+    });
     match bench.next_call() {
         Step::Describe(task) => assert_eq!(task.task_id, "returned"),
         step => panic!("{step:?}"),
@@ -70,7 +72,11 @@ fn a_rejected_request_is_tried_again_by_suspend_on_and_off() {
         }
         bench.edit(&json!({ "suspend": null }));
         bench.call_start();
-        assert_eq!(bench.status().attempt, None, "nothing is in the air, so nothing is said to be");
+        assert_eq!(
+            bench.status().attempt,
+            None,
+            "nothing is in the air, so nothing is said to be"
+        );
     }
 }
 
@@ -91,8 +97,15 @@ fn troubles_of_a_start_keep_the_phase_and_say_when_it_is_tried_again() {
         let retry = bench.rest().expect("a timer");
         bench.assert_says(Phase::Pending, reason);
         let told = bench.status().next_attempt_time.expect("nextAttemptTime").0;
-        assert!(told >= retry && told.duration_since(retry) < SignedDuration::from_secs(1), "{reason:?}: {told}, {retry}");
-        assert!(bench.message().contains("it was"), "{reason:?}: the cause is told: {}", bench.message());
+        assert!(
+            told >= retry && told.duration_since(retry) < SignedDuration::from_secs(1),
+            "{reason:?}: {told}, {retry}"
+        );
+        assert!(
+            bench.message().contains("it was"),
+            "{reason:?}: the cause is told: {}",
+            bench.message()
+        );
         bench.now = retry;
         bench.call_start();
     }
@@ -118,7 +131,11 @@ fn limit_exceeded_goes_back_into_the_queue() {
     bench.answer_start(refused(Trouble::LimitExceeded));
     let until = bench.now + SignedDuration::from_secs(7);
     bench.admission = crate::core::queue::Admission::LimitedUntil(until);
-    assert_eq!(bench.rest(), Some(until), "the queue says when, not a backoff of its own");
+    assert_eq!(
+        bench.rest(),
+        Some(until),
+        "the queue says when, not a backoff of its own"
+    );
     bench.assert_says(Phase::Queued, Reason::LimitExceeded);
     assert!(bench.status().next_attempt_time.is_some());
 }
@@ -150,14 +167,20 @@ fn not_found_after_the_start_was_seen_is_unknown_after_the_grace_period_and_neve
         polls += 1;
         assert!(polls < 100);
     }
-    assert!(bench.now.duration_since(began) >= SignedDuration::from_secs(60), "a grace period");
+    assert!(
+        bench.now.duration_since(began) >= SignedDuration::from_secs(60),
+        "a grace period"
+    );
     bench.assert_says(Phase::Unknown, Reason::TaskNotFound);
     assert_eq!(bench.status().task_id.as_deref(), Some(TASK));
     let next = bench.rest().expect("asked again");
     assert!(next.duration_since(bench.now) > SignedDuration::from_mins(59), "hourly");
 
     bench.restart();
-    assert!(bench.rest().expect("asked again").duration_since(bench.now) > SignedDuration::from_mins(59), "after a restart too");
+    assert!(
+        bench.rest().expect("asked again").duration_since(bench.now) > SignedDuration::from_mins(59),
+        "after a restart too"
+    );
 
     bench.now = "2026-05-28T12:00:00Z".parse().unwrap();
     bench.call_describe();

@@ -25,13 +25,22 @@ pub(super) struct Case {
 }
 
 pub(super) fn case() -> impl Strategy<Value = Case> {
-    let outside = (stored(), any::<bool>(), admission(), prop_oneof![Just(Some(REGION.to_owned())), Just(None)]);
+    let outside = (
+        stored(),
+        any::<bool>(),
+        admission(),
+        prop_oneof![Just(Some(REGION.to_owned())), Just(None)],
+    );
     (outside, ago()).prop_flat_map(|((store, is_fresh, admission, default_region), since)| {
         let record = store.facts().record;
         memory(record).prop_map(move |memory| Case {
             store: store.clone(),
             memory,
-            settings: Settings { default_region: default_region.clone(), since, ..super::bench::settings() },
+            settings: Settings {
+                default_region: default_region.clone(),
+                since,
+                ..super::bench::settings()
+            },
             is_fresh,
             admission,
             now: start_of_time(),
@@ -94,40 +103,60 @@ fn wish() -> impl Strategy<Value = Value> {
 
 /// A resource with any status that can be written, and any record.
 fn stored() -> impl Strategy<Value = Store> {
-    let metadata = (any::<bool>(), prop_oneof![3 => Just(None), 1 => ago().prop_map(Some)], ago());
-    (wish(), metadata, prop::option::of(status()), 0_u8..5, ago(), any::<bool>()).prop_map(
-        |(spec, (has_finalizer, deleting, created), status, record, recorded, is_observed)| {
-            let mut store = Store::create(spec, created);
-            let facts = store.facts();
-            if let Some(sketch) = status {
-                let status = sketch.status_to_write(&facts, created).unwrap();
-                store.force(&json!({ "status": status }));
-            }
-            let hash = facts.wish.map_or_else(|_| "none".to_owned(), |wish| wish.request_hash);
-            let asked = store.json()["spec"]["taskId"].as_str().unwrap().to_owned();
-            let (uid, task_id, request_hash) = match record {
-                0 => return finish(store, has_finalizer, deleting, is_observed),
-                1 | 2 => (UID, asked, hash),
-                3 => ("another-uid", asked, hash),
-                _ => (UID, TASK.to_owned(), "another-hash".to_owned()),
-            };
-            let record = StartRecord {
-                task_id,
-                token: if recorded.as_second() % 2 == 0 { UID.to_owned() } else { "mine".to_owned() },
-                request_hash,
-                region: REGION.to_owned(),
-                uid: uid.to_owned(),
-                time: recorded,
-            };
-            let text = serde_json::to_string(&record).unwrap();
-            store.force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: text } } }));
-            finish(store, has_finalizer, deleting, is_observed)
-        },
+    let metadata = (
+        any::<bool>(),
+        prop_oneof![3 => Just(None), 1 => ago().prop_map(Some)],
+        ago(),
+    );
+    (
+        wish(),
+        metadata,
+        prop::option::of(status()),
+        0_u8..5,
+        ago(),
+        any::<bool>(),
     )
+        .prop_map(
+            |(spec, (has_finalizer, deleting, created), status, record, recorded, is_observed)| {
+                let mut store = Store::create(spec, created);
+                let facts = store.facts();
+                if let Some(sketch) = status {
+                    let status = sketch.status_to_write(&facts, created).unwrap();
+                    store.force(&json!({ "status": status }));
+                }
+                let hash = facts.wish.map_or_else(|_| "none".to_owned(), |wish| wish.request_hash);
+                let asked = store.json()["spec"]["taskId"].as_str().unwrap().to_owned();
+                let (uid, task_id, request_hash) = match record {
+                    0 => return finish(store, has_finalizer, deleting, is_observed),
+                    1 | 2 => (UID, asked, hash),
+                    3 => ("another-uid", asked, hash),
+                    _ => (UID, TASK.to_owned(), "another-hash".to_owned()),
+                };
+                let record = StartRecord {
+                    task_id,
+                    token: if recorded.as_second() % 2 == 0 {
+                        UID.to_owned()
+                    } else {
+                        "mine".to_owned()
+                    },
+                    request_hash,
+                    region: REGION.to_owned(),
+                    uid: uid.to_owned(),
+                    time: recorded,
+                };
+                let text = serde_json::to_string(&record).unwrap();
+                store.force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: text } } }));
+                finish(store, has_finalizer, deleting, is_observed)
+            },
+        )
 }
 
 fn finish(mut store: Store, has_finalizer: bool, deleting: Option<Timestamp>, is_observed: bool) -> Store {
-    let finalizers = if has_finalizer { json!([FINALIZER]) } else { json!(["somebody/else"]) };
+    let finalizers = if has_finalizer {
+        json!([FINALIZER])
+    } else {
+        json!(["somebody/else"])
+    };
     let generation = if is_observed { 1 } else { 2 };
     store.force(&json!({ "metadata": { "finalizers": finalizers, "generation": generation } }));
     if let Some(time) = deleting {
@@ -157,32 +186,43 @@ fn status() -> impl Strategy<Value = Sketch> {
         Just((Phase::Unknown, Reason::TaskExpired, true)),
     ];
     let owner = (any::<bool>(), any::<bool>());
-    (phase, owner, prop::option::of(soon()), any::<bool>(), prop::option::of(described())).prop_map(
-        |((phase, reason, has_task), (by_us, own_token), next, attempt, described)| {
-            let identity = Identity {
-                task_id: TASK.to_owned(),
-                region: REGION.to_owned(),
-                token: if own_token { UID.to_owned() } else { "mine".to_owned() },
-                started_by: if by_us { StartedBy::This } else { StartedBy::Other },
-                reason: if by_us { Reason::Started } else { Reason::AlreadyExists },
-            };
-            let task = if has_task { TaskIn::Known(identity) } else { TaskIn::Nowhere };
-            let mut sketch = Sketch::new(phase, reason, "as it was said", task);
-            sketch.next_attempt = next;
-            sketch.described = described.filter(|_| has_task);
-            if phase == Phase::Pending && attempt {
-                sketch.attempt = Some(StartRecord {
-                    task_id: TASK.to_owned(),
-                    token: UID.to_owned(),
-                    request_hash: "another-hash".to_owned(),
-                    region: REGION.to_owned(),
-                    uid: UID.to_owned(),
-                    time: start_of_time(),
-                });
-            }
-            sketch
-        },
+    (
+        phase,
+        owner,
+        prop::option::of(soon()),
+        any::<bool>(),
+        prop::option::of(described()),
     )
+        .prop_map(
+            |((phase, reason, has_task), (by_us, own_token), next, attempt, described)| {
+                let identity = Identity {
+                    task_id: TASK.to_owned(),
+                    region: REGION.to_owned(),
+                    token: if own_token { UID.to_owned() } else { "mine".to_owned() },
+                    started_by: if by_us { StartedBy::This } else { StartedBy::Other },
+                    reason: if by_us { Reason::Started } else { Reason::AlreadyExists },
+                };
+                let task = if has_task {
+                    TaskIn::Known(identity)
+                } else {
+                    TaskIn::Nowhere
+                };
+                let mut sketch = Sketch::new(phase, reason, "as it was said", task);
+                sketch.next_attempt = next;
+                sketch.described = described.filter(|_| has_task);
+                if phase == Phase::Pending && attempt {
+                    sketch.attempt = Some(StartRecord {
+                        task_id: TASK.to_owned(),
+                        token: UID.to_owned(),
+                        request_hash: "another-hash".to_owned(),
+                        region: REGION.to_owned(),
+                        uid: UID.to_owned(),
+                        time: start_of_time(),
+                    });
+                }
+                sketch
+            },
+        )
 }
 
 fn described() -> impl Strategy<Value = Described> {
@@ -194,13 +234,17 @@ fn described() -> impl Strategy<Value = Described> {
         1 => Just(TaskState::Other("NEW".to_owned())),
     ];
     (state, prop::option::of(ago()), any::<bool>(), any::<bool>()).prop_map(|(state, start_time, shows, fails)| {
-        let mut task = Described { start_time, ..task(state) };
+        let mut task = Described {
+            start_time,
+            ..task(state)
+        };
         if !shows {
             task.target = None;
         }
         if fails {
             let counts = json!({ "totalFindingsCount": 3, "failedFindingsCount": 2 });
-            task.statistics.insert("A_CHECK".to_owned(), serde_json::from_value(counts).unwrap());
+            task.statistics
+                .insert("A_CHECK".to_owned(), serde_json::from_value(counts).unwrap());
         }
         task
     })
@@ -211,37 +255,78 @@ fn memory(record: Option<StartRecord>) -> impl Strategy<Value = Memory> {
         Just(None),
         Just(Some(Answered::AlreadyExists)),
         Just(Some(Answered::Refused)),
-        any::<bool>().prop_map(|unclaimed| Some(Answered::Success { task_id: TASK.to_owned(), unclaimed })),
-        (1_i64..3).prop_map(|generation| Some(Answered::Invalid { message: "no".to_owned(), generation })),
+        any::<bool>().prop_map(|unclaimed| Some(Answered::Success {
+            task_id: TASK.to_owned(),
+            unclaimed
+        })),
+        (1_i64..3).prop_map(|generation| Some(Answered::Invalid {
+            message: "no".to_owned(),
+            generation
+        })),
     ];
     let attempt = prop::option::of((answer, any::<bool>(), ago())).prop_map(move |known| {
         let (answer, unanswered, last_sent) = known?;
         // Either nobody heard an answer, or there was one, or nothing was sent.
-        Some(AttemptKnown { record: record.clone()?, unanswered, last_sent, answer })
+        Some(AttemptKnown {
+            record: record.clone()?,
+            unanswered,
+            last_sent,
+            answer,
+        })
     });
-    let heard = (prop_oneof![Just(TASK), Just("edited")], ago(), prop::option::of(described()))
-        .prop_map(|(task_id, at, task)| Heard { task_id: task_id.to_owned(), at, task });
-    let operation = prop_oneof![Just(Operation::Start), Just(Operation::Describe), Just(Operation::Cancel)];
+    let heard = (
+        prop_oneof![Just(TASK), Just("edited")],
+        ago(),
+        prop::option::of(described()),
+    )
+        .prop_map(|(task_id, at, task)| Heard {
+            task_id: task_id.to_owned(),
+            at,
+            task,
+        });
+    let operation = prop_oneof![
+        Just(Operation::Start),
+        Just(Operation::Describe),
+        Just(Operation::Cancel)
+    ];
     let trouble = prop_oneof![
         Just(Trouble::Throttled),
         Just(Trouble::LimitExceeded),
         Just(Trouble::AccessDenied),
         Just(Trouble::ServiceUnavailable),
     ];
-    let setback = (operation, trouble, 1_u32..4, soon(), 1_i64..3).prop_map(|(operation, trouble, count, retry_at, generation)| {
-        let message = failure(trouble, Effect::None).message;
-        Setback { operation, trouble, message, count, retry_at, generation }
-    });
+    let setback = (operation, trouble, 1_u32..4, soon(), 1_i64..3).prop_map(
+        |(operation, trouble, count, retry_at, generation)| {
+            let message = failure(trouble, Effect::None).message;
+            Setback {
+                operation,
+                trouble,
+                message,
+                count,
+                retry_at,
+                generation,
+            }
+        },
+    );
     let cancel = (ago(), any::<bool>()).prop_map(|(at, accepted)| CancelKnown { at, accepted });
     let failed_actions = any::<bool>().prop_map(|known| known.then(FailedActions::default));
-    (attempt, prop::option::of(heard), prop::option::of(ago()), prop::option::of(cancel), failed_actions, prop::option::of(setback))
-        .prop_map(|(attempt, described, missing_since, cancel, failed_actions, setback)| Memory {
-            attempt,
-            // Only ever set where the last answer was "not found".
-            missing_since: missing_since.filter(|_| described.as_ref().is_some_and(|heard| heard.task.is_none())),
-            described,
-            cancel,
-            failed_actions,
-            setback,
-        })
+    (
+        attempt,
+        prop::option::of(heard),
+        prop::option::of(ago()),
+        prop::option::of(cancel),
+        failed_actions,
+        prop::option::of(setback),
+    )
+        .prop_map(
+            |(attempt, described, missing_since, cancel, failed_actions, setback)| Memory {
+                attempt,
+                // Only ever set where the last answer was "not found".
+                missing_since: missing_since.filter(|_| described.as_ref().is_some_and(|heard| heard.task.is_none())),
+                described,
+                cancel,
+                failed_actions,
+                setback,
+            },
+        )
 }

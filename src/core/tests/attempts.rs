@@ -40,7 +40,11 @@ fn the_record_and_the_finalizer_stand_before_the_start() {
     assert_eq!((record.task_id.as_str(), record.token.as_str()), (TASK, "mine"));
     assert_eq!((record.region.as_str(), record.uid.as_str()), ("us-east-1", uid()));
     assert_eq!(record.request_hash, bench.facts().wish.unwrap().request_hash);
-    assert!(matches!(&bench.steps[..], [Step::WriteRecord { .. }, Step::Start(_)]), "{:?}", bench.steps);
+    assert!(
+        matches!(&bench.steps[..], [Step::WriteRecord { .. }, Step::Start(_)]),
+        "{:?}",
+        bench.steps
+    );
 }
 
 #[test]
@@ -117,12 +121,21 @@ fn a_lost_answer_is_asked_for_with_the_same_record() {
     bench.answer_describe(found(TaskState::InProgress));
     bench.rest();
     bench.assert_says(Phase::Running, Reason::InProgress);
-    assert_eq!(bench.status().started_by, Some(StartedBy::Other), "nobody can prove that it was this resource");
+    assert_eq!(
+        bench.status().started_by,
+        Some(StartedBy::Other),
+        "nobody can prove that it was this resource"
+    );
 }
 
 #[test]
 fn a_refusal_settles_nothing_while_an_earlier_attempt_is_unanswered() {
-    for trouble in [Trouble::Throttled, Trouble::LimitExceeded, Trouble::AccessDenied, Trouble::CredentialsRejected] {
+    for trouble in [
+        Trouble::Throttled,
+        Trouble::LimitExceeded,
+        Trouble::AccessDenied,
+        Trouble::CredentialsRejected,
+    ] {
         let mut bench = Bench::new(&json!({}));
         let first = bench.call_start();
         bench.answer_start(lost());
@@ -311,10 +324,15 @@ fn an_annotation_that_was_removed_is_rebuilt_from_the_status() {
     let record = bench.call_start();
     bench.answer_start(lost());
     bench.rest();
-    bench.store.force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: null } } }));
+    bench
+        .store
+        .force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: null } } }));
     bench.restart();
     let rebuilt = bench.call_start();
-    assert_eq!((&rebuilt.task_id, &rebuilt.token, &rebuilt.region), (&record.task_id, &record.token, &record.region));
+    assert_eq!(
+        (&rebuilt.task_id, &rebuilt.token, &rebuilt.region),
+        (&record.task_id, &record.token, &record.region)
+    );
     assert_eq!(rebuilt.request_hash, record.request_hash);
 }
 
@@ -328,7 +346,9 @@ fn a_new_default_region_does_not_move_an_open_attempt() {
 #[test]
 fn an_unreadable_record_is_no_record() {
     let mut bench = Bench::new(&json!({}));
-    bench.store.force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: "{" } } }));
+    bench
+        .store
+        .force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: "{" } } }));
     bench.call_start();
     assert!(bench.facts().record.is_some());
 }

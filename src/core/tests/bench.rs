@@ -42,7 +42,10 @@ pub(super) fn settings() -> Settings {
     Settings {
         default_region: Some(REGION.to_owned()),
         since: start_of_time(),
-        poll: PollBounds { min: Duration::from_secs(1), max: Duration::from_secs(60) },
+        poll: PollBounds {
+            min: Duration::from_secs(1),
+            max: Duration::from_secs(60),
+        },
         cancel_timeout: Duration::from_secs(600),
     }
 }
@@ -113,7 +116,9 @@ impl Bench {
             let step = self.decide();
             self.steps.push(step.clone());
             self.now += SignedDuration::from_millis(1);
-            let Some(seen) = self.store.read() else { return Step::Wait(None) };
+            let Some(seen) = self.store.read() else {
+                return Step::Wait(None);
+            };
             match &step {
                 Step::Read => self.is_fresh = true,
                 Step::WriteStatus(status) => {
@@ -136,7 +141,9 @@ impl Bench {
                         return step;
                     }
                 }
-                Step::Start(_) | Step::Describe(_) | Step::Cancel(_) | Step::ListFailedActions(_) | Step::Delete => return step,
+                Step::Start(_) | Step::Describe(_) | Step::Cancel(_) | Step::ListFailedActions(_) | Step::Delete => {
+                    return step;
+                }
                 Step::Wait(_) => {
                     self.is_fresh = false;
                     return step;
@@ -201,13 +208,21 @@ impl Bench {
     pub(super) fn answer_start_claimed(&mut self, answer: StartAnswer, unclaimed: bool) {
         let facts = self.facts();
         let record = facts.record.clone().expect("a record stands before a start");
-        self.memory.started(&record, self.settings.since, answer, unclaimed, moment(&facts, self.now));
+        self.memory.started(
+            &record,
+            self.settings.since,
+            answer,
+            unclaimed,
+            moment(&facts, self.now),
+        );
     }
 
     pub(super) fn answer_describe(&mut self, answer: DescribeAnswer) {
         let facts = self.facts();
         let written = facts.status.as_ref().and_then(|status| status.task_id.clone());
-        let task = written.or_else(|| facts.record.as_ref().map(|record| record.task_id.clone())).unwrap();
+        let task = written
+            .or_else(|| facts.record.as_ref().map(|record| record.task_id.clone()))
+            .unwrap();
         self.memory.described(&task, answer, moment(&facts, self.now));
     }
 
@@ -259,24 +274,42 @@ impl Bench {
 
     #[track_caller]
     pub(super) fn assert_says(&self, phase: Phase, reason: Reason) {
-        assert_eq!(self.says(), (phase, reason.as_str().to_owned()), "{:#?}", self.store.json());
+        assert_eq!(
+            self.says(),
+            (phase, reason.as_str().to_owned()),
+            "{:#?}",
+            self.store.json()
+        );
     }
 
     pub(super) fn message(&self) -> String {
-        find(&self.status().conditions, ConditionType::Ready).expect("a Ready condition").message.clone()
+        find(&self.status().conditions, ConditionType::Ready)
+            .expect("a Ready condition")
+            .message
+            .clone()
     }
 }
 
 pub(super) fn moment(facts: &Facts, now: Timestamp) -> Moment<'_> {
-    Moment { now, uid: &facts.uid, generation: facts.generation }
+    Moment {
+        now,
+        uid: &facts.uid,
+        generation: facts.generation,
+    }
 }
 
 pub(super) fn success() -> StartAnswer {
-    StartAnswer::Success { task_id: TASK.to_owned() }
+    StartAnswer::Success {
+        task_id: TASK.to_owned(),
+    }
 }
 
 pub(super) fn failure(trouble: Trouble, effect: Effect) -> Failure {
-    Failure { trouble, effect, message: format!("{trouble:?} it was") }
+    Failure {
+        trouble,
+        effect,
+        message: format!("{trouble:?} it was"),
+    }
 }
 
 /// The answer to a Start that was certainly not done.

@@ -33,7 +33,12 @@ fn each_row() {
     let findings = |ids: Value| json!({ "findingIds": ids });
     let member = |name| Some(Difference::Member(name));
     let rows = [
-        ("the same", request(audit(), mapping()), request(audit(), mapping()), None),
+        (
+            "the same",
+            request(audit(), mapping()),
+            request(audit(), mapping()),
+            None,
+        ),
         (
             "the order of actions counts",
             request(audit(), mapping()),
@@ -46,7 +51,12 @@ fn each_row() {
             request(audit(), json!({ "A_CHECK": ["One", "Two"], "B_CHECK": ["One"] })),
             member("auditCheckToActionsMapping"),
         ),
-        ("another audit", request(audit(), mapping()), request(json!({ "auditTaskId": "a2" }), mapping()), member("target.auditTaskId")),
+        (
+            "another audit",
+            request(audit(), mapping()),
+            request(json!({ "auditTaskId": "a2" }), mapping()),
+            member("target.auditTaskId"),
+        ),
         (
             "the order of findings does not count",
             request(findings(json!(["f-1", "f-2"])), mapping()),
@@ -74,7 +84,10 @@ fn each_row() {
         (
             "empty equals absent",
             request(audit(), mapping()),
-            request(json!({ "auditTaskId": "a1", "findingIds": [], "auditCheckToReasonCodeFilter": {} }), mapping()),
+            request(
+                json!({ "auditTaskId": "a1", "findingIds": [], "auditCheckToReasonCodeFilter": {} }),
+                mapping(),
+            ),
             None,
         ),
         (

@@ -12,7 +12,9 @@ use crate::core::step::Step;
 fn copy(patch: &Value) -> Bench {
     let mut bench = Bench::new(&json!({}));
     bench.call_start();
-    bench.store.force(&json!({ "metadata": { "uid": "copy" }, "status": { "observedGeneration": -1 } }));
+    bench
+        .store
+        .force(&json!({ "metadata": { "uid": "copy" }, "status": { "observedGeneration": -1 } }));
     bench.restart();
     assert!(bench.store.edit(patch));
     bench
@@ -28,7 +30,10 @@ fn forgotten() -> Bench {
             step => panic!("{step:?}"),
         }
     }
-    assert!(bench.now.duration_since(began) >= SignedDuration::from_secs(60), "a grace period");
+    assert!(
+        bench.now.duration_since(began) >= SignedDuration::from_secs(60),
+        "a grace period"
+    );
     bench
 }
 
@@ -74,7 +79,10 @@ fn not_found_is_unknown_and_names_the_way_out() {
 
 #[test]
 fn with_another_request_the_record_is_void() {
-    for patch in [json!({ "taskId": "another" }), json!({ "target": { "auditTaskId": "another" } })] {
+    for patch in [
+        json!({ "taskId": "another" }),
+        json!({ "target": { "auditTaskId": "another" } }),
+    ] {
         let record = copy(&patch).call_start();
         assert_eq!(record.uid, "copy", "{patch}");
     }
@@ -82,7 +90,10 @@ fn with_another_request_the_record_is_void() {
 
 #[test]
 fn suspended_or_cancelled_it_asks_nothing() {
-    for (patch, phase) in [(json!({ "suspend": true }), Phase::Suspended), (json!({ "cancel": true }), Phase::Canceled)] {
+    for (patch, phase) in [
+        (json!({ "suspend": true }), Phase::Suspended),
+        (json!({ "cancel": true }), Phase::Canceled),
+    ] {
         let mut bench = copy(&patch);
         assert_eq!(bench.rest(), None);
         assert_eq!(bench.phase(), Some(phase));
@@ -101,7 +112,10 @@ fn a_suspended_copy_that_is_resumed_still_starts_nothing() {
 fn a_describe_that_fails_is_told_and_tried_again() {
     let mut bench = copy(&json!({}));
     bench.call_describe();
-    bench.answer_describe(DescribeAnswer::Failed(failure(Trouble::ServiceUnavailable, Effect::Unknown)));
+    bench.answer_describe(DescribeAnswer::Failed(failure(
+        Trouble::ServiceUnavailable,
+        Effect::Unknown,
+    )));
     assert!(bench.rest().is_some());
     bench.assert_says(Phase::Pending, Reason::ServiceUnavailable);
     bench.call_describe();

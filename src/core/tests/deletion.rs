@@ -38,7 +38,11 @@ fn an_own_running_task_is_cancelled_and_the_finalizer_goes_when_the_service_has_
 
 #[test]
 fn orphan_lets_go_at_once() {
-    assert_eq!(running(&json!({ "deletionPolicy": "Orphan" })).store.read(), None, "no finalizer was put on");
+    assert_eq!(
+        running(&json!({ "deletionPolicy": "Orphan" })).store.read(),
+        None,
+        "no finalizer was put on"
+    );
     let mut bench = Bench::running(&json!({}));
     bench.edit(&json!({ "deletionPolicy": "Orphan" }));
     bench.rest();
@@ -114,9 +118,13 @@ fn each_state_that_needs_nothing_lets_go_at_once() {
     other.answer_start(StartAnswer::AlreadyExists);
     other.call_describe();
     other.answer_describe(found(TaskState::InProgress));
-    for (row, bench) in
-        [("nothing", nothing), ("rejected", rejected), ("throttled", throttled), ("ended", ended), ("somebody else's", other)]
-    {
+    for (row, bench) in [
+        ("nothing", nothing),
+        ("rejected", rejected),
+        ("throttled", throttled),
+        ("ended", ended),
+        ("somebody else's", other),
+    ] {
         let mut bench = deleted(bench);
         if bench.store.read().is_some() {
             assert_eq!(bench.next(), RELEASE, "{row}");
@@ -175,7 +183,9 @@ fn a_spec_that_cannot_be_understood_changes_nothing() {
     let mut bench = Bench::new(&json!({}));
     bench.call_start();
     bench.answer_start(refused(Trouble::Throttled));
-    bench.store.force(&json!({ "spec": { "target": "nonsense" }, "status": null }));
+    bench
+        .store
+        .force(&json!({ "spec": { "target": "nonsense" }, "status": null }));
     bench.delete();
     assert_eq!(bench.next(), RELEASE);
 }
@@ -183,8 +193,12 @@ fn a_spec_that_cannot_be_understood_changes_nothing() {
 #[test]
 fn without_the_finalizer_nothing_is_done() {
     let mut bench = Bench::running(&json!({}));
-    bench.store.force(&json!({ "metadata": { "finalizers": ["somebody/else"] } }));
+    bench
+        .store
+        .force(&json!({ "metadata": { "finalizers": ["somebody/else"] } }));
     bench.delete();
-    bench.store.force(&json!({ "metadata": { "finalizers": ["somebody/else"] } }));
+    bench
+        .store
+        .force(&json!({ "metadata": { "finalizers": ["somebody/else"] } }));
     assert_eq!(bench.rest(), None);
 }

@@ -23,7 +23,11 @@ fn outcome(bench: &mut Bench) -> String {
         step => panic!("{step:?}"),
     };
     let is_observed = bench.facts().is_observed();
-    format!("{:?} {step}{}", bench.phase().unwrap(), if is_observed { "" } else { ", not acknowledged" })
+    format!(
+        "{:?} {step}{}",
+        bench.phase().unwrap(),
+        if is_observed { "" } else { ", not acknowledged" }
+    )
 }
 
 fn following(patch: &Value, answer: StartAnswer, found: DescribeAnswer) -> Bench {
@@ -70,7 +74,11 @@ fn in_phase(phase: Phase) -> Bench {
         Phase::Failed => following(&json!({}), success(), found(TaskState::Failed)),
         Phase::Canceled => following(&json!({}), success(), found(TaskState::Canceled)),
         Phase::Rejected => started(StartAnswer::InvalidRequest("no".to_owned())),
-        Phase::Conflict => following(&json!({}), StartAnswer::AlreadyExists, found_another(TaskState::InProgress)),
+        Phase::Conflict => following(
+            &json!({}),
+            StartAnswer::AlreadyExists,
+            found_another(TaskState::InProgress),
+        ),
         Phase::Unknown => {
             let mut bench = following(&json!({}), success(), DescribeAnswer::NotFound);
             bench.pass(100);
@@ -114,17 +122,106 @@ const COLUMNS: [&str; 6] = ["delete", "delete, Orphan", "suspend", "cancel", "fr
 
 /// One row a phase, one cell a column. "refused" is the CRD's doing.
 const CELLS: [(Phase, [&str; 6]); 11] = [
-    (Phase::Pending, ["gone", "gone", "Suspended rests", "Canceled rests", "Pending Start, not acknowledged", "Pending Start, not acknowledged"]),
-    (Phase::Queued, ["gone", "gone", "Suspended rests", "Canceled rests", "Queued rests", "Queued rests"]),
-    (Phase::Suspended, ["gone", "gone", "Suspended rests", "Canceled rests", "Suspended rests", "Suspended rests"]),
-    (Phase::Running, ["Canceling Cancel", "gone", "refused", "Canceling Cancel", "refused", "Running waits"]),
-    (Phase::Canceling, ["gone", "gone", "refused", "Canceling waits", "refused", "Canceling waits"]),
-    (Phase::Completed, ["gone", "gone", "refused", "Completed rests", "refused", "Completed waits"]),
-    (Phase::Failed, ["gone", "gone", "refused", "Failed rests", "refused", "Failed waits"]),
-    (Phase::Canceled, ["gone", "gone", "refused", "Canceled rests", "refused", "Canceled waits"]),
-    (Phase::Rejected, ["gone", "gone", "Suspended rests", "Canceled rests", "Pending Start", "Pending Start"]),
-    (Phase::Conflict, ["gone", "gone", "Suspended rests", "Canceled rests", "Pending Start", "Pending Start"]),
-    (Phase::Unknown, ["gone", "gone", "refused", "Unknown waits", "refused", "Unknown waits"]),
+    (
+        Phase::Pending,
+        [
+            "gone",
+            "gone",
+            "Suspended rests",
+            "Canceled rests",
+            "Pending Start, not acknowledged",
+            "Pending Start, not acknowledged",
+        ],
+    ),
+    (
+        Phase::Queued,
+        [
+            "gone",
+            "gone",
+            "Suspended rests",
+            "Canceled rests",
+            "Queued rests",
+            "Queued rests",
+        ],
+    ),
+    (
+        Phase::Suspended,
+        [
+            "gone",
+            "gone",
+            "Suspended rests",
+            "Canceled rests",
+            "Suspended rests",
+            "Suspended rests",
+        ],
+    ),
+    (
+        Phase::Running,
+        [
+            "Canceling Cancel",
+            "gone",
+            "refused",
+            "Canceling Cancel",
+            "refused",
+            "Running waits",
+        ],
+    ),
+    (
+        Phase::Canceling,
+        [
+            "gone",
+            "gone",
+            "refused",
+            "Canceling waits",
+            "refused",
+            "Canceling waits",
+        ],
+    ),
+    (
+        Phase::Completed,
+        [
+            "gone",
+            "gone",
+            "refused",
+            "Completed rests",
+            "refused",
+            "Completed waits",
+        ],
+    ),
+    (
+        Phase::Failed,
+        ["gone", "gone", "refused", "Failed rests", "refused", "Failed waits"],
+    ),
+    (
+        Phase::Canceled,
+        ["gone", "gone", "refused", "Canceled rests", "refused", "Canceled waits"],
+    ),
+    (
+        Phase::Rejected,
+        [
+            "gone",
+            "gone",
+            "Suspended rests",
+            "Canceled rests",
+            "Pending Start",
+            "Pending Start",
+        ],
+    ),
+    (
+        Phase::Conflict,
+        [
+            "gone",
+            "gone",
+            "Suspended rests",
+            "Canceled rests",
+            "Pending Start",
+            "Pending Start",
+        ],
+    ),
+    (
+        Phase::Unknown,
+        ["gone", "gone", "refused", "Unknown waits", "refused", "Unknown waits"],
+    ),
 ];
 
 #[test]
@@ -158,7 +255,11 @@ fn an_open_attempt_survives_each_of_them() {
         bench.next();
         assert_eq!(bench.phase(), Some(Phase::Pending), "{column}");
         let attempt = bench.status().attempt.expect(column);
-        assert_eq!((attempt.task_id, attempt.region.as_str()), (record.task_id.clone(), REGION), "{column}");
+        assert_eq!(
+            (attempt.task_id, attempt.region.as_str()),
+            (record.task_id.clone(), REGION),
+            "{column}"
+        );
         assert_eq!(bench.facts().record, Some(record), "{column}");
     }
 }

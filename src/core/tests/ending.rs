@@ -27,7 +27,10 @@ fn each_ending_frees_the_resource() {
         let mut bench = ended(&json!({}), state);
         bench.assert_says(phase, reason);
         assert!(!bench.facts().has_finalizer());
-        assert_eq!(bench.status().completion_time.unwrap().0.to_string(), "2026-03-01T12:01:30Z");
+        assert_eq!(
+            bench.status().completion_time.unwrap().0.to_string(),
+            "2026-03-01T12:01:30Z"
+        );
         let writes = bench.writes;
         for _ in 0..3 {
             bench.restart();
@@ -54,7 +57,10 @@ fn statistics_progress_and_failures_are_shown() {
         skipped_findings_count: Some(skipped),
         canceled_findings_count: Some(canceled),
     };
-    let statistics = [("A".to_owned(), counts(30, 1, 20, 5, 1)), ("B".to_owned(), counts(10, 2, 8, 0, 0))];
+    let statistics = [
+        ("A".to_owned(), counts(30, 1, 20, 5, 1)),
+        ("B".to_owned(), counts(10, 2, 8, 0, 0)),
+    ];
     let mut half = task(TaskState::InProgress);
     half.statistics = statistics.clone().into();
     bench.sleep();
@@ -71,8 +77,14 @@ fn statistics_progress_and_failures_are_shown() {
     bench.answer_describe(DescribeAnswer::Found(Box::new(all)));
     assert!(matches!(bench.next(), Step::ListFailedActions(_)));
     assert_eq!(bench.phase(), Some(Phase::Running), "one final write");
-    let failures = vec![FindingFailure { finding_id: "f-1".to_owned(), ..FindingFailure::default() }];
-    bench.answer_failures(FailedActions { failures: failures.clone(), truncated: true });
+    let failures = vec![FindingFailure {
+        finding_id: "f-1".to_owned(),
+        ..FindingFailure::default()
+    }];
+    bench.answer_failures(FailedActions {
+        failures: failures.clone(),
+        truncated: true,
+    });
     bench.rest();
     bench.assert_says(Phase::Failed, Reason::ActionsFailed);
     assert_eq!(bench.status().failures, failures);
@@ -158,7 +170,11 @@ fn a_deadline_counts_from_the_services_start_time_and_is_not_slept_through() {
             step => panic!("{step:?}"),
         }
     }
-    assert!(bench.now >= deadline && bench.now < deadline + SignedDuration::from_secs(1), "{}", bench.now);
+    assert!(
+        bench.now >= deadline && bench.now < deadline + SignedDuration::from_secs(1),
+        "{}",
+        bench.now
+    );
     bench.assert_says(Phase::Canceling, Reason::DeadlineExceeded);
     bench.answer_cancel(CancelAnswer::Accepted);
     bench.call_describe();
@@ -181,7 +197,11 @@ fn a_task_that_ended_in_time_while_nobody_looked_is_not_overdue() {
 
 #[test]
 fn the_ttl_counts_from_the_condition_finished() {
-    for (state, ttl) in [(TaskState::Completed, 0), (TaskState::Failed, 60), (TaskState::Canceled, 3_600)] {
+    for (state, ttl) in [
+        (TaskState::Completed, 0),
+        (TaskState::Failed, 60),
+        (TaskState::Canceled, 3_600),
+    ] {
         let mut bench = ended(&json!({ "ttlSecondsAfterFinished": ttl }), state);
         let finished = bench.now;
         bench.restart();
@@ -229,7 +249,11 @@ fn a_finalizer_that_somebody_took_is_put_back_while_the_task_runs() {
                 bench.restart();
             }
             bench.next();
-            assert_eq!(bench.store.json()["metadata"]["finalizers"], json!([FINALIZER]), "{cancels} {restarts}");
+            assert_eq!(
+                bench.store.json()["metadata"]["finalizers"],
+                json!([FINALIZER]),
+                "{cancels} {restarts}"
+            );
         }
     }
 }

@@ -8,7 +8,11 @@ use crate::core::answer::{DescribeAnswer, Effect, StartAnswer, TaskState, Troubl
 
 /// The reasons told, with `!` before a warning's.
 fn told(bench: &Bench) -> Vec<String> {
-    bench.told.iter().map(|news| format!("{}{}", if news.is_warning { "!" } else { "" }, news.reason)).collect()
+    bench
+        .told
+        .iter()
+        .map(|news| format!("{}{}", if news.is_warning { "!" } else { "" }, news.reason))
+        .collect()
 }
 
 #[test]
@@ -59,14 +63,37 @@ fn each_ending_and_refusal() {
     let rows: [(&str, Bench, &[&str]); 8] = [
         ("rejected", after_start(invalid()), &["!InvalidRequest"]),
         ("unanswered", after_start(lost()), &["!AttemptUnanswered"]),
-        ("exists", after_describe(StartAnswer::AlreadyExists, running()), &["AlreadyExists"]),
-        ("conflict", after_describe(StartAnswer::AlreadyExists, found_another(TaskState::Failed)), &["AlreadyExists", "!TaskDiffers"]),
-        ("failed", after_describe(success(), found(TaskState::Failed)), &["Started", "!ActionsFailed"]),
-        ("cancelled by others", after_describe(success(), found(TaskState::Canceled)), &["Started", "!CanceledElsewhere"]),
-        ("unknown state", after_describe(success(), found(TaskState::Other("X".to_owned()))), &["Started", "!UnknownState"]),
+        (
+            "exists",
+            after_describe(StartAnswer::AlreadyExists, running()),
+            &["AlreadyExists"],
+        ),
+        (
+            "conflict",
+            after_describe(StartAnswer::AlreadyExists, found_another(TaskState::Failed)),
+            &["AlreadyExists", "!TaskDiffers"],
+        ),
+        (
+            "failed",
+            after_describe(success(), found(TaskState::Failed)),
+            &["Started", "!ActionsFailed"],
+        ),
+        (
+            "cancelled by others",
+            after_describe(success(), found(TaskState::Canceled)),
+            &["Started", "!CanceledElsewhere"],
+        ),
+        (
+            "unknown state",
+            after_describe(success(), found(TaskState::Other("X".to_owned()))),
+            &["Started", "!UnknownState"],
+        ),
         (
             "refused poll",
-            after_describe(success(), DescribeAnswer::Failed(failure(Trouble::AccessDenied, Effect::None))),
+            after_describe(
+                success(),
+                DescribeAnswer::Failed(failure(Trouble::AccessDenied, Effect::None)),
+            ),
             &["Started", "!AccessDenied"],
         ),
     ];
@@ -114,12 +141,26 @@ fn a_misspelled_check_is_told_once_for_each_generation_with_the_right_name() {
     bench.rest();
     bench.restart();
     bench.rest();
-    assert_eq!(told(&bench), ["!CheckNameMisspelled", "Suspended"], "one for all of them");
-    for right in ["REVOKED_CA_CERTIFICATE_STILL_ACTIVE_CHECK", "REVOKED_DEVICE_CERTIFICATE_STILL_ACTIVE_CHECK"] {
+    assert_eq!(
+        told(&bench),
+        ["!CheckNameMisspelled", "Suspended"],
+        "one for all of them"
+    );
+    for right in [
+        "REVOKED_CA_CERTIFICATE_STILL_ACTIVE_CHECK",
+        "REVOKED_DEVICE_CERTIFICATE_STILL_ACTIVE_CHECK",
+    ] {
         assert!(bench.told[0].note.contains(right), "{}", bench.told[0].note);
     }
     assert!(!bench.told[0].note.contains("NEW_CHECK"), "{}", bench.told[0].note);
     bench.edit(&json!({ "ttlSecondsAfterFinished": 1 }));
     bench.rest();
-    assert_eq!(bench.told.iter().filter(|news| news.reason == Reason::CheckNameMisspelled).count(), 2);
+    assert_eq!(
+        bench
+            .told
+            .iter()
+            .filter(|news| news.reason == Reason::CheckNameMisspelled)
+            .count(),
+        2
+    );
 }

@@ -1,5 +1,11 @@
 //! Tests of the core, one file a concern. [`bench`] runs one resource by hand, [`world`] runs it under faults.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod already_exists;
 mod answers;

@@ -56,7 +56,13 @@ fn rows() -> Vec<(Phase, Vec<(ConditionType, Option<bool>)>)> {
                 "?" => None,
                 other => panic!("{other}"),
             };
-            (phase, ConditionType::ALL.into_iter().zip(row[1..].iter().map(|cell| holds(cell))).collect())
+            (
+                phase,
+                ConditionType::ALL
+                    .into_iter()
+                    .zip(row[1..].iter().map(|cell| holds(cell)))
+                    .collect(),
+            )
         })
         .collect()
 }
@@ -76,7 +82,9 @@ fn known() -> TaskIn {
 }
 
 fn sketched(phase: Phase, task: TaskIn) -> AuditMitigationTaskStatus {
-    Sketch::new(phase, Reason::Queued, "because", task).status_to_write(&facts(), start_of_time()).unwrap()
+    Sketch::new(phase, Reason::Queued, "because", task)
+        .status_to_write(&facts(), start_of_time())
+        .unwrap()
 }
 
 fn holds(status: &AuditMitigationTaskStatus, condition: ConditionType) -> bool {
@@ -101,14 +109,20 @@ fn the_code_has_the_designs_table() {
 fn a_status_shows_the_designs_table() {
     for (phase, conditions) in rows() {
         for (task, is_known) in [(TaskIn::Nowhere, false), (known(), true)] {
-            let Some((_, started)) = conditions.first() else { panic!() };
+            let Some((_, started)) = conditions.first() else {
+                panic!()
+            };
             if started.is_some_and(|started| started != is_known) {
                 continue;
             }
             let status = sketched(phase, task);
             for (condition, expected) in &conditions {
                 let expected = expected.unwrap_or(is_known);
-                assert_eq!(holds(&status, *condition), expected, "{phase:?} {condition:?} {is_known}");
+                assert_eq!(
+                    holds(&status, *condition),
+                    expected,
+                    "{phase:?} {condition:?} {is_known}"
+                );
             }
         }
     }
@@ -118,14 +132,21 @@ fn a_status_shows_the_designs_table() {
 fn kstatus_never_sees_reconciling_and_stalled_together() {
     for phase in PHASES {
         let status = sketched(phase, TaskIn::Nowhere);
-        assert!(!(holds(&status, ConditionType::Reconciling) && holds(&status, ConditionType::Stalled)), "{phase:?}");
+        assert!(
+            !(holds(&status, ConditionType::Reconciling) && holds(&status, ConditionType::Stalled)),
+            "{phase:?}"
+        );
     }
 }
 
 #[test]
 fn finished_means_that_the_condition_finished_holds() {
     for (phase, conditions) in rows() {
-        let finished = conditions.iter().find(|(condition, _)| *condition == ConditionType::Finished).unwrap().1;
+        let finished = conditions
+            .iter()
+            .find(|(condition, _)| *condition == ConditionType::Finished)
+            .unwrap()
+            .1;
         assert_eq!(Some(is_finished(phase)), finished, "{phase:?}");
     }
 }
@@ -145,7 +166,8 @@ fn a_condition_keeps_the_time_of_its_last_transition() {
     let mut store = Store::create(spec(), start_of_time());
     let write = |store: &mut Store, phase, seconds| {
         let now = start_of_time() + SignedDuration::from_secs(seconds);
-        let status = Sketch::new(phase, Reason::Starting, format!("at {seconds}"), known()).status_to_write(&store.facts(), now);
+        let status =
+            Sketch::new(phase, Reason::Starting, format!("at {seconds}"), known()).status_to_write(&store.facts(), now);
         let seen = store.read().unwrap();
         store.write_status(&seen, &status.unwrap()).unwrap();
         now.as_second()
@@ -154,10 +176,21 @@ fn a_condition_keeps_the_time_of_its_last_transition() {
     write(&mut store, Phase::Canceling, 10);
     let third = write(&mut store, Phase::Failed, 20);
     let status = store.facts().status.unwrap();
-    let changed = |condition| find(&status.conditions, condition).unwrap().last_transition_time.0.as_second();
+    let changed = |condition| {
+        find(&status.conditions, condition)
+            .unwrap()
+            .last_transition_time
+            .0
+            .as_second()
+    };
     assert_eq!(changed(ConditionType::Started), first);
     assert_eq!(changed(ConditionType::Complete), first);
-    for condition in [ConditionType::Failed, ConditionType::Finished, ConditionType::Reconciling, ConditionType::Stalled] {
+    for condition in [
+        ConditionType::Failed,
+        ConditionType::Finished,
+        ConditionType::Reconciling,
+        ConditionType::Stalled,
+    ] {
         assert_eq!(changed(condition), third, "{condition:?}");
     }
 }
@@ -166,10 +199,15 @@ fn a_condition_keeps_the_time_of_its_last_transition() {
 fn every_condition_carries_the_generation_and_a_reason_of_the_closed_set() {
     let mut store = Store::create(spec(), start_of_time());
     store.edit(&json!({ "ttlSecondsAfterFinished": 5 }));
-    let status = Sketch::new(Phase::Running, Reason::InProgress, "it runs", known()).status_to_write(&store.facts(), start_of_time());
+    let status = Sketch::new(Phase::Running, Reason::InProgress, "it runs", known())
+        .status_to_write(&store.facts(), start_of_time());
     for condition in status.unwrap().conditions {
         assert_eq!(condition.observed_generation, Some(2), "{}", condition.type_);
-        assert!(Reason::ALL.iter().any(|reason| reason.as_str() == condition.reason), "{}", condition.reason);
+        assert!(
+            Reason::ALL.iter().any(|reason| reason.as_str() == condition.reason),
+            "{}",
+            condition.reason
+        );
     }
 }
 

@@ -27,8 +27,13 @@ impl Case {
         let mut said = Vec::new();
         for writes in 0..8 {
             let step = self.decide();
-            let Step::WriteStatus(status) = &step else { return (writes, step) };
-            said.push((status.phase, status.conditions.iter().find(|ready| ready.type_ == "Ready").cloned()));
+            let Step::WriteStatus(status) = &step else {
+                return (writes, step);
+            };
+            said.push((
+                status.phase,
+                status.conditions.iter().find(|ready| ready.type_ == "Ready").cloned(),
+            ));
             let seen = self.store.read().unwrap();
             let facts = self.store.facts();
             self.store.write_status(&seen, status).unwrap();

@@ -13,11 +13,20 @@ use crate::core::queue::{Admission, Order, Place, Queue, place};
 
 fn waiting(age: i64, uid: &str) -> Place {
     let created = start_of_time() + SignedDuration::from_secs(age);
-    Place::Waiting { region: REGION.to_owned(), order: Order { created, uid: uid.to_owned() } }
+    Place::Waiting {
+        region: REGION.to_owned(),
+        order: Order {
+            created,
+            uid: uid.to_owned(),
+        },
+    }
 }
 
 fn holding(task_id: &str) -> Place {
-    Place::Holding { region: REGION.to_owned(), task_id: task_id.to_owned() }
+    Place::Holding {
+        region: REGION.to_owned(),
+        task_id: task_id.to_owned(),
+    }
 }
 
 fn now() -> Timestamp {
@@ -43,11 +52,25 @@ fn place_of(bench: &Bench) -> Place {
 
 #[test]
 fn the_place_of_each_stage() {
-    let waits = Place::Waiting { region: REGION.to_owned(), order: Order { created: Bench::new(&json!({})).facts().created, uid: uid().to_owned() } };
+    let waits = Place::Waiting {
+        region: REGION.to_owned(),
+        order: Order {
+            created: Bench::new(&json!({})).facts().created,
+            uid: uid().to_owned(),
+        },
+    };
     let new = Bench::new(&json!({}));
     assert_eq!(place_of(&new), waits, "new");
-    assert_eq!(place_of(&Bench::new(&json!({ "suspend": true }))), Place::None, "suspended");
-    assert_eq!(place_of(&Bench::new(&json!({ "cancel": true }))), Place::None, "cancelled");
+    assert_eq!(
+        place_of(&Bench::new(&json!({ "suspend": true }))),
+        Place::None,
+        "suspended"
+    );
+    assert_eq!(
+        place_of(&Bench::new(&json!({ "cancel": true }))),
+        Place::None,
+        "cancelled"
+    );
 
     let mut bench = Bench::new(&json!({}));
     bench.call_start();
@@ -73,10 +96,26 @@ fn the_place_of_each_stage() {
         bench.answer_start(answer);
         bench
     };
-    assert_eq!(place_of(&answered(refused(Trouble::LimitExceeded))), waits, "back at its place");
-    assert_eq!(place_of(&answered(refused(Trouble::Throttled))), Place::None, "a backoff holds nobody up");
-    assert_eq!(place_of(&answered(StartAnswer::InvalidRequest("no".to_owned()))), Place::None, "rejected");
-    assert_eq!(place_of(&answered(StartAnswer::AlreadyExists)), Place::None, "not known to run");
+    assert_eq!(
+        place_of(&answered(refused(Trouble::LimitExceeded))),
+        waits,
+        "back at its place"
+    );
+    assert_eq!(
+        place_of(&answered(refused(Trouble::Throttled))),
+        Place::None,
+        "a backoff holds nobody up"
+    );
+    assert_eq!(
+        place_of(&answered(StartAnswer::InvalidRequest("no".to_owned()))),
+        Place::None,
+        "rejected"
+    );
+    assert_eq!(
+        place_of(&answered(StartAnswer::AlreadyExists)),
+        Place::None,
+        "not known to run"
+    );
 }
 
 #[test]
@@ -117,7 +156,11 @@ fn two_resources_of_one_task_hold_one_slot() {
     assert_eq!(enter(&mut queue, 0, "a", now()), Admission::Free);
     assert_eq!(enter(&mut queue, 1, "b", now()), Admission::Behind(0));
     queue.set("x", Place::None);
-    assert_eq!(enter(&mut queue, 1, "b", now()), Admission::Behind(0), "y holds it still");
+    assert_eq!(
+        enter(&mut queue, 1, "b", now()),
+        Admission::Behind(0),
+        "y holds it still"
+    );
     queue.set("y", Place::None);
     assert_eq!(enter(&mut queue, 1, "b", now()), Admission::Free);
 }
@@ -126,7 +169,13 @@ fn two_resources_of_one_task_hold_one_slot() {
 fn regions_do_not_share() {
     let mut queue = Queue::new(1);
     queue.set("x", holding("t"));
-    let elsewhere = Place::Waiting { region: "us-east-1".to_owned(), order: Order { created: now(), uid: "u".to_owned() } };
+    let elsewhere = Place::Waiting {
+        region: "us-east-1".to_owned(),
+        order: Order {
+            created: now(),
+            uid: "u".to_owned(),
+        },
+    };
     assert_eq!(queue.enter("u", elsewhere, "u", now()), Admission::Free);
 }
 
@@ -144,7 +193,11 @@ fn after_limit_exceeded_one_probe_at_a_time_with_growing_waits() {
     let mut queue = Queue::new(10);
     let names: Vec<String> = (0..8).map(|n| format!("r{n}")).collect();
     let all = |queue: &mut Queue, now| -> Vec<Admission> {
-        names.iter().zip(0..).map(|(uid, age)| enter(queue, age, uid, now)).collect()
+        names
+            .iter()
+            .zip(0..)
+            .map(|(uid, age)| enter(queue, age, uid, now))
+            .collect()
     };
     for (uid, age) in names.iter().zip(0..) {
         queue.set(uid, waiting(age, uid));
@@ -155,16 +208,29 @@ fn after_limit_exceeded_one_probe_at_a_time_with_growing_waits() {
     for _ in 0..9 {
         queue.limited(REGION, now);
         let admissions = all(&mut queue, now);
-        let Admission::LimitedUntil(until) = admissions[0] else { panic!("{admissions:?}") };
-        assert!(admissions[1..].iter().all(|admission| matches!(admission, Admission::Behind(ahead) if *ahead > 0)), "{admissions:?}");
+        let Admission::LimitedUntil(until) = admissions[0] else {
+            panic!("{admissions:?}")
+        };
+        assert!(
+            admissions[1..]
+                .iter()
+                .all(|admission| matches!(admission, Admission::Behind(ahead) if *ahead > 0)),
+            "{admissions:?}"
+        );
         assert_eq!(queue.next(), ["r0"], "one to be woken");
         waits.push(until.duration_since(now).as_secs_f64());
         now = until;
         let admissions = all(&mut queue, now);
         assert_eq!(admissions[0], Admission::Free, "the probe");
-        assert!(admissions[1..].iter().all(|admission| *admission != Admission::Free), "one at a time: {admissions:?}");
+        assert!(
+            admissions[1..].iter().all(|admission| *admission != Admission::Free),
+            "one at a time: {admissions:?}"
+        );
     }
-    assert!(waits[0] <= 1.0 && waits[8] >= 45.0 && waits.iter().all(|wait| *wait <= 60.0), "{waits:?}");
+    assert!(
+        waits[0] <= 1.0 && waits[8] >= 45.0 && waits.iter().all(|wait| *wait <= 60.0),
+        "{waits:?}"
+    );
 }
 
 #[test]

@@ -40,7 +40,9 @@ impl Store {
 
     /// The resource as it is now; `None` when it is gone.
     pub(super) fn read(&self) -> Option<StoredTask> {
-        self.object.clone().map(|object| serde_json::from_value(object).unwrap())
+        self.object
+            .clone()
+            .map(|object| serde_json::from_value(object).unwrap())
     }
 
     pub(super) fn facts(&self) -> Facts {
@@ -59,7 +61,13 @@ impl Store {
         if spec == object["spec"] {
             return true;
         }
-        let frozen = ["taskId", "target", "auditCheckToActionsMapping", "clientRequestToken", "region"];
+        let frozen = [
+            "taskId",
+            "target",
+            "auditCheckToActionsMapping",
+            "clientRequestToken",
+            "region",
+        ];
         let started = object["status"]["taskId"].is_string() || object["status"]["attempt"].is_object();
         let is_frozen = started && object["status"]["phase"] != "Conflict";
         let touches_frozen = frozen.into_iter().any(|field| spec[field] != object["spec"][field]);
@@ -91,16 +99,29 @@ impl Store {
         }
     }
 
-    pub(super) fn write_status(&mut self, seen: &StoredTask, status: &AuditMitigationTaskStatus) -> Result<(), Conflict> {
+    pub(super) fn write_status(
+        &mut self,
+        seen: &StoredTask,
+        status: &AuditMitigationTaskStatus,
+    ) -> Result<(), Conflict> {
         self.guarded(seen)?["status"] = serde_json::to_value(status).unwrap();
         self.bump();
         Ok(())
     }
 
-    pub(super) fn write_record(&mut self, seen: &StoredTask, record: &StartRecord, with_finalizer: bool) -> Result<(), Conflict> {
+    pub(super) fn write_record(
+        &mut self,
+        seen: &StoredTask,
+        record: &StartRecord,
+        with_finalizer: bool,
+    ) -> Result<(), Conflict> {
         self.guarded(seen)?["metadata"]["annotations"][START_RECORD_ANNOTATION] =
             serde_json::to_string(record).unwrap().into();
-        if with_finalizer { self.add_finalizer(seen) } else { Ok(self.bump()) }
+        if with_finalizer {
+            self.add_finalizer(seen)
+        } else {
+            Ok(self.bump())
+        }
     }
 
     pub(super) fn add_finalizer(&mut self, seen: &StoredTask) -> Result<(), Conflict> {

@@ -16,25 +16,41 @@ fn secs(seconds: i64) -> SignedDuration {
 #[test]
 fn a_poll_waits_about_a_tenth_of_the_age_within_the_bounds() {
     let poll = settings().poll;
-    let rows = [(0, 1.0, 1.1), (5, 1.0, 1.1), (100, 10.0, 11.0), (590, 59.0, 60.0), (3_600, 60.0, 60.0), (-50, 1.0, 1.1)];
+    let rows = [
+        (0, 1.0, 1.1),
+        (5, 1.0, 1.1),
+        (100, 10.0, 11.0),
+        (590, 59.0, 60.0),
+        (3_600, 60.0, 60.0),
+        (-50, 1.0, 1.1),
+    ];
     for (age, least, most) in rows {
         let last = start_of_time() + secs(age);
-        let wait = poll.next(last, start_of_time(), "uid").duration_since(last).as_secs_f64();
+        let wait = poll
+            .next(last, start_of_time(), "uid")
+            .duration_since(last)
+            .as_secs_f64();
         assert!((least..=most).contains(&wait), "age {age}: {wait}");
     }
 }
 
 #[test]
 fn bounds_that_cross_do_not_panic() {
-    let poll = PollBounds { min: Duration::from_secs(30), max: Duration::from_secs(5) };
-    let wait = poll.next(start_of_time(), start_of_time(), "uid").duration_since(start_of_time());
+    let poll = PollBounds {
+        min: Duration::from_secs(30),
+        max: Duration::from_secs(5),
+    };
+    let wait = poll
+        .next(start_of_time(), start_of_time(), "uid")
+        .duration_since(start_of_time());
     assert_eq!(wait, secs(30));
 }
 
 #[test]
 fn jitter_spreads_resources() {
-    let next: std::collections::BTreeSet<_> =
-        (0..50).map(|uid| settings().poll.next(start_of_time(), start_of_time(), &uid.to_string())).collect();
+    let next: std::collections::BTreeSet<_> = (0..50)
+        .map(|uid| settings().poll.next(start_of_time(), start_of_time(), &uid.to_string()))
+        .collect();
     assert!(next.len() > 40, "{}", next.len());
 }
 
@@ -52,7 +68,10 @@ fn a_running_task_is_polled_more_and_more_rarely() {
     assert!(waits.first().unwrap() <= &secs(2), "{waits:?}");
     assert!(waits.last().unwrap() >= &secs(59), "{waits:?}");
     assert!(waits.len() < 120, "{} polls in an hour", waits.len());
-    assert_eq!(bench.writes, 2, "started, then the start time; no poll is worth a write");
+    assert_eq!(
+        bench.writes, 2,
+        "started, then the start time; no poll is worth a write"
+    );
 }
 
 #[test]
@@ -67,10 +86,17 @@ fn retries_double_up_to_their_cap_for_each_trouble() {
     ];
     for (trouble, base, cap) in rows {
         for count in [1, 2, 3, 10, 31, 32, 33, 40, u32::MAX] {
-            let full = 2_i64.checked_pow(count - 1).map_or(cap, |factor| cap.min(factor.saturating_mul(base)));
-            let wait = timing::retry_at(start_of_time(), trouble, count, "uid").duration_since(start_of_time()).as_secs_f64();
+            let full = 2_i64
+                .checked_pow(count - 1)
+                .map_or(cap, |factor| cap.min(factor.saturating_mul(base)));
+            let wait = timing::retry_at(start_of_time(), trouble, count, "uid")
+                .duration_since(start_of_time())
+                .as_secs_f64();
             let full = f64::from(u32::try_from(full).unwrap());
-            assert!((0.75 * full..=full).contains(&wait), "{trouble:?} {count}: {wait} of {full}");
+            assert!(
+                (0.75 * full..=full).contains(&wait),
+                "{trouble:?} {count}: {wait} of {full}"
+            );
         }
     }
 }
@@ -93,7 +119,10 @@ fn a_backoff_grows_with_each_failure_and_is_forgotten_after_success() {
         waits.push(bench.rest().unwrap().duration_since(before));
     }
     assert!(waits.first().unwrap() <= &secs(1), "{waits:?}");
-    assert!(waits.last().unwrap() >= &secs(225) && waits.iter().all(|wait| wait <= &secs(300)), "{waits:?}");
+    assert!(
+        waits.last().unwrap() >= &secs(225) && waits.iter().all(|wait| wait <= &secs(300)),
+        "{waits:?}"
+    );
     bench.call_start();
     bench.answer_start(success());
     assert_eq!(bench.memory.setback, None);
@@ -118,5 +147,8 @@ fn times_in_a_status_are_whole_seconds_and_never_too_early() {
     assert_eq!(timing::whole_seconds(time).to_string(), "2026-03-01T12:00:00Z");
     assert_eq!(timing::next_whole_second(time).to_string(), "2026-03-01T12:00:01Z");
     let whole: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-    assert_eq!((timing::whole_seconds(whole), timing::next_whole_second(whole)), (whole, whole));
+    assert_eq!(
+        (timing::whole_seconds(whole), timing::next_whole_second(whole)),
+        (whole, whole)
+    );
 }

@@ -23,7 +23,16 @@ impl World {
         if with_status {
             let patch = json!({ "status": backup["status"] }).to_string();
             let name = backup["metadata"]["name"].as_str().unwrap();
-            self.kubectl(&["patch", "amt", name, "--subresource=status", "--type=merge", "-p", &patch]).await;
+            self.kubectl(&[
+                "patch",
+                "amt",
+                name,
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                &patch,
+            ])
+            .await;
         }
     }
 }
@@ -40,9 +49,11 @@ async fn a_copy_of_a_running_task_follows_it_and_never_cancels_it() {
         // The status is restored before any operator looks, as a backup tool does it.
         world.operator.take();
         world.restore(&backup, with_status).await;
-        world.start_operator().await;
+        world.start_operator();
         let copy = world
-            .until(name, "it is followed as another's", |task| super::status(task).started_by == Some(StartedBy::Other))
+            .until(name, "it is followed as another's", |task| {
+                super::status(task).started_by == Some(StartedBy::Other)
+            })
             .await;
         assert_eq!(super::status(&copy).phase, Some(Phase::Running), "{name}");
         world.kubectl(&["delete", "amt", name, "--timeout=60s"]).await;
@@ -61,12 +72,17 @@ async fn a_restore_after_the_service_has_forgotten_starts_nothing_and_the_way_ou
     world.aws.advance(Duration::from_hours(91 * 24));
     world.restore(&backup, false).await;
     let unknown = world.phase("one", Phase::Unknown).await;
-    assert_eq!(condition(&unknown, "Stalled"), ("True".to_owned(), "TaskExpired".to_owned()));
+    assert_eq!(
+        condition(&unknown, "Stalled"),
+        ("True".to_owned(), "TaskExpired".to_owned())
+    );
     assert_eq!(condition(&unknown, "Started").0, "False");
     assert!(message(&unknown).contains("spec.taskId"), "{}", message(&unknown));
     assert_eq!(world.aws.starts("restore"), 1);
 
-    world.edit("one", &json!({ "spec": { "taskId": "restore-again" } })).await;
+    world
+        .edit("one", &json!({ "spec": { "taskId": "restore-again" } }))
+        .await;
     let again = world.phase("one", Phase::Completed).await;
     assert_eq!(again.started_by, Some(StartedBy::This));
     assert_eq!((world.aws.starts("restore"), world.aws.starts("restore-again")), (1, 1));
@@ -83,11 +99,16 @@ async fn a_restore_with_its_final_status_is_free() {
     world.operator.take();
     world.aws.clear_calls();
     world.restore(&backup, true).await;
-    world.start_operator().await;
+    world.start_operator();
     // Something that happens after the operator has looked at everything.
     world.create("two", &spec("restore-status-two")).await;
     world.phase("two", Phase::Completed).await;
-    let about_one = world.aws.calls().into_iter().filter(|call| call.task_id.as_deref() == Some("restore-status")).count();
+    let about_one = world
+        .aws
+        .calls()
+        .into_iter()
+        .filter(|call| call.task_id.as_deref() == Some("restore-status"))
+        .count();
     assert_eq!(about_one, 0);
     world.phase("one", Phase::Completed).await;
 }

@@ -40,7 +40,9 @@ async fn deleting_with_orphan_lets_the_task_run() {
     assert!(!has_finalizer(&world.get("one").await), "nothing holds it back");
     world.create("two", &spec("delete-orphan-later")).await;
     world.phase("two", Phase::Running).await;
-    world.edit("two", &json!({ "spec": { "deletionPolicy": "Orphan" } })).await;
+    world
+        .edit("two", &json!({ "spec": { "deletionPolicy": "Orphan" } }))
+        .await;
     for name in ["one", "two"] {
         world.delete(name).await;
         world.until_gone(name).await;
@@ -57,9 +59,19 @@ async fn deleting_what_does_not_run_calls_nothing() {
         let suffix = policy.to_lowercase();
         let name = |phase: &str| format!("{phase}-{suffix}");
         let rejected = name("rejected");
-        let invalid = FaultKind::Error { status: 400, code: "InvalidRequestException".to_owned(), message: "no".to_owned() };
-        world.aws.inject(Fault::new(invalid).on(Operation::START).task(&rejected));
-        world.aws.inject(Fault::new(FaultKind::Throttle).on(Operation::START).task(&name("pending")));
+        let invalid = FaultKind::Error {
+            status: 400,
+            code: "InvalidRequestException".to_owned(),
+            message: "no".to_owned(),
+        };
+        world
+            .aws
+            .inject(Fault::new(invalid).on(Operation::START).task(&rejected));
+        world.aws.inject(
+            Fault::new(FaultKind::Throttle)
+                .on(Operation::START)
+                .task(&name("pending")),
+        );
         world.aws.set_outcome(&name("failed"), Outcome::status("FAILED"));
         for phase in ["completed", "failed", "rejected", "pending", "suspended", "canceled"] {
             let name = name(phase);
@@ -92,14 +104,26 @@ async fn deleting_what_does_not_run_calls_nothing() {
 async fn deleting_with_an_open_attempt_cancels_what_was_started() {
     let world = World::new("delete-open").await;
     world.aws.set_outcome("*", Outcome::held());
-    world.aws.inject(Fault::new(FaultKind::Cut).on(Operation::START).after_work().times(1));
+    world
+        .aws
+        .inject(Fault::new(FaultKind::Cut).on(Operation::START).after_work().times(1));
     // Replays are refused until the deletion has begun.
     let throttle = world.aws.inject(Fault::new(FaultKind::Throttle).on(Operation::START));
     world.create("one", &spec("delete-open")).await;
-    world.until("one", "the attempt is open", |task| super::status(task).attempt.is_some()).await;
-    world.aws.inject(Fault::new(FaultKind::Throttle).on(Operation::DESCRIBE).times(1));
+    world
+        .until("one", "the attempt is open", |task| {
+            super::status(task).attempt.is_some()
+        })
+        .await;
+    world
+        .aws
+        .inject(Fault::new(FaultKind::Throttle).on(Operation::DESCRIBE).times(1));
     world.delete("one").await;
-    world.until("one", "it is being deleted", |task| task.metadata.deletion_timestamp.is_some()).await;
+    world
+        .until("one", "it is being deleted", |task| {
+            task.metadata.deletion_timestamp.is_some()
+        })
+        .await;
     assert!(world.aws.remove_fault(throttle));
     world.until_gone("one").await;
     assert_eq!(world.aws.task("delete-open").unwrap().status, "CANCELED");
@@ -111,26 +135,38 @@ async fn deleting_with_an_open_attempt_cancels_what_was_started() {
 async fn a_deletion_that_cannot_cancel_says_so_and_gives_up() {
     let world = World::with("delete-refused", &["--cancel-timeout", "8s"], |_| {}).await;
     world.aws.set_outcome("*", Outcome::held());
-    world.aws.inject(Fault::new(FaultKind::AccessDenied).on(Operation::CANCEL));
+    world
+        .aws
+        .inject(Fault::new(FaultKind::AccessDenied).on(Operation::CANCEL));
     world.create("one", &spec("delete-refused")).await;
     world.phase("one", Phase::Running).await;
     world.delete("one").await;
     let waiting = world.until("one", "it says why it waits", |task| {
         let status = super::status(task);
-        status.phase == Some(Phase::Canceling) && super::message(&status).contains("iot:CancelAuditMitigationActionsTask")
+        status.phase == Some(Phase::Canceling)
+            && super::message(&status).contains("iot:CancelAuditMitigationActionsTask")
     });
     waiting.await;
     world.until_gone("one").await;
     let events = world.events("one").await;
-    assert!(events.contains(&"CanceledByDeletion".to_owned()) && events.contains(&"CancelAbandoned".to_owned()), "{events:?}");
-    assert_eq!(world.metric("audit_mitigation_operator_cancels_abandoned_total").await, 1);
+    assert!(
+        events.contains(&"CanceledByDeletion".to_owned()) && events.contains(&"CancelAbandoned".to_owned()),
+        "{events:?}"
+    );
+    assert_eq!(
+        world.metric("audit_mitigation_operator_cancels_abandoned_total").await,
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_deletion_gets_over_a_cancel_whose_answer_is_lost_and_one_that_comes_too_late() {
     let world = World::new("delete-lost").await;
     world.aws.set_outcome("*", Outcome::held());
-    for (name, fault) in [("before", Fault::new(FaultKind::Cut)), ("after", Fault::new(FaultKind::Cut).after_work())] {
+    for (name, fault) in [
+        ("before", Fault::new(FaultKind::Cut)),
+        ("after", Fault::new(FaultKind::Cut).after_work()),
+    ] {
         world.aws.inject(fault.on(Operation::CANCEL).task(name).times(1));
         world.create(name, &spec(name)).await;
         world.phase(name, Phase::Running).await;
@@ -140,7 +176,13 @@ async fn a_deletion_gets_over_a_cancel_whose_answer_is_lost_and_one_that_comes_t
     }
     world.create("late", &spec("late")).await;
     world.phase("late", Phase::Running).await;
-    world.aws.inject(Fault::new(FaultKind::TaskStatus { status: "IN_PROGRESS".to_owned() }).on(Operation::DESCRIBE).times(2));
+    world.aws.inject(
+        Fault::new(FaultKind::TaskStatus {
+            status: "IN_PROGRESS".to_owned(),
+        })
+        .on(Operation::DESCRIBE)
+        .times(2),
+    );
     world.aws.finish("late");
     world.delete("late").await;
     world.until_gone("late").await;

@@ -15,7 +15,10 @@ async fn a_second_resource_of_the_same_task_adopts_it() {
     let second = world.phase("second", Phase::Completed).await;
     assert_eq!(second.task_id.as_deref(), Some("shared"));
     assert_eq!(second.started_by, Some(StartedBy::Other));
-    assert_eq!(condition(&second, "Started"), ("True".to_owned(), "AlreadyExists".to_owned()));
+    assert_eq!(
+        condition(&second, "Started"),
+        ("True".to_owned(), "AlreadyExists".to_owned())
+    );
     assert_eq!(world.aws.starts("shared"), 1);
     assert_eq!(world.aws.tasks().len(), 1);
     world.until_events("second", &["AlreadyExists", "Completed"]).await;
@@ -31,13 +34,21 @@ async fn a_task_that_ended_before_the_resource_existed_is_said_to_have() {
     let end = world.aws.task("old").unwrap().end.unwrap();
     support::eventually(super::LIMIT, "two seconds have passed", async || {
         let age = jiff::Timestamp::now().duration_since(end);
-        if age.as_secs() >= 2 { Ok(()) } else { Err(age.to_string()) }
+        if age.as_secs() >= 2 {
+            Ok(())
+        } else {
+            Err(age.to_string())
+        }
     })
     .await
     .unwrap();
     world.create("first", &spec("old")).await;
     let again = world.phase("first", Phase::Completed).await;
-    assert!(message(&again).contains("before this resource was created"), "{}", message(&again));
+    assert!(
+        message(&again).contains("before this resource was created"),
+        "{}",
+        message(&again)
+    );
     assert!(message(&again).contains("spec.taskId"), "{}", message(&again));
     assert_eq!(world.aws.starts("old"), 1);
 }
@@ -56,16 +67,30 @@ async fn a_task_that_does_something_else_is_a_conflict_and_the_way_out_works() {
     world.create("second", &other).await;
     let second = world.phase("second", Phase::Conflict).await;
     assert_eq!(second.task_id.as_deref(), Some("clash"));
-    assert_eq!(condition(&second, "Stalled"), ("True".to_owned(), "TaskDiffers".to_owned()));
-    assert!(message(&second).contains("auditCheckToActionsMapping"), "{}", message(&second));
-    assert!(!message(&second).contains("EnableLogging"), "the other side's values are nobody's business: {}", message(&second));
+    assert_eq!(
+        condition(&second, "Stalled"),
+        ("True".to_owned(), "TaskDiffers".to_owned())
+    );
+    assert!(
+        message(&second).contains("auditCheckToActionsMapping"),
+        "{}",
+        message(&second)
+    );
+    assert!(
+        !message(&second).contains("EnableLogging"),
+        "the other side's values are nobody's business: {}",
+        message(&second)
+    );
     assert_eq!(world.aws.tasks().len(), 1);
     world.until_events("second", &["AlreadyExists", "TaskDiffers"]).await;
     let described = world.calls(Operation::DESCRIBE).len();
 
     world.edit("second", &json!({ "spec": { "taskId": "no-clash" } })).await;
     let out = world.phase("second", Phase::Completed).await;
-    assert_eq!((out.task_id.as_deref(), out.started_by), (Some("no-clash"), Some(StartedBy::This)));
+    assert_eq!(
+        (out.task_id.as_deref(), out.started_by),
+        (Some("no-clash"), Some(StartedBy::This))
+    );
     assert_eq!(world.aws.starts("no-clash"), 1);
     assert!(world.calls(Operation::DESCRIBE).len() > described);
     world.phase("first", Phase::Running).await;

@@ -44,7 +44,9 @@ async fn the_failures_of_an_audit_are_found_with_a_bounded_number_of_calls() {
 async fn an_error_in_the_look_for_failures_holds_up_nothing() {
     let world = World::new("look-fails").await;
     world.aws.set_outcome("*", everything_fails());
-    world.aws.inject(Fault::new(FaultKind::AccessDenied).on(Operation::EXECUTIONS));
+    world
+        .aws
+        .inject(Fault::new(FaultKind::AccessDenied).on(Operation::EXECUTIONS));
     let spec = json!({
         "taskId": "look-fails",
         "target": { "findingIds": ["f-1"] },
@@ -64,7 +66,7 @@ async fn a_restart_goes_on_following() {
     world.phase("one", Phase::Running).await;
     world.operator.take().unwrap().kill().unwrap();
     world.aws.finish("restart");
-    world.start_operator().await;
+    world.start_operator();
     world.phase("one", Phase::Completed).await;
     assert_eq!(world.calls(Operation::START).len(), 1);
     world.until_events("one", &["Started", "Completed"]).await;
@@ -73,12 +75,20 @@ async fn a_restart_goes_on_following() {
 /// The service doesn't know a task that was started, for longer than it may lag: Unknown, and never another start.
 #[tokio::test]
 async fn a_started_task_that_the_service_does_not_know_is_unknown() {
-    let world = World::with("vanished", &[], |config| config.settings.task_duration = Duration::from_secs(600)).await;
+    let world = World::with("vanished", &[], |config| {
+        config.settings.task_duration = Duration::from_mins(10)
+    })
+    .await;
     world.create("one", &spec("vanished")).await;
     world.phase("one", Phase::Running).await;
-    let fault = world.aws.inject(Fault::new(FaultKind::NotFound).on(Operation::DESCRIBE));
+    let fault = world
+        .aws
+        .inject(Fault::new(FaultKind::NotFound).on(Operation::DESCRIBE));
     let unknown = world.phase("one", Phase::Unknown).await;
-    assert_eq!(condition(&unknown, "Stalled"), ("True".to_owned(), "TaskNotFound".to_owned()));
+    assert_eq!(
+        condition(&unknown, "Stalled"),
+        ("True".to_owned(), "TaskNotFound".to_owned())
+    );
     assert_eq!(condition(&unknown, "Started").0, "True");
     assert!(unknown.next_attempt_time.is_some(), "asked for again hourly");
     assert!(message(&unknown).contains("credentials"), "{}", message(&unknown));

@@ -24,10 +24,20 @@ async fn each_example_does_what_it_says() {
         if manifest["spec"]["suspend"] == true {
             let suspended = world.phase(&name, Phase::Suspended).await;
             assert_eq!(suspended.task_id, None);
-            assert_eq!(condition(&suspended, "Started"), ("False".to_owned(), "Suspended".to_owned()));
+            assert_eq!(
+                condition(&suspended, "Started"),
+                ("False".to_owned(), "Suspended".to_owned())
+            );
             world.edit(&name, &json!({ "spec": { "suspend": false } })).await;
         }
-        world.kubectl(&["wait", "--for=condition=Complete", "--timeout=120s", &format!("amt/{name}")]).await;
+        world
+            .kubectl(&[
+                "wait",
+                "--for=condition=Complete",
+                "--timeout=120s",
+                &format!("amt/{name}"),
+            ])
+            .await;
         let resource = world.get(&name).await;
         let status = status(&resource);
         let id = status.task_id.clone().expect("a taskId");
@@ -49,7 +59,9 @@ async fn each_example_does_what_it_says() {
 /// Finding ids and reason codes are sets; everything else keeps its order.
 fn sorted(request: &mut Value) -> &Value {
     let target = request["target"].as_object_mut().expect("a target");
-    let filter = target.get_mut("auditCheckToReasonCodeFilter").and_then(Value::as_object_mut);
+    let filter = target
+        .get_mut("auditCheckToReasonCodeFilter")
+        .and_then(Value::as_object_mut);
     for codes in filter.into_iter().flat_map(|filter| filter.values_mut()) {
         codes.as_array_mut().expect("codes").sort_by_key(ToString::to_string);
     }
@@ -69,7 +81,10 @@ async fn a_task_that_completes() {
     assert_eq!(done.progress.as_deref(), Some("1/1"));
     assert_eq!(done.failed_findings, Some(0));
     assert!(done.start_time.is_some() && done.completion_time.is_some());
-    assert_eq!(done.task_statistics["LOGGING_DISABLED_CHECK"].succeeded_findings_count, Some(1));
+    assert_eq!(
+        done.task_statistics["LOGGING_DISABLED_CHECK"].succeeded_findings_count,
+        Some(1)
+    );
     let expected = BTreeMap::from([
         ("Started", "True"),
         ("Complete", "True"),
@@ -79,14 +94,22 @@ async fn a_task_that_completes() {
         ("Reconciling", "False"),
         ("Stalled", "False"),
     ]);
-    let conditions: BTreeMap<_, _> =
-        done.conditions.iter().map(|condition| (condition.type_.as_str(), condition.status.as_str())).collect();
+    let conditions: BTreeMap<_, _> = done
+        .conditions
+        .iter()
+        .map(|condition| (condition.type_.as_str(), condition.status.as_str()))
+        .collect();
     assert_eq!(conditions, expected);
     world.until_events("one", &["Started", "Completed"]).await;
-    world.until("one", "the finalizer is off", |task| !has_finalizer(task)).await;
+    world
+        .until("one", "the finalizer is off", |task| !has_finalizer(task))
+        .await;
 
     let columns = world.kubectl(&["get", "amt", "one"]).await;
-    assert!(columns.contains("Completed") && columns.contains("completes") && columns.contains("1/1"), "{columns}");
+    assert!(
+        columns.contains("Completed") && columns.contains("completes") && columns.contains("1/1"),
+        "{columns}"
+    );
 }
 
 #[tokio::test]
@@ -115,10 +138,15 @@ async fn a_task_with_failures_says_which() {
     assert_eq!(failure.check_name.as_deref(), Some("LOGGING_DISABLED_CHECK"));
     assert_eq!(failure.action_name.as_deref(), Some("EnableLogging"));
     assert_eq!(failure.error_code.as_deref(), Some("INSUFFICIENT_PERMISSIONS"));
-    assert_eq!(failure.message.as_ref().map(|message| message.chars().count()), Some(256));
+    assert_eq!(
+        failure.message.as_ref().map(|message| message.chars().count()),
+        Some(256)
+    );
     assert_eq!((failed.failures.len(), failed.failures_truncated), (1, None));
     assert_eq!(condition(&failed, "Stalled").0, "True");
-    world.kubectl(&["wait", "--for=condition=Failed", "--timeout=60s", "amt/one"]).await;
+    world
+        .kubectl(&["wait", "--for=condition=Failed", "--timeout=60s", "amt/one"])
+        .await;
     world.until_events("one", &["Started", "ActionsFailed"]).await;
 }
 
@@ -128,21 +156,38 @@ async fn a_finished_resource_is_free() {
     let mut world = World::new("free").await;
     world.create("one", &spec("free")).await;
     world.phase("one", Phase::Completed).await;
-    let before = world.until("one", "the finalizer is off", |task| !has_finalizer(task)).await;
+    let before = world
+        .until("one", "the finalizer is off", |task| !has_finalizer(task))
+        .await;
     world.operator.take();
     world.aws.clear_calls();
 
-    world.start_operator().await;
+    world.start_operator();
     world.create("two", &spec("free-too")).await;
     world.phase("two", Phase::Completed).await;
-    assert_eq!(world.get("one").await.metadata.resource_version, before.metadata.resource_version);
-    let about_one: Vec<_> = world.aws.calls().into_iter().filter(|call| call.task_id.as_deref() == Some("free")).collect();
+    assert_eq!(
+        world.get("one").await.metadata.resource_version,
+        before.metadata.resource_version
+    );
+    let about_one: Vec<_> = world
+        .aws
+        .calls()
+        .into_iter()
+        .filter(|call| call.task_id.as_deref() == Some("free"))
+        .collect();
     assert!(about_one.is_empty(), "{about_one:?}");
 
-    world.edit("one", &json!({ "spec": { "ttlSecondsAfterFinished": 86400 } })).await;
+    world
+        .edit("one", &json!({ "spec": { "ttlSecondsAfterFinished": 86400 } }))
+        .await;
     let after = world.phase("one", Phase::Completed).await;
     assert_eq!(after.observed_generation, Some(2));
-    assert!(after.conditions.iter().all(|condition| condition.observed_generation == Some(2)));
+    assert!(
+        after
+            .conditions
+            .iter()
+            .all(|condition| condition.observed_generation == Some(2))
+    );
 }
 
 #[tokio::test]
@@ -155,7 +200,9 @@ async fn a_misspelled_check_is_named_rightly() {
     });
     world.create("one", &spec).await;
     world.phase("one", Phase::Completed).await;
-    world.until_events("one", &["CheckNameMisspelled", "Started", "Completed"]).await;
+    world
+        .until_events("one", &["CheckNameMisspelled", "Started", "Completed"])
+        .await;
     let events = world.kubectl(&["get", "events.events.k8s.io", "-o", "yaml"]).await;
     assert!(events.contains("REVOKED_CA_CERTIFICATE_STILL_ACTIVE_CHECK"), "{events}");
 }

@@ -27,7 +27,7 @@ use tokio::sync::OnceCell;
 use crate::crd::{CRD, install};
 
 /// Generous, for a machine that is busy building.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// A namespace with an operator that watches it alone, and an AWS of its own.
 struct World {
@@ -46,7 +46,7 @@ impl World {
     /// A world whose tasks end after a fifth of a second, with readings of the service's documents to choose.
     async fn with(prefix: &str, flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         let mut world = Self::without_operator(prefix, flags, change).await;
-        world.start_operator().await;
+        world.start_operator();
         world
     }
 
@@ -76,15 +76,30 @@ impl World {
         }
     }
 
-    async fn start_operator(&mut self) {
+    fn start_operator(&mut self) {
         let program = env!("CARGO_BIN_EXE_audit-mitigation-operator");
         let access_key = self.access_key.unwrap_or_default();
-        let mut command = operator::command(program.as_ref(), self.cluster.kubeconfig(), &self.endpoint, access_key, self.port);
+        let mut command = operator::command(
+            program.as_ref(),
+            self.cluster.kubeconfig(),
+            &self.endpoint,
+            access_key,
+            self.port,
+        );
         if self.access_key.is_none() {
-            command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+            command
+                .env_remove("AWS_ACCESS_KEY_ID")
+                .env_remove("AWS_SECRET_ACCESS_KEY");
         }
         command.arg("--watch-namespaces").arg(&self.namespace);
-        command.args(["--min-poll-interval", "200ms", "--log-format", "text", "--log-level", "info,audit_mitigation_operator=debug"]);
+        command.args([
+            "--min-poll-interval",
+            "200ms",
+            "--log-format",
+            "text",
+            "--log-level",
+            "info,audit_mitigation_operator=debug",
+        ]);
         command.args(&self.flags);
         self.operator = Some(self.cluster.spawn("operator", command).unwrap());
     }
@@ -101,7 +116,10 @@ impl World {
     }
 
     async fn kubectl(&self, args: &[&str]) -> String {
-        self.cluster.kubectl_ok(&[&["--namespace", &self.namespace], args].concat()).await.unwrap()
+        self.cluster
+            .kubectl_ok(&[&["--namespace", &self.namespace], args].concat())
+            .await
+            .unwrap()
     }
 
     /// Creates a resource with this spec.
@@ -112,12 +130,17 @@ impl World {
     async fn create_object(&self, object: &Value) {
         let resource = ApiResource::erase::<audit_mitigation_operator::api::AuditMitigationTask>(&());
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
-        api.create(&PostParams::default(), &serde_json::from_value(object.clone()).unwrap()).await.unwrap();
+        api.create(&PostParams::default(), &serde_json::from_value(object.clone()).unwrap())
+            .await
+            .unwrap();
     }
 
     /// Edits a resource with a merge patch.
     async fn edit(&self, name: &str, patch: &Value) {
-        self.tasks().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+        self.tasks()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
     }
 
     async fn get(&self, name: &str) -> StoredTask {
@@ -132,7 +155,11 @@ impl World {
     async fn until(&self, name: &str, what: &str, holds: impl Fn(&StoredTask) -> bool) -> StoredTask {
         let found = eventually(LIMIT, what, async || {
             let task = self.tasks().get(name).await.map_err(|error| error.to_string())?;
-            if holds(&task) { Ok(task) } else { Err(serde_json::to_string(&task).unwrap()) }
+            if holds(&task) {
+                Ok(task)
+            } else {
+                Err(serde_json::to_string(&task).unwrap())
+            }
         })
         .await;
         found.unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()))
@@ -155,7 +182,8 @@ impl World {
             Ok(Some(task)) => Err(serde_json::to_string(&task).unwrap()),
             Err(error) => Err(error.to_string()),
         });
-        gone.await.unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
+        gone.await
+            .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
     }
 
     /// The reasons of the events of a resource, oldest first.
@@ -171,21 +199,33 @@ impl World {
     async fn until_events(&self, name: &str, expected: &[&str]) {
         eventually(LIMIT, "the events are written", async || {
             let events = self.events(name).await;
-            if events == expected { Ok(()) } else { Err(format!("{events:?} instead of {expected:?}")) }
+            if events == expected {
+                Ok(())
+            } else {
+                Err(format!("{events:?} instead of {expected:?}"))
+            }
         })
         .await
         .unwrap();
     }
 
     fn calls(&self, operation: Operation) -> Vec<Call> {
-        self.aws.calls().into_iter().filter(|call| call.operation == Some(operation)).collect()
+        self.aws
+            .calls()
+            .into_iter()
+            .filter(|call| call.operation == Some(operation))
+            .collect()
     }
 
     /// Waits until the service was asked for this so often.
     async fn until_called(&self, operation: Operation, times: usize) {
         eventually(LIMIT, "the calls are made", async || {
             let calls = self.calls(operation).len();
-            if calls >= times { Ok(()) } else { Err(format!("{calls} calls of {operation:?}")) }
+            if calls >= times {
+                Ok(())
+            } else {
+                Err(format!("{calls} calls of {operation:?}"))
+            }
         })
         .await
         .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
@@ -194,7 +234,10 @@ impl World {
     /// The value of a metric without labels.
     async fn metric(&self, name: &str) -> u64 {
         let (_, text) = http_get(self.port, "/metrics").await.unwrap();
-        let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_else(|| panic!("{name} in {text}"));
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{name} ")))
+            .unwrap_or_else(|| panic!("{name} in {text}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
@@ -208,14 +251,25 @@ async fn http_get(port: u16, path: &str) -> Result<(u16, String), String> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let exchange = async {
         let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+        stream
+            .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
+            .await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
         Ok::<_, std::io::Error>(text)
     };
     let text = exchange.await.map_err(|error| error.to_string())?;
-    let code = text.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or("no status line")?;
-    Ok((code, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()))
+    let code = text
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .ok_or("no status line")?;
+    Ok((
+        code,
+        text.split_once("\r\n\r\n")
+            .map(|(_, body)| body.to_owned())
+            .unwrap_or_default(),
+    ))
 }
 
 fn status(task: &StoredTask) -> AuditMitigationTaskStatus {
@@ -224,12 +278,22 @@ fn status(task: &StoredTask) -> AuditMitigationTaskStatus {
 
 /// The status and the reason of a condition.
 fn condition(status: &AuditMitigationTaskStatus, condition: &str) -> (String, String) {
-    let found = status.conditions.iter().find(|candidate| candidate.type_ == condition).expect(condition);
+    let found = status
+        .conditions
+        .iter()
+        .find(|candidate| candidate.type_ == condition)
+        .expect(condition);
     (found.status.clone(), found.reason.clone())
 }
 
 fn message(status: &AuditMitigationTaskStatus) -> String {
-    status.conditions.iter().find(|candidate| candidate.type_ == "Ready").expect("Ready").message.clone()
+    status
+        .conditions
+        .iter()
+        .find(|candidate| candidate.type_ == "Ready")
+        .expect("Ready")
+        .message
+        .clone()
 }
 
 fn object(name: &str, spec: &Value) -> Value {
@@ -251,5 +315,7 @@ fn spec(task_id: &str) -> Value {
 }
 
 fn has_finalizer(task: &StoredTask) -> bool {
-    task.finalizers().iter().any(|finalizer| finalizer == audit_mitigation_operator::api::FINALIZER)
+    task.finalizers()
+        .iter()
+        .any(|finalizer| finalizer == audit_mitigation_operator::api::FINALIZER)
 }

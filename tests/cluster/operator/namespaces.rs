@@ -21,9 +21,15 @@ async fn a_namespace_with_tasks_in_every_phase_goes_away() {
     world.create("suspended", &suspended).await;
     world.create("running", &spec("running")).await;
     world.phase("running", Phase::Running).await;
-    world.aws.inject(Fault::new(FaultKind::Unavailable).on(Operation::START).task("open"));
+    world
+        .aws
+        .inject(Fault::new(FaultKind::Unavailable).on(Operation::START).task("open"));
     world.create("open", &spec("open")).await;
-    world.until("open", "the attempt is open", |task| super::status(task).attempt.is_some()).await;
+    world
+        .until("open", "the attempt is open", |task| {
+            super::status(task).attempt.is_some()
+        })
+        .await;
     world.create("queued", &spec("queued")).await;
     world.phase("queued", Phase::Queued).await;
     world.phase("suspended", Phase::Suspended).await;
@@ -31,14 +37,24 @@ async fn a_namespace_with_tasks_in_every_phase_goes_away() {
     world.aws.clear_faults();
 
     let namespaces: Api<Namespace> = Api::all(world.client.clone());
-    namespaces.delete(&world.namespace, &DeleteParams::default()).await.unwrap();
-    let gone = eventually(LIMIT, "the namespace is gone", async || match namespaces.get_opt(&world.namespace).await {
-        Ok(None) => Ok(()),
-        other => Err(format!("{other:?}")),
+    namespaces
+        .delete(&world.namespace, &DeleteParams::default())
+        .await
+        .unwrap();
+    let gone = eventually(LIMIT, "the namespace is gone", async || {
+        match namespaces.get_opt(&world.namespace).await {
+            Ok(None) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
     });
-    gone.await.unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", world.log()));
+    gone.await
+        .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", world.log()));
     assert_eq!(world.aws.task("running").unwrap().status, "CANCELED");
-    assert!(world.aws.tasks().iter().all(|task| task.status != "IN_PROGRESS"), "{:?}", world.aws.tasks());
+    assert!(
+        world.aws.tasks().iter().all(|task| task.status != "IN_PROGRESS"),
+        "{:?}",
+        world.aws.tasks()
+    );
 }
 
 /// The CRD is removed with a task running: the resources go in order, the operator waits, and goes on with a new CRD.
@@ -50,27 +66,59 @@ async fn the_crd_can_be_removed_and_come_back() {
     aws.set_outcome("held", Outcome::held());
     let port = ports::free().unwrap();
     let program = env!("CARGO_BIN_EXE_audit-mitigation-operator");
-    let command = operator::command(program.as_ref(), cluster.kubeconfig(), &aws.endpoint(), "AKIATEST", port);
+    let command = operator::command(
+        program.as_ref(),
+        cluster.kubeconfig(),
+        &aws.endpoint(),
+        "AKIATEST",
+        port,
+    );
     let process = cluster.spawn("operator", command).unwrap();
     let until = async |what: &str, condition: &dyn Fn() -> Result<(), String>| {
-        eventually(LIMIT, what, async || condition()).await.unwrap_or_else(|error| panic!("{error:#}\n{}", process.log_tail()));
+        eventually(LIMIT, what, async || condition())
+            .await
+            .unwrap_or_else(|error| panic!("{error:#}\n{}", process.log_tail()));
     };
     cluster.apply(&object("held", &spec("held")).to_string()).await.unwrap();
     let state = |id: &str| aws.task(id).map(|task| task.status);
     until("it runs", &|| state("held").map(|_| ()).ok_or("not started".to_owned())).await;
 
-    cluster.kubectl_ok(&["delete", "crd", "auditmitigationtasks.devicedefender.dev", "--timeout=120s"]).await.unwrap();
+    cluster
+        .kubectl_ok(&[
+            "delete",
+            "crd",
+            "auditmitigationtasks.devicedefender.dev",
+            "--timeout=120s",
+        ])
+        .await
+        .unwrap();
     assert_eq!(state("held").as_deref(), Some("CANCELED"));
-    eventually(LIMIT, "/readyz says that the watch is gone", async || match http_get(port, "/readyz").await {
-        Ok((503, text)) => Ok(text),
-        other => Err(format!("{other:?}")),
+    eventually(LIMIT, "/readyz says that the watch is gone", async || {
+        match http_get(port, "/readyz").await {
+            Ok((503, text)) => Ok(text),
+            other => Err(format!("{other:?}")),
+        }
     })
     .await
     .unwrap();
     assert_eq!(http_get(port, "/livez").await.unwrap().0, 200);
 
     install(&cluster, CRD).await;
-    cluster.kubectl_ok(&["wait", "--for=condition=Established", "crd/auditmitigationtasks.devicedefender.dev", "--timeout=60s"]).await.unwrap();
-    cluster.apply(&object("again", &spec("again")).to_string()).await.unwrap();
-    until("the next is started", &|| state("again").map(|_| ()).ok_or("not started".to_owned())).await;
+    cluster
+        .kubectl_ok(&[
+            "wait",
+            "--for=condition=Established",
+            "crd/auditmitigationtasks.devicedefender.dev",
+            "--timeout=60s",
+        ])
+        .await
+        .unwrap();
+    cluster
+        .apply(&object("again", &spec("again")).to_string())
+        .await
+        .unwrap();
+    until("the next is started", &|| {
+        state("again").map(|_| ()).ok_or("not started".to_owned())
+    })
+    .await;
 }

@@ -25,7 +25,10 @@ async fn starts_once(prefix: &str, change: impl FnOnce(&mut Readings)) {
         assert_eq!(done.task_id.as_deref(), Some(name));
         assert_eq!(done.attempt, None, "{name}: settled");
         assert_eq!(world.aws.starts(name), 1, "{name}: started once");
-        assert!(world.events(name).await.contains(&"AttemptUnanswered".to_owned()), "{name}");
+        assert!(
+            world.events(name).await.contains(&"AttemptUnanswered".to_owned()),
+            "{name}"
+        );
     }
 }
 
@@ -41,7 +44,10 @@ async fn a_replay_is_answered_with_task_already_exists() {
 
 #[tokio::test]
 async fn a_replay_with_another_body_succeeds() {
-    starts_once("replay-body", |readings| readings.replay_other_body = ReplayOtherBody::Success).await;
+    starts_once("replay-body", |readings| {
+        readings.replay_other_body = ReplayOtherBody::Success
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -56,7 +62,10 @@ async fn the_limit_is_checked_before_the_replay() {
 
 #[tokio::test]
 async fn a_token_of_another_task_is_refused_as_invalid() {
-    starts_once("token-invalid", |readings| readings.token_of_other_task = TokenOfOtherTask::InvalidRequest).await;
+    starts_once("token-invalid", |readings| {
+        readings.token_of_other_task = TokenOfOtherTask::InvalidRequest
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -30,11 +30,15 @@ async fn a_ttl_that_passes_while_no_operator_runs_is_kept() {
     let mut world = World::new("ttl-restart").await;
     world.create("one", &with_ttl("ttl-restart", 86_400)).await;
     world.phase("one", Phase::Completed).await;
-    world.until("one", "the finalizer is off", |task| !super::has_finalizer(task)).await;
+    world
+        .until("one", "the finalizer is off", |task| !super::has_finalizer(task))
+        .await;
     world.operator.take().unwrap().kill().unwrap();
-    world.edit("one", &json!({ "spec": { "ttlSecondsAfterFinished": 0 } })).await;
+    world
+        .edit("one", &json!({ "spec": { "ttlSecondsAfterFinished": 0 } }))
+        .await;
     world.aws.clear_calls();
-    world.start_operator().await;
+    world.start_operator();
     world.until_gone("one").await;
     assert!(world.aws.calls().is_empty(), "{:?}", world.aws.calls());
 }
@@ -43,9 +47,14 @@ async fn a_ttl_that_passes_while_no_operator_runs_is_kept() {
 #[tokio::test]
 async fn a_rejected_resource_is_kept() {
     let world = World::new("ttl-rejected").await;
-    let invalid =
-        simulator::FaultKind::Error { status: 400, code: "InvalidRequestException".to_owned(), message: "no".to_owned() };
-    world.aws.inject(simulator::Fault::new(invalid).on(Operation::START).task("rejected"));
+    let invalid = simulator::FaultKind::Error {
+        status: 400,
+        code: "InvalidRequestException".to_owned(),
+        message: "no".to_owned(),
+    };
+    world
+        .aws
+        .inject(simulator::Fault::new(invalid).on(Operation::START).task("rejected"));
     world.create("rejected", &with_ttl("rejected", 0)).await;
     world.create("completed", &with_ttl("completed", 0)).await;
     world.phase("rejected", Phase::Rejected).await;

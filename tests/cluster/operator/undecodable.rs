@@ -27,15 +27,24 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
 
     let aws = Server::start(Config::default()).unwrap();
     let program = env!("CARGO_BIN_EXE_audit-mitigation-operator");
-    let command =
-        operator::command(program.as_ref(), cluster.kubeconfig(), &aws.endpoint(), "AKIATEST", ports::free().unwrap());
+    let command = operator::command(
+        program.as_ref(),
+        cluster.kubeconfig(),
+        &aws.endpoint(),
+        "AKIATEST",
+        ports::free().unwrap(),
+    );
     let process = cluster.spawn("operator", command).unwrap();
     until_stored(&cluster, &object("good", &spec("good"))).await;
     let until_phase = async |name: &str, phase: Phase| {
         eventually(LIMIT, "the phase is reached", async || {
             let task = tasks.get(name).await.map_err(|error| error.to_string())?;
             let found = super::status(&task);
-            if found.phase == Some(phase) { Ok(found) } else { Err(format!("{found:?}\n{}", process.log_tail())) }
+            if found.phase == Some(phase) {
+                Ok(found)
+            } else {
+                Err(format!("{found:?}\n{}", process.log_tail()))
+            }
         })
         .await
         .unwrap()
@@ -43,23 +52,42 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
     until_phase("good", Phase::Completed).await;
     assert!(matches!(tasks.get("old").await.unwrap().spec, Parsed::Bad(_)));
     let old = until_phase("old", Phase::Rejected).await;
-    assert_eq!(super::condition(&old, "Failed"), ("True".to_owned(), "InvalidSpec".to_owned()));
+    assert_eq!(
+        super::condition(&old, "Failed"),
+        ("True".to_owned(), "InvalidSpec".to_owned())
+    );
     assert_eq!(aws.tasks().len(), 1);
     // The API server lets nobody write a status onto nonsense, so an event tells.
     eventually(LIMIT, "an event tells of the nonsense", async || {
-        let events = cluster.kubectl_ok(&["get", "events.events.k8s.io", "-o", "yaml"]).await.map_err(|error| error.to_string())?;
-        if events.contains("reason: InvalidSpec") && events.contains("name: nonsense") { Ok(()) } else { Err(events) }
+        let events = cluster
+            .kubectl_ok(&["get", "events.events.k8s.io", "-o", "yaml"])
+            .await
+            .map_err(|error| error.to_string())?;
+        if events.contains("reason: InvalidSpec") && events.contains("name: nonsense") {
+            Ok(())
+        } else {
+            Err(events)
+        }
     })
     .await
     .unwrap();
     tasks.delete("nonsense", &DeleteParams::default()).await.unwrap();
 
     // It can still be deleted, whatever is in it, and so can one whose finalizer came back.
-    tasks.patch("old", &PatchParams::default(), &Patch::Merge(json!({ "metadata": { "finalizers": [FINALIZER] } }))).await.unwrap();
+    tasks
+        .patch(
+            "old",
+            &PatchParams::default(),
+            &Patch::Merge(json!({ "metadata": { "finalizers": [FINALIZER] } })),
+        )
+        .await
+        .unwrap();
     tasks.delete("old", &DeleteParams::default()).await.unwrap();
-    eventually(LIMIT, "the old object is gone", async || match tasks.get_opt("old").await {
-        Ok(None) => Ok(()),
-        other => Err(format!("{other:?}")),
+    eventually(LIMIT, "the old object is gone", async || {
+        match tasks.get_opt("old").await {
+            Ok(None) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
     })
     .await
     .unwrap();
@@ -67,8 +95,15 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
 
 async fn until_stored(cluster: &Cluster, object: &serde_json::Value) {
     eventually(LIMIT, "the object is stored", async || {
-        let stored = cluster.kubectl_stdin(&["apply", "-f", "-"], &object.to_string()).await.unwrap();
-        if stored.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&stored.stderr).into_owned()) }
+        let stored = cluster
+            .kubectl_stdin(&["apply", "-f", "-"], &object.to_string())
+            .await
+            .unwrap();
+        if stored.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&stored.stderr).into_owned())
+        }
     })
     .await
     .unwrap();
@@ -78,7 +113,8 @@ async fn until_stored(cluster: &Cluster, object: &serde_json::Value) {
 fn permissive(definition: &str) -> String {
     let mut crd: serde_json::Value = serde_saphyr::from_str(definition).unwrap();
     let version = &mut crd["spec"]["versions"][0];
-    version["schema"] = json!({ "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } });
+    version["schema"] =
+        json!({ "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } });
     version["additionalPrinterColumns"] = json!([]);
     crd.to_string()
 }
