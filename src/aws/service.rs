@@ -39,17 +39,23 @@ impl Service {
     /// Reads region, credentials and endpoint the way every SDK does: environment, profile, web identity (IRSA),
     /// container credentials (EKS Pod Identity), instance profile.
     pub async fn from_environment(metrics: Metrics) -> Self {
+        Self::new(&aws_config::load_defaults(BehaviorVersion::latest()).await, metrics)
+    }
+
+    /// AWS IoT by this configuration, but for time-outs and retries.
+    #[must_use]
+    pub fn new(config: &SdkConfig, metrics: Metrics) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(CALL_TIMEOUT)
             .operation_timeout(CALL_TIMEOUT)
             .build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        let config = config
+            .to_builder()
             // Attempts are the controller's affair: one that the SDK makes again hides an answer that nobody saw.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
-            .load()
-            .await;
+            .build();
         Self {
             config,
             clients: Mutex::default(),

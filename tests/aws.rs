@@ -1,0 +1,264 @@
+//! The AWS side over the wire: what is sent, and what each answer is taken for. The SDK is the real one.
+
+use std::collections::BTreeMap;
+
+use audit_mitigation_operator::api::{StartRecord, Target};
+use audit_mitigation_operator::aws::Service;
+use audit_mitigation_operator::core::answer::{
+    CancelAnswer, DescribeAnswer, Effect, Failure, StartAnswer, TaskState, Trouble,
+};
+use audit_mitigation_operator::core::facts::Wish;
+use audit_mitigation_operator::core::step::TaskAddress;
+use audit_mitigation_operator::metrics::Metrics;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use serde_json::json;
+use simulator::{Config, Fault, FaultKind, Operation, Outcome, Server};
+
+struct Account {
+    simulator: Server,
+    service: Service,
+}
+
+impl Account {
+    fn new() -> Self {
+        let simulator = Server::start(Config::default()).unwrap();
+        let service = service(&simulator.endpoint());
+        Self { simulator, service }
+    }
+
+    async fn start(&self, id: &str) -> StartAnswer {
+        self.service.start(&record(id), &wish(id)).await
+    }
+
+    async fn describe(&self, id: &str) -> DescribeAnswer {
+        self.service.describe(&address(id)).await
+    }
+
+    async fn cancel(&self, id: &str) -> CancelAnswer {
+        self.service.cancel(&address(id)).await
+    }
+}
+
+fn service(endpoint: &str) -> Service {
+    let credentials = Credentials::new("AKIATEST", "secret", None, None, "test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .region(Region::new("eu-central-1"))
+        .endpoint_url(endpoint)
+        .build();
+    Service::new(&config, Metrics::new().0)
+}
+
+fn record(id: &str) -> StartRecord {
+    StartRecord {
+        task_id: id.to_owned(),
+        token: format!("token-of-{id}"),
+        request_hash: String::new(),
+        region: "eu-west-1".to_owned(),
+        uid: String::new(),
+        time: jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn wish(id: &str) -> Wish {
+    let list = |items: &[&str]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
+    Wish {
+        task_id: id.to_owned(),
+        target: Target {
+            audit_task_id: None,
+            finding_ids: Some(list(&["f-2", "f-1"])),
+            audit_check_to_reason_code_filter: None,
+        },
+        mapping: BTreeMap::from([("LOGGING_DISABLED_CHECK".to_owned(), list(&["Second", "First"]))]),
+        token: None,
+        region: None,
+        request_hash: String::new(),
+        suspend: false,
+        cancel: false,
+        deletion_policy: audit_mitigation_operator::api::DeletionPolicy::Cancel,
+        deadline_seconds: None,
+        ttl_seconds: None,
+    }
+}
+
+fn address(id: &str) -> TaskAddress {
+    TaskAddress {
+        task_id: id.to_owned(),
+        region: "eu-west-1".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_is_what_was_asked_for() {
+    let account = Account::new();
+    assert_eq!(
+        account.start("one").await,
+        StartAnswer::Success {
+            task_id: "one".to_owned()
+        }
+    );
+    let task = account.simulator.task("one").unwrap();
+    let expected = json!({
+        "target": { "findingIds": ["f-1", "f-2"] },
+        "auditCheckToActionsMapping": { "LOGGING_DISABLED_CHECK": ["Second", "First"] },
+        "clientRequestToken": "token-of-one",
+    });
+    assert_eq!(task.request, expected, "sets are sorted, actions keep their order");
+    assert_eq!((task.region.as_str(), task.account.as_str()), ("eu-west-1", "AKIATEST"));
+}
+
+#[tokio::test]
+async fn a_task_is_described_as_it_is() {
+    let account = Account::new();
+    account.simulator.set_outcome("one", Outcome::held());
+    account.start("one").await;
+    let DescribeAnswer::Found(described) = account.describe("one").await else {
+        panic!("not found")
+    };
+    assert_eq!(described.state, TaskState::InProgress);
+    assert!(described.start_time.is_some() && described.end_time.is_none());
+    assert_eq!(described.target.unwrap().finding_ids.unwrap(), ["f-1", "f-2"]);
+    assert_eq!(
+        described.mapping.unwrap()["LOGGING_DISABLED_CHECK"],
+        ["Second", "First"]
+    );
+    assert_eq!(account.cancel("one").await, CancelAnswer::Accepted);
+    let DescribeAnswer::Found(described) = account.describe("one").await else {
+        panic!("not found")
+    };
+    assert_eq!(described.state, TaskState::Canceled);
+    assert_eq!(account.cancel("one").await, CancelAnswer::NotRunning);
+    assert_eq!(account.cancel("none").await, CancelAnswer::NotFound);
+    assert_eq!(account.describe("none").await, DescribeAnswer::NotFound);
+}
+
+fn error(status: u16, code: &str) -> FaultKind {
+    FaultKind::Error {
+        status,
+        code: code.to_owned(),
+        message: "said by the service".to_owned(),
+    }
+}
+
+fn raw(status: u16, body: &str) -> FaultKind {
+    FaultKind::Raw {
+        status,
+        content_type: "text/html".to_owned(),
+        body: body.to_owned(),
+    }
+}
+
+/// Every answer to a Start, and whether it leaves an attempt open.
+#[tokio::test]
+async fn every_answer_to_a_start() {
+    use Effect::{None, Unknown};
+    use Trouble::{AccessDenied, CredentialsRejected, LimitExceeded, ServiceUnavailable, Throttled, UnexpectedAnswer};
+    let account = Account::new();
+    let table = [
+        (FaultKind::Throttle, Throttled, None),
+        (error(429, "SlowDown"), Throttled, None),
+        (error(400, "TooManyRequestsException"), Throttled, None),
+        (FaultKind::Limit, LimitExceeded, None),
+        (FaultKind::AccessDenied, AccessDenied, None),
+        (FaultKind::ExpiredToken, CredentialsRejected, None),
+        (FaultKind::UnrecognizedClient, CredentialsRejected, None),
+        (error(403, "InvalidSignatureException"), CredentialsRejected, None),
+        (FaultKind::Internal, ServiceUnavailable, Unknown),
+        (FaultKind::Unavailable, ServiceUnavailable, Unknown),
+        (raw(502, "<html>"), ServiceUnavailable, Unknown),
+        (FaultKind::Cut, ServiceUnavailable, Unknown),
+        (FaultKind::Garbage, UnexpectedAnswer, Unknown),
+        (raw(418, "<html>"), UnexpectedAnswer, Unknown),
+        (raw(404, "{}"), UnexpectedAnswer, Unknown),
+        (error(404, "ResourceNotFoundException"), UnexpectedAnswer, Unknown),
+        (error(400, "SomethingNewException"), UnexpectedAnswer, Unknown),
+    ];
+    for (number, (kind, trouble, effect)) in table.into_iter().enumerate() {
+        let id = format!("task-{number}");
+        account
+            .simulator
+            .inject(Fault::new(kind.clone()).on(Operation::START).task(&id));
+        match account.start(&id).await {
+            StartAnswer::Failed(failure) => {
+                assert_eq!(
+                    (failure.trouble, failure.effect),
+                    (trouble, effect),
+                    "{kind:?}: {}",
+                    failure.message
+                );
+            }
+            other => panic!("{kind:?}: {other:?}"),
+        }
+    }
+    account.simulator.inject(
+        Fault::new(error(400, "InvalidRequestException"))
+            .on(Operation::START)
+            .task("invalid"),
+    );
+    assert_eq!(
+        account.start("invalid").await,
+        StartAnswer::InvalidRequest("said by the service".to_owned())
+    );
+    account.start("twice").await;
+    let other = StartRecord {
+        token: "another".to_owned(),
+        ..record("twice")
+    };
+    assert_eq!(
+        account.service.start(&other, &wish("twice")).await,
+        StartAnswer::AlreadyExists
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_was_never_sent_had_no_effect() {
+    let nobody = service(&format!("http://127.0.0.1:{}", support::ports::free().unwrap()));
+    let StartAnswer::Failed(Failure { trouble, effect, .. }) = nobody.start(&record("one"), &wish("one")).await else {
+        panic!("nobody listens there")
+    };
+    assert_eq!((trouble, effect), (Trouble::ServiceUnavailable, Effect::None));
+}
+
+#[tokio::test]
+async fn a_service_that_never_answers_is_given_up() {
+    let account = Account::new();
+    account
+        .simulator
+        .inject(Fault::new(FaultKind::Hang).on(Operation::START));
+    let StartAnswer::Failed(failure) = account.start("one").await else {
+        panic!("it never answers")
+    };
+    assert_eq!(
+        (failure.trouble, failure.effect),
+        (Trouble::ServiceUnavailable, Effect::Unknown)
+    );
+}
+
+/// The SDK makes one attempt: what it tried again by itself would hide an answer that nobody saw.
+#[tokio::test]
+async fn each_call_is_one_attempt() {
+    let account = Account::new();
+    account.simulator.inject(Fault::new(FaultKind::Internal));
+    account.start("one").await;
+    account.describe("one").await;
+    account.cancel("one").await;
+    assert_eq!(account.simulator.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn messages_are_bounded_and_one_line() {
+    let account = Account::new();
+    let kind = FaultKind::Error {
+        status: 400,
+        code: "InvalidRequestException".to_owned(),
+        message: "two\nlines ".repeat(500),
+    };
+    account.simulator.inject(Fault::new(kind).on(Operation::START));
+    let StartAnswer::InvalidRequest(message) = account.start("one").await else {
+        panic!("not refused")
+    };
+    assert!(message.chars().count() <= 512 && !message.contains('\n'), "{message}");
+}
