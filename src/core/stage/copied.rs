@@ -63,17 +63,23 @@ pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
         Sketch::new(
             Phase::Unknown,
             Reason::TaskExpired,
-            forgotten(&record.task_id),
+            forgotten(&record.task_id, ANOTHER_ID),
             TaskIn::Nowhere,
         ),
         Step::Wait(None),
     )
 }
 
-/// The way out for a request whose task the service doesn't know any more.
-pub(crate) fn forgotten(task_id: &str) -> String {
+/// What a person reads of a request whose task the service doesn't know any more, with the way out.
+pub(crate) fn forgotten(task_id: &str, way_out: &str) -> String {
     format!(
         "task {task_id} was started for this request before, and the service doesn't know it any more (it keeps tasks for \
-         90 days). It is never started again under this id; to run the mitigation once more, set another spec.taskId"
+         90 days). It is never started again under this id; to run the mitigation once more, {way_out}"
     )
 }
+
+/// The way out while the spec can be edited.
+pub(crate) const ANOTHER_ID: &str = "set another spec.taskId";
+
+/// The way out when the spec is frozen.
+pub(crate) const ANOTHER_RESOURCE: &str = "create another resource, with another spec.taskId";

@@ -358,7 +358,7 @@ impl View<'_> {
             .start_time(None)
             .or_else(|| o.facts.record.as_ref().map(|record| record.time));
         if started.is_some_and(|started| at.duration_since(started) >= timing::TASK_LIFETIME) {
-            let message = copied::forgotten(&self.identity.task_id);
+            let message = copied::forgotten(&self.identity.task_id, copied::ANOTHER_RESOURCE);
             return Verdict::say(
                 Sketch::new(Phase::Unknown, Reason::TaskExpired, message, self.task()),
                 Step::Wait(None),

@@ -25,7 +25,7 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
         return following::assess(o, &already_exists::identity(known));
     }
     if heard.is_some() && is_older_than_retention(o, known) && o.memory.shows_nothing_started(known) {
-        let message = copied::forgotten(&record.task_id);
+        let message = copied::forgotten(&record.task_id, copied::ANOTHER_ID);
         return Verdict::say(
             Sketch::new(Phase::Unknown, Reason::TaskExpired, message, TaskIn::Nowhere),
             Step::Wait(None),

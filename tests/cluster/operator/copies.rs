@@ -88,6 +88,36 @@ async fn a_restore_after_the_service_has_forgotten_starts_nothing_and_the_way_ou
     assert_eq!((world.aws.starts("restore"), world.aws.starts("restore-again")), (1, 1));
 }
 
+/// Restored with the status of a task that ran, after the service has forgotten it: final, and the message says so.
+#[tokio::test]
+async fn a_restore_of_a_running_status_after_the_service_has_forgotten_is_expired() {
+    let mut world = World::new("restore-running").await;
+    world.aws.set_outcome("*", Outcome::held());
+    world.create("one", &spec("restore-running")).await;
+    world.phase("one", Phase::Running).await;
+    let mut backup = world.backup("one").await;
+    world.kubectl(&["delete", "amt", "one", "--timeout=60s"]).await;
+    world.operator.take();
+    let days = Duration::from_hours(91 * 24);
+    world.aws.advance(days);
+    backup["status"]["startTime"] = json!((jiff::Timestamp::now() - days).to_string());
+    world.restore(&backup, true).await;
+    world.start_operator();
+    let unknown = world.phase("one", Phase::Unknown).await;
+    assert_eq!(
+        condition(&unknown, "Stalled"),
+        ("True".to_owned(), "TaskExpired".to_owned())
+    );
+    assert_eq!(unknown.next_attempt_time, None, "final");
+    assert!(
+        message(&unknown).contains("create another resource"),
+        "{}",
+        message(&unknown)
+    );
+    assert_eq!(world.calls(Operation::START).len(), 1);
+    world.kubectl(&["delete", "amt", "one", "--timeout=60s"]).await;
+}
+
 /// A restored status of a finished task is left as it is: no call, no start.
 #[tokio::test]
 async fn a_restore_with_its_final_status_is_free() {

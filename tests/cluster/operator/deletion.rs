@@ -189,6 +189,33 @@ async fn a_deletion_gets_over_a_cancel_whose_answer_is_lost_and_one_that_comes_t
     assert_eq!(world.aws.task("late").unwrap().status, "COMPLETED");
 }
 
+/// Uninstalled in the wrong order: the deletion waits for an operator, and goes on with the next one. The way out of
+/// the docs works as well.
+#[tokio::test]
+async fn a_deletion_without_an_operator_waits_for_one() {
+    let mut world = World::new("delete-alone").await;
+    world.aws.set_outcome("*", Outcome::held());
+    for name in ["one", "two"] {
+        world.create(name, &spec(name)).await;
+        world.phase(name, Phase::Running).await;
+    }
+    world.operator.take();
+    for name in ["one", "two"] {
+        world.delete(name).await;
+    }
+    let patch = r#"{"metadata":{"finalizers":null}}"#;
+    world
+        .kubectl(&["patch", "amt", "two", "--type=merge", "-p", patch])
+        .await;
+    world.until_gone("two").await;
+    assert!(world.get("one").await.metadata.deletion_timestamp.is_some());
+    assert!(world.calls(Operation::CANCEL).is_empty());
+    world.start_operator();
+    world.until_gone("one").await;
+    assert_eq!(world.aws.task("one").unwrap().status, "CANCELED");
+    assert_eq!(world.aws.task("two").unwrap().status, "IN_PROGRESS");
+}
+
 /// Somebody took the finalizer off while the task runs: it is put back.
 #[tokio::test]
 async fn a_missing_finalizer_is_put_back() {

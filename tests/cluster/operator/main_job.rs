@@ -101,6 +101,10 @@ async fn a_task_that_completes() {
         .collect();
     assert_eq!(conditions, expected);
     world.until_events("one", &["Started", "Completed"]).await;
+    for condition in ["Started", "Complete", "Finished", "Ready"] {
+        let wait = format!("--for=condition={condition}");
+        world.kubectl(&["wait", &wait, "--timeout=60s", "amt/one"]).await;
+    }
     world
         .until("one", "the finalizer is off", |task| !has_finalizer(task))
         .await;
