@@ -146,34 +146,25 @@ impl Context {
             .as_ref()
             .map(|wish| wish.task_id.as_str())
             .unwrap_or_default();
-        let mut queue = lock(&self.queue);
-        let before = queue.holders();
-        let admission = queue.enter(&facts.uid, place, task_id, observation.now);
-        if queue.holders() < before {
-            self.wake_next(&queue);
-        }
-        admission
+        self.change_queue(&facts.uid, |queue| {
+            queue.enter(&facts.uid, place, task_id, observation.now)
+        })
     }
 
     /// The service said that it runs its limit of tasks already.
     pub(super) fn slots_are_used_elsewhere(&self, region: &str) {
-        lock(&self.queue).limited(region, Timestamp::now());
+        self.change_queue("", |queue| queue.limited(region, Timestamp::now()));
     }
 
     /// The service took a start.
     pub(super) fn start_was_taken(&self, region: &str) {
-        let mut queue = lock(&self.queue);
-        if queue.started(region) {
-            self.wake_next(&queue);
-        }
+        self.change_queue("", |queue| queue.started(region));
     }
 
     /// A resource is gone.
     pub(super) fn forget(&self, uid: &str) {
         lock(&self.notes).remove(uid);
-        let mut queue = lock(&self.queue);
-        queue.set(uid, Place::None);
-        self.wake_next(&queue);
+        self.change_queue(uid, |queue| queue.set(uid, Place::None));
     }
 
     /// After a new list: what is not in it was deleted while nobody watched.
@@ -184,22 +175,33 @@ impl Context {
             .filter_map(|object| object.metadata.uid.as_deref())
             .collect();
         lock(&self.notes).retain(|uid, _| uids.contains(uid.as_str()));
-        lock(&self.queue).retain(|uid| uids.contains(uid));
+        self.change_queue("", |queue| queue.retain(|uid| uids.contains(uid)));
     }
 
-    fn wake_next(&self, queue: &Queue) {
-        let next = queue.next();
-        if next.is_empty() {
-            return;
-        }
+    /// Changes the queue on behalf of one resource, and wakes all others whose turn has come with it: also when
+    /// somebody who was ahead has stepped aside without ever holding a slot.
+    fn change_queue<R>(&self, uid: &str, change: impl FnOnce(&mut Queue) -> R) -> R {
+        let (result, mut due) = {
+            let mut queue = lock(&self.queue);
+            let before = queue.next();
+            let result = change(&mut queue);
+            let mut due = queue.next();
+            due.retain(|next| next != uid && !before.contains(next));
+            (result, due)
+        };
         for Watched { store, wake } in &self.watched {
-            for object in
-                store.state_filter(|object| object.metadata.uid.as_ref().is_some_and(|uid| next.contains(uid)))
-            {
+            if due.is_empty() {
+                break;
+            }
+            let is_due = |object: &StoredTask| object.metadata.uid.as_ref().is_some_and(|uid| due.contains(uid));
+            let objects = store.state_filter(is_due);
+            for object in objects {
+                due.retain(|uid| object.metadata.uid.as_ref() != Some(uid));
                 // Fails only when the controller is ending.
                 let _ = wake.unbounded_send(ObjectRef::from_obj(&*object));
             }
         }
+        result
     }
 
     pub(super) fn take_note(&self, uid: &str) -> Note {

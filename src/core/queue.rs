@@ -242,11 +242,11 @@ impl Queue {
         });
     }
 
-    /// A start was taken: the pace comes back. True when a limit stood until now.
-    pub fn started(&mut self, region: &str) -> bool {
-        self.lanes
-            .get_mut(region)
-            .is_some_and(|lane| lane.limit.take().is_some())
+    /// A start was taken: the pace comes back.
+    pub fn started(&mut self, region: &str) {
+        if let Some(lane) = self.lanes.get_mut(region) {
+            lane.limit = None;
+        }
     }
 
     /// How many slots are held in all regions.

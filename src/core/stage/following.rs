@@ -1,10 +1,11 @@
 //! The task is known: follow it to its end, and cancel it where that is asked for and it is this resource's own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::{DeletionPolicy, Phase, Reason, StartedBy};
+use crate::api::{DeletionPolicy, FindingStatistics, Phase, Reason, StartedBy};
 use crate::core::answer::{Described, Operation, TaskState, Trouble};
 use crate::core::compare::{Difference, difference};
 use crate::core::memory::{Answered, Heard, Setback};
@@ -109,7 +110,14 @@ impl View<'_> {
         let task = heard.and_then(|heard| heard.task.as_ref());
         let may_run = heard.is_none_or(|heard| heard.task.as_ref().is_some_and(|task| !task.state.is_ended()));
         let is_ours = self.identity.started_by == StartedBy::This && self.conflict(task).is_none();
-        is_ours && may_run && self.wants_cancel(task).is_some()
+        is_ours && may_run && !self.is_past_retention(self.o.now) && self.wants_cancel(task).is_some()
+    }
+
+    /// Whether the service has forgotten the task by then; what has its id after that is somebody else's.
+    fn is_past_retention(&self, time: Timestamp) -> bool {
+        let recorded = self.o.facts.record.as_ref().map(|record| record.time);
+        let started = self.start_time(None).into_iter().chain(recorded).min();
+        started.is_some_and(|started| time.duration_since(started) >= timing::TASK_LIFETIME)
     }
 
     fn cancel(&self, heard: Option<&Heard>) -> Verdict {
@@ -250,7 +258,7 @@ impl View<'_> {
         identity.reason = Reason::AlreadyExists;
         let mut sketch = Sketch::new(Phase::Conflict, Reason::TaskDiffers, message, TaskIn::Known(identity));
         sketch.described = Some(Described {
-            statistics: std::collections::BTreeMap::new(),
+            statistics: BTreeMap::new(),
             ..task.clone()
         });
         Verdict::say(sketch, Step::Wait(None))
@@ -328,7 +336,7 @@ impl View<'_> {
     fn ending(&self, task: &Described, reason: Reason) -> String {
         let task_id = &self.identity.task_id;
         let what = match reason {
-            Reason::Completed => format!("task {task_id} completed"),
+            Reason::Completed => format!("task {task_id} completed{}", endings(&task.statistics)),
             Reason::ActionsFailed => format!(
                 "task {task_id} ended, and at least one action failed on {} findings: see status.failures",
                 failed_findings(&task.statistics)
@@ -354,17 +362,16 @@ impl View<'_> {
     fn missing(&self, at: Timestamp) -> Verdict {
         let o = self.o;
         let since = o.memory.missing_since.unwrap_or(at);
-        let started = self
-            .start_time(None)
-            .or_else(|| o.facts.record.as_ref().map(|record| record.time));
-        if started.is_some_and(|started| at.duration_since(started) >= timing::TASK_LIFETIME) {
+        // A deletion only waits for the grace period, whatever was said before.
+        let is_deleted = o.facts.deleting_since.is_some();
+        if !is_deleted && self.is_past_retention(at) {
             let message = copied::forgotten(&self.identity.task_id, copied::ANOTHER_RESOURCE);
             return Verdict::say(
                 Sketch::new(Phase::Unknown, Reason::TaskExpired, message, self.task()),
                 Step::Wait(None),
             );
         }
-        if at.duration_since(since) < timing::GRACE && o.facts.phase() != Some(Phase::Unknown) {
+        if at.duration_since(since) < timing::GRACE && (is_deleted || o.facts.phase() != Some(Phase::Unknown)) {
             let sketch = (!self.is_written()).then(|| self.running(None, None));
             let next = o.settings.poll.next(at, since, &o.facts.uid);
             return Verdict {
@@ -415,6 +422,21 @@ impl View<'_> {
             && !facts.has_finalizer()
             && facts.deleting_since.is_none()
             && facts.deletion_policy() == DeletionPolicy::Cancel
+    }
+}
+
+/// Completed doesn't mean that every finding was mitigated: suppressed ones are skipped, for example.
+fn endings(statistics: &BTreeMap<String, FindingStatistics>) -> String {
+    let sum = |count: fn(&FindingStatistics) -> Option<i64>| {
+        statistics.values().filter_map(count).fold(0_i64, i64::saturating_add)
+    };
+    let skipped = sum(|counts| counts.skipped_findings_count);
+    let total = sum(|counts| counts.total_findings_count);
+    match (total, skipped) {
+        _ if statistics.is_empty() => String::new(),
+        (0, _) => ", and covered no findings".to_owned(),
+        (_, 0) => String::new(),
+        (total, skipped) => format!("; {skipped} of its {total} findings were skipped"),
     }
 }
 

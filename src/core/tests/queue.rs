@@ -241,8 +241,7 @@ fn the_pace_comes_back_when_a_start_is_taken() {
     }
     queue.limited(REGION, now());
     assert_ne!(enter(&mut queue, 1, "b", now()), Admission::Free);
-    assert!(queue.started(REGION));
-    assert!(!queue.started(REGION), "it was lifted already");
+    queue.started(REGION);
     for (uid, age) in [("a", 0), ("b", 1), ("c", 2)] {
         assert_eq!(enter(&mut queue, age, uid, now()), Admission::Free, "{uid}");
     }
