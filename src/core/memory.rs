@@ -219,15 +219,12 @@ impl Memory {
             StartAnswer::Success { task_id } => {
                 known.answer = Some(Answered::Success { task_id, unclaimed });
                 self.setback = None;
+                self.begin_grace();
             }
             StartAnswer::AlreadyExists => {
                 known.answer = Some(Answered::AlreadyExists);
                 self.setback = None;
-                // The grace period of a Describe that lags behind begins now.
-                self.missing_since = None;
-                if self.described.as_ref().is_some_and(|heard| heard.task.is_none()) {
-                    self.described = None;
-                }
+                self.begin_grace();
             }
             StartAnswer::InvalidRequest(message) => {
                 known.answer = Some(Answered::Invalid {
@@ -248,6 +245,12 @@ impl Memory {
             }
         }
         self.attempt = Some(known);
+    }
+
+    /// A Describe may lag behind from now on, so what said "not found" before says nothing any more.
+    fn begin_grace(&mut self) {
+        self.missing_since = None;
+        self.described = self.described.take().filter(|heard| heard.task.is_some());
     }
 
     /// The answer to a Describe of this task.
