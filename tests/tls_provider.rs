@@ -6,7 +6,16 @@ use std::process::Command;
 #[test]
 fn the_tree_has_one_tls_crypto_provider() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--edges", "normal,build,dev", "--prefix", "none", "--format", "{p}"])
+        .args([
+            "tree",
+            "--workspace",
+            "--edges",
+            "normal,build,dev",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
         .output()
         .expect("cargo tree runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -14,6 +23,9 @@ fn the_tree_has_one_tls_crypto_provider() {
     let has = |name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
     assert!(has("rustls") && has("aws-lc-rs"), "this test looks at the wrong tree");
     for other in ["ring", "openssl", "native-tls"] {
-        assert!(!has(other), "{other} is a second TLS provider: find who brings it with `cargo tree -i {other}`");
+        assert!(
+            !has(other),
+            "{other} is a second TLS provider: find who brings it with `cargo tree -i {other}`"
+        );
     }
 }
