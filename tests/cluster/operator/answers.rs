@@ -291,7 +291,7 @@ async fn a_service_that_cannot_be_reached_is_no_open_attempt() {
 #[tokio::test]
 async fn trouble_while_following_is_said_and_overcome() {
     let world = World::with("following-trouble", &[], |config| {
-        config.settings.task_duration = Duration::from_mins(10)
+        config.settings.task_duration = Duration::from_mins(10);
     })
     .await;
     let cases = [

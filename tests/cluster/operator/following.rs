@@ -76,7 +76,7 @@ async fn a_restart_goes_on_following() {
 #[tokio::test]
 async fn a_started_task_that_the_service_does_not_know_is_unknown() {
     let world = World::with("vanished", &[], |config| {
-        config.settings.task_duration = Duration::from_mins(10)
+        config.settings.task_duration = Duration::from_mins(10);
     })
     .await;
     world.create("one", &spec("vanished")).await;

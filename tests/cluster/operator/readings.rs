@@ -45,7 +45,7 @@ async fn a_replay_is_answered_with_task_already_exists() {
 #[tokio::test]
 async fn a_replay_with_another_body_succeeds() {
     starts_once("replay-body", |readings| {
-        readings.replay_other_body = ReplayOtherBody::Success
+        readings.replay_other_body = ReplayOtherBody::Success;
     })
     .await;
 }
@@ -63,7 +63,7 @@ async fn the_limit_is_checked_before_the_replay() {
 #[tokio::test]
 async fn a_token_of_another_task_is_refused_as_invalid() {
     starts_once("token-invalid", |readings| {
-        readings.token_of_other_task = TokenOfOtherTask::InvalidRequest
+        readings.token_of_other_task = TokenOfOtherTask::InvalidRequest;
     })
     .await;
 }
