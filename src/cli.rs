@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::lease::{self, LeaseName};
 
 /// Kubernetes operator for audit mitigation actions tasks of AWS IoT Device Defender.
 ///
@@ -35,6 +38,25 @@ pub struct RunArgs {
     /// Namespaces to watch, comma-separated; all of them when empty.
     #[arg(long, env, value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
+    /// Hold a Lease while at work, so that of several replicas one works and the others stand by.
+    #[arg(
+        long,
+        env,
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub leader_elect: bool,
+    /// The namespace of the Lease; the pod's own when absent, else `default`.
+    #[arg(long, env)]
+    pub lease_namespace: Option<String>,
+    /// The name of the Lease: the same for all replicas, another for each installation.
+    #[arg(long, env, default_value = "audit-mitigation-operator")]
+    pub lease_name: String,
     /// Where metrics and probes are served.
     #[arg(long, env, default_value = "0.0.0.0:8080")]
     pub http_addr: SocketAddr,
@@ -78,7 +100,25 @@ impl RunArgs {
         if self.max_poll_interval < self.min_poll_interval {
             problems.push("--max-poll-interval must not be shorter than --min-poll-interval".to_owned());
         }
+        if self.leader_elect && self.lease_name.trim().is_empty() {
+            problems.push("--lease-name must not be empty".to_owned());
+        }
         problems
+    }
+
+    /// The lease to hold, if any.
+    pub async fn lease(&self) -> Option<LeaseName> {
+        if !self.leader_elect {
+            return None;
+        }
+        let namespace = match self.lease_namespace.as_deref().map(str::trim) {
+            Some(namespace) if !namespace.is_empty() => namespace.to_owned(),
+            _ => lease::own_namespace().await,
+        };
+        Some(LeaseName {
+            namespace,
+            name: self.lease_name.trim().to_owned(),
+        })
     }
 
     /// The namespaces to watch; none means all.

@@ -9,5 +9,6 @@ pub mod controller;
 pub mod core;
 pub mod health;
 pub mod http;
+pub mod lease;
 pub mod metrics;
 pub mod run;

@@ -13,6 +13,7 @@ use crate::core::observe::Settings;
 use crate::core::timing::PollBounds;
 use crate::health::Health;
 use crate::http;
+use crate::lease::{Elector, Leadership, Loss};
 use crate::metrics::Metrics;
 
 /// Why the operator could not start.
@@ -38,12 +39,18 @@ pub enum Error {
     /// Signals can't be received.
     #[error("signals can't be received: {0}")]
     Signals(#[source] std::io::Error),
+    /// Another process may work now.
+    #[error("the lease was lost, so the work ends here: {0}")]
+    LeaseLost(#[from] Loss),
+    /// Whether the lease is held isn't known any more.
+    #[error("leader election broke down, so the work ends here; please report it as a bug: {0}")]
+    Election(#[from] tokio::task::JoinError),
 }
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When it can't start.
+/// When it can't start, or has lost its lease.
 pub async fn run(args: RunArgs) -> Result<(), Error> {
     start_log(&args)?;
     let problems = args.problems();
@@ -59,7 +66,8 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let client = cluster().await?;
     let service = Service::from_environment(metrics.clone()).await;
     let namespaces = args.namespaces();
-    let settings = Settings {
+    let lease = args.lease().await;
+    let mut settings = Settings {
         default_region: service.default_region(),
         since: Timestamp::now(),
         poll: PollBounds {
@@ -76,6 +84,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         ?settings,
         ?limits,
         ?namespaces,
+        ?lease,
         "starting"
     );
 
@@ -83,21 +92,54 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         () = controller::wait_for_crd(&client, &namespaces, &health) => {}
         () = stop.cancelled() => return Ok(()),
     }
-    controller::run(
-        Parts {
-            client,
-            service,
-            settings,
-            limits,
-            metrics,
-            health,
-        },
-        &namespaces,
-        stop,
-    )
-    .await;
+    let (elector, leadership) = match lease {
+        None => (None, Leadership::always()),
+        Some(lease) => {
+            let (mut elector, leadership) = Elector::new(client.clone(), lease);
+            tokio::select! {
+                () = elector.acquire(&health) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+            (Some(elector), leadership)
+        }
+    };
+    settings.since = Timestamp::now();
+    let parts = Parts {
+        client,
+        service,
+        settings,
+        limits,
+        leadership,
+        metrics,
+        health,
+    };
+    let work = controller::run(parts, &namespaces, stop);
+    match elector {
+        None => work.await,
+        Some(elector) => while_leading(elector, work).await?,
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Works as long as the lease is held, and gives it back after the work.
+async fn while_leading(elector: Elector, work: impl Future<Output = ()>) -> Result<(), Error> {
+    let done = CancellationToken::new();
+    // A task of its own: however busy the work is, renewals go on.
+    let mut holding = tokio::spawn(elector.hold(done.clone()));
+    tokio::select! {
+        biased;
+        ended = &mut holding => {
+            let result = ended.map_err(Error::from).and_then(|held| held.map_err(Error::from));
+            if let Err(error) = &result {
+                tracing::error!(%error, "stopping");
+            }
+            return result;
+        }
+        () = work => {}
+    }
+    done.cancel();
+    Ok(holding.await??)
 }
 
 async fn cluster() -> Result<Client, Error> {

@@ -9,4 +9,4 @@ mod sent;
 mod service;
 mod shapes;
 
-pub use service::Service;
+pub use service::{CALL_TIMEOUT, Service};

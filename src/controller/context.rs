@@ -17,6 +17,7 @@ use crate::core::memory::Memory;
 use crate::core::observe::{Observation, Settings};
 use crate::core::queue::{Admission, Place, Queue, place};
 use crate::health::Health;
+use crate::lease::Leadership;
 use crate::metrics::Metrics;
 
 /// What bounds the operator's use of the account.
@@ -36,6 +37,8 @@ pub struct Parts {
     pub settings: Settings,
     /// What bounds the use of the account.
     pub limits: Limits,
+    /// Whether this process may act.
+    pub leadership: Leadership,
     /// Where it is counted.
     pub metrics: Metrics,
     /// What the probes tell.
@@ -47,6 +50,7 @@ pub(super) struct Context {
     pub(super) client: Client,
     pub(super) service: Service,
     pub(super) settings: Settings,
+    pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) health: Health,
     pub(super) events: EventWriter,
@@ -82,6 +86,7 @@ impl Context {
             service,
             settings,
             limits,
+            leadership,
             metrics,
             health,
         } = parts;
@@ -89,6 +94,7 @@ impl Context {
             client,
             service,
             settings,
+            leadership,
             metrics,
             health,
             events,

@@ -134,6 +134,12 @@ impl<'a> Pass<'a> {
 
     /// Does one step; an action when there is nothing more to do for now.
     async fn take(&mut self, step: Step, facts: &Facts) -> Result<Option<Action>, Error> {
+        if changes_aws(&step) && !self.context.leadership.is_surely_held(Instant::now()) {
+            self.context.leadership.surely_held().await;
+            // Meanwhile everything may have changed: it is looked at and decided afresh.
+            self.is_fresh = false;
+            return Ok(None);
+        }
         let resource = Resource::of(self.context.client.clone(), &self.object);
         let seen = Arc::clone(&self.object);
         match step {
@@ -283,6 +289,23 @@ impl<'a> Pass<'a> {
         if facts.phase().is_some_and(crate::core::phase::is_finished) && facts.is_observed() {
             self.note.memory = crate::core::memory::Memory::default();
         }
+    }
+}
+
+/// Whether the step is one that only the leader may do, and only while it surely is. Whatever else is written carries
+/// a guard of its own.
+const fn changes_aws(step: &Step) -> bool {
+    match step {
+        Step::Start(_) | Step::Cancel(_) => true,
+        Step::Read
+        | Step::WriteStatus(_)
+        | Step::WriteRecord { .. }
+        | Step::AddFinalizer
+        | Step::RemoveFinalizer { .. }
+        | Step::Describe(_)
+        | Step::ListFailedActions(_)
+        | Step::Delete
+        | Step::Wait(_) => false,
     }
 }
 

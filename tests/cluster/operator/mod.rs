@@ -6,6 +6,7 @@ mod copies;
 mod deletion;
 mod existing;
 mod following;
+mod lease;
 mod main_job;
 mod namespaces;
 mod readings;
@@ -91,6 +92,8 @@ impl World {
                 .env_remove("AWS_ACCESS_KEY_ID")
                 .env_remove("AWS_SECRET_ACCESS_KEY");
         }
+        // A restart after a kill would wait for the old lease; the tests of the lease turn it on by a flag.
+        command.env("LEADER_ELECT", "false");
         command.arg("--watch-namespaces").arg(&self.namespace);
         command.args([
             "--min-poll-interval",

@@ -1,0 +1,1 @@
+//! Two replicas: one works, the other stands by.
