@@ -184,6 +184,7 @@ impl View<'_> {
             .map(|time| time.0);
         if o.facts.phase() == Some(Phase::Unknown) {
             return match asked_again {
+                _ if o.facts.deleting_since.is_some() => Verdict::act(self.describe()),
                 _ if self.is_expired_in_status() && o.facts.is_observed() => Verdict::act(Step::Wait(None)),
                 // An edit is reason to ask at once.
                 Some(time) if time > o.now && o.facts.is_observed() => Verdict::act(Step::Wait(Some(time))),
