@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::bench::{Bench, TASK, failure, found, found_another, success, task};
+use super::bench::{Bench, TASK, failure, found, found_another, lost, success, task};
 use crate::api::{Phase, Reason, StartedBy};
 use crate::core::answer::{DescribeAnswer, Effect, StartAnswer, TaskState, Trouble};
 use crate::core::phase::ConditionType;
@@ -286,4 +286,29 @@ fn a_copied_status_owns_nothing() {
     bench.assert_says(Phase::Running, Reason::CancelIgnored);
     bench.delete();
     assert!(matches!(bench.next(), Step::RemoveFinalizer { abandons_task: false }));
+}
+
+/// Unknown and Pending took turns for ever: the old record's token was "in use", and the new spec was held back.
+#[test]
+fn edited_after_it_existed_it_waits_for_the_old_task_and_then_goes_on() {
+    let mut bench = Bench::new(&json!({}));
+    bench.call_start();
+    bench.answer_start(lost());
+    bench.call_start();
+    bench.answer_start(StartAnswer::AlreadyExists);
+    let answered = bench.now;
+    bench.call_describe();
+    bench.answer_describe(DescribeAnswer::NotFound);
+    bench.rest();
+    bench.edit(&json!({ "taskId": "another" }));
+    bench.admission = crate::core::queue::Admission::Behind(1);
+    while bench.phase() != Some(Phase::Queued) {
+        if matches!(bench.next_call(), Step::Describe(_)) {
+            bench.answer_describe(DescribeAnswer::NotFound);
+        }
+        assert!(bench.now.duration_since(answered) < SignedDuration::from_mins(17));
+    }
+    assert!(bench.now.duration_since(answered) >= SignedDuration::from_mins(15));
+    bench.admission = crate::core::queue::Admission::Free;
+    assert_eq!(bench.call_start().task_id, "another");
 }

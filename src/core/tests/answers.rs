@@ -278,3 +278,32 @@ fn no_region_at_all_is_said_and_waits_for_an_edit() {
     bench.edit(&json!({ "region": "us-east-1" }));
     assert_eq!(bench.call_start().region, "us-east-1");
 }
+
+/// A look before the start had found nothing; that said nothing about the task that was started after it.
+#[test]
+fn the_grace_period_begins_with_the_start_and_not_with_an_older_look() {
+    let mut bench = Bench::new(&json!({}));
+    bench.call_start();
+    bench.answer_start(lost());
+    bench.call_start();
+    bench.answer_start(refused(Trouble::Throttled));
+    bench.call_describe();
+    bench.answer_describe(DescribeAnswer::NotFound);
+    bench.pass(100);
+    bench.call_start();
+    bench.answer_start(success());
+    bench.call_describe();
+    bench.answer_describe(DescribeAnswer::NotFound);
+    bench.rest();
+    bench.assert_says(Phase::Running, Reason::InProgress);
+}
+
+/// The first retry came at once, since a single lost poll is not told.
+#[test]
+fn a_throttled_poll_waits_before_the_next() {
+    let mut bench = Bench::running(&json!({}));
+    bench.sleep();
+    bench.call_describe();
+    bench.answer_describe(DescribeAnswer::Failed(failure(Trouble::Throttled, Effect::None)));
+    assert!(bench.rest().expect("a timer") > bench.now);
+}

@@ -118,7 +118,7 @@ fn stored() -> impl Strategy<Value = Store> {
     )
         .prop_map(
             |(spec, (has_finalizer, deleting, created), status, record, recorded, is_observed)| {
-                let mut store = Store::create(spec, created);
+                let mut store = Store::create(&spec, created);
                 let facts = store.facts();
                 if let Some(sketch) = status {
                     let status = sketch.status_to_write(&facts, created).unwrap();

@@ -44,9 +44,9 @@ pub(super) fn settings() -> Settings {
         since: start_of_time(),
         poll: PollBounds {
             min: Duration::from_secs(1),
-            max: Duration::from_secs(60),
+            max: Duration::from_mins(1),
         },
-        cancel_timeout: Duration::from_secs(600),
+        cancel_timeout: Duration::from_mins(10),
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Bench {
 impl Bench {
     /// A new resource; members of `patch` change the bench's manifest.
     pub(super) fn new(patch: &Value) -> Self {
-        let mut store = Store::create(spec(), start_of_time());
+        let mut store = Store::create(&spec(), start_of_time());
         store.force(&json!({ "spec": patch }));
         Self {
             store,

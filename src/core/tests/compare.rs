@@ -8,7 +8,7 @@ use crate::core::answer::{Described, TaskState};
 use crate::core::compare::{Difference, difference};
 
 fn compared(asked: &Value, existing: &Value) -> Option<Difference> {
-    let wish = Store::create(asked.clone(), start_of_time()).facts().wish.unwrap();
+    let wish = Store::create(asked, start_of_time()).facts().wish.unwrap();
     let parse = |field: &str| existing.get(field).cloned();
     let task = Described {
         state: TaskState::InProgress,
@@ -21,6 +21,7 @@ fn compared(asked: &Value, existing: &Value) -> Option<Difference> {
     difference(&task, &wish)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "each row makes its own")]
 fn request(target: Value, mapping: Value) -> Value {
     json!({ "target": target, "auditCheckToActionsMapping": mapping })
 }

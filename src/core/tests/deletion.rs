@@ -202,3 +202,40 @@ fn without_the_finalizer_nothing_is_done() {
         .force(&json!({ "metadata": { "finalizers": ["somebody/else"] } }));
     assert_eq!(bench.rest(), None);
 }
+
+/// It waited for its timeout, and called the task abandoned.
+#[test]
+fn a_task_that_was_lost_before_the_deletion_holds_it_for_the_grace_period_only() {
+    for (restarts, days) in [(false, 0), (true, 0), (false, 95), (true, 95)] {
+        let mut bench = Bench::running(&json!({}));
+        bench.pass(days * 86_400);
+        for _ in 0..2 {
+            bench.pass(100);
+            // After 89 days the first answer is final.
+            if matches!(bench.next(), Step::Describe(_)) {
+                bench.answer_describe(DescribeAnswer::NotFound);
+            }
+        }
+        bench.rest();
+        assert_eq!(bench.phase(), Some(Phase::Unknown));
+        if restarts {
+            bench.restart();
+        }
+        bench.delete();
+        let began = bench.now;
+        loop {
+            match bench.next_call() {
+                Step::Describe(_) => bench.answer_describe(DescribeAnswer::NotFound),
+                Step::Cancel(_) if days == 0 => bench.answer_cancel(CancelAnswer::NotFound),
+                step => {
+                    assert_eq!(step, RELEASE, "{restarts} {days}");
+                    break;
+                }
+            }
+        }
+        assert!(
+            bench.now.duration_since(began) < SignedDuration::from_secs(100),
+            "{restarts} {days}"
+        );
+    }
+}

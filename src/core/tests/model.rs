@@ -80,7 +80,7 @@ fn assert_free(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::with_cases(1_500) })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::with_cases(1_000) })]
 
     /// P1: whatever goes wrong, exactly one task runs, and the resource completes.
     #[test]

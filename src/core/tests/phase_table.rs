@@ -40,8 +40,10 @@ const PHASES: [Phase; 11] = [
     Phase::Unknown,
 ];
 
+type Cells = Vec<(ConditionType, Option<bool>)>;
+
 /// Each row: the phase, and for each condition whether it holds, where the phase alone tells.
-fn rows() -> Vec<(Phase, Vec<(ConditionType, Option<bool>)>)> {
+fn rows() -> Vec<(Phase, Cells)> {
     let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
     let mut lines = TABLE.trim().lines().map(cells);
     let head = lines.next().unwrap();
@@ -68,7 +70,7 @@ fn rows() -> Vec<(Phase, Vec<(ConditionType, Option<bool>)>)> {
 }
 
 fn facts() -> Facts {
-    Store::create(spec(), start_of_time()).facts()
+    Store::create(&spec(), start_of_time()).facts()
 }
 
 fn known() -> TaskIn {
@@ -163,7 +165,7 @@ fn a_message_stands_on_ready_and_on_what_is_true() {
 
 #[test]
 fn a_condition_keeps_the_time_of_its_last_transition() {
-    let mut store = Store::create(spec(), start_of_time());
+    let mut store = Store::create(&spec(), start_of_time());
     let write = |store: &mut Store, phase, seconds| {
         let now = start_of_time() + SignedDuration::from_secs(seconds);
         let status =
@@ -197,7 +199,7 @@ fn a_condition_keeps_the_time_of_its_last_transition() {
 
 #[test]
 fn every_condition_carries_the_generation_and_a_reason_of_the_closed_set() {
-    let mut store = Store::create(spec(), start_of_time());
+    let mut store = Store::create(&spec(), start_of_time());
     store.edit(&json!({ "ttlSecondsAfterFinished": 5 }));
     let status = Sketch::new(Phase::Running, Reason::InProgress, "it runs", known())
         .status_to_write(&store.facts(), start_of_time());
@@ -213,7 +215,7 @@ fn every_condition_carries_the_generation_and_a_reason_of_the_closed_set() {
 
 #[test]
 fn what_is_said_already_is_not_written_again() {
-    let mut store = Store::create(spec(), start_of_time());
+    let mut store = Store::create(&spec(), start_of_time());
     let mut sketch = Sketch::new(Phase::Pending, Reason::Throttled, "later", TaskIn::Nowhere);
     // Neither time is a whole second; the API keeps whole seconds.
     sketch.next_attempt = Some(start_of_time() + SignedDuration::from_millis(700));

@@ -53,8 +53,8 @@ pub(super) struct Service {
     pub(super) reading: Reading,
     tasks: BTreeMap<String, Task>,
     late: Vec<(Timestamp, StartRecord, Wish)>,
-    /// The request hashes of what this operator's starts have started.
-    pub(super) started: Vec<String>,
+    /// The request hashes of what this operator's starts have started, and when.
+    pub(super) started: Vec<(String, Timestamp)>,
     /// The tokens of what was cancelled.
     pub(super) canceled: Vec<String>,
     pub(super) calls: usize,
@@ -142,7 +142,7 @@ impl Service {
                 invalid
             };
         }
-        self.started.push(record.request_hash.clone());
+        self.started.push((record.request_hash.clone(), now));
         let task = Task {
             token: record.token.clone(),
             target: wish.target.clone(),

@@ -19,7 +19,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn create(spec: Value, now: Timestamp) -> Self {
+    pub(super) fn create(spec: &Value, now: Timestamp) -> Self {
         Self {
             object: Some(json!({
                 "metadata": {
@@ -118,10 +118,10 @@ impl Store {
         self.guarded(seen)?["metadata"]["annotations"][START_RECORD_ANNOTATION] =
             serde_json::to_string(record).unwrap().into();
         if with_finalizer {
-            self.add_finalizer(seen)
-        } else {
-            Ok(self.bump())
+            return self.add_finalizer(seen);
         }
+        self.bump();
+        Ok(())
     }
 
     pub(super) fn add_finalizer(&mut self, seen: &StoredTask) -> Result<(), Conflict> {
