@@ -7,6 +7,15 @@ const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1
     -X k8s.io/component-base/version.gitMajor=1 \
     -X k8s.io/component-base/version.gitMinor=36";
 
+/// Without these helm takes itself for one of Kubernetes 1.20, and refuses the chart.
+const HELM_3_VERSION: &str = "-X helm.sh/helm/v3/internal/version.version=v3.22.0 \
+    -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 \
+    -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=36 \
+    -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1 \
+    -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=36";
+/// The next major version knows its Kubernetes from the client library that it is built with.
+const HELM_4_VERSION: &str = "-X helm.sh/helm/v4/internal/version.version=v4.3.1";
+
 /// The API server's store.
 pub const ETCD: GoTool = GoTool {
     name: "etcd",
@@ -48,5 +57,26 @@ pub const KSTATUS: GoTool = GoTool {
     assets: Assets::Preferred,
 };
 
+/// What most people install the chart with.
+pub const HELM_3: GoTool = GoTool {
+    name: "helm",
+    module: "helm",
+    package: "helm.sh/helm/v3/cmd/helm",
+    link_flags: HELM_3_VERSION,
+    minutes: 2,
+    assets: Assets::Preferred,
+};
+
+/// The same of the next major version, which applies server-side and judges by kstatus.
+pub const HELM_4: GoTool = GoTool {
+    // Not "helm": a folder of ready-made binaries would give the same program for both.
+    name: "helm4",
+    module: "helm4",
+    package: "helm.sh/helm/v4/cmd/helm",
+    link_flags: HELM_4_VERSION,
+    minutes: 2,
+    assets: Assets::Preferred,
+};
+
 /// Every tool that is built from source.
-pub const ALL: [GoTool; 4] = [ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KSTATUS];
+pub const ALL: [GoTool; 6] = [ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KSTATUS, HELM_3, HELM_4];

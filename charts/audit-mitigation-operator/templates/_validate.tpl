@@ -1,0 +1,9 @@
+{{/* Values that the schema accepts one by one and that contradict each other. */}}
+{{- define "operator.validate" -}}
+{{- if and (not .Values.leaderElection.enabled) (gt (int .Values.replicaCount) 1) }}
+{{- fail "leaderElection.enabled is false: set replicaCount to 1, or several pods would do the same work" }}
+{{- end }}
+{{- if and .Values.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
+{{- fail "serviceMonitor.enabled needs metrics.service.enabled: set it, or take podMonitor.enabled instead" }}
+{{- end }}
+{{- end }}

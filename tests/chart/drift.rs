@@ -1,0 +1,103 @@
+//! What the chart says twice, or says of other parts of the project, must agree.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::helm::{EACH, objects, the};
+use crate::{file, yaml};
+
+#[test]
+fn the_crd_is_the_delivered_one() {
+    let delivered = include_str!("../../crds/auditmitigationtasks.yaml");
+    assert!(
+        file("files/crd.yaml") == delivered,
+        "copy crds/auditmitigationtasks.yaml to charts/audit-mitigation-operator/files/crd.yaml"
+    );
+}
+
+/// Beside what helm needs in its metadata, nothing of the definition may change on its way through the template.
+#[test]
+fn the_rendered_crd_has_the_delivered_spec() {
+    let delivered = objects(include_str!("../../crds/auditmitigationtasks.yaml"));
+    let delivered = the(&delivered, "CustomResourceDefinition");
+    for helm in EACH {
+        let rendered = helm.objects("fleet", &["--set", "crds.annotations.example\\.com/a=b"]);
+        let rendered = the(&rendered, "CustomResourceDefinition");
+        assert_eq!(rendered["spec"], delivered["spec"]);
+        assert_eq!(rendered["metadata"]["name"], delivered["metadata"]["name"]);
+        let annotations = &rendered["metadata"]["annotations"];
+        assert_eq!(annotations["helm.sh/resource-policy"], "keep");
+        assert_eq!(annotations["example.com/a"], "b");
+        assert_eq!(rendered["metadata"]["labels"]["app.kubernetes.io/managed-by"], "Helm");
+        let without = helm.objects("fleet", &["--set", "crds.install=false"]);
+        assert!(
+            without
+                .iter()
+                .all(|object| object["kind"] != "CustomResourceDefinition")
+        );
+        let not_kept = helm.objects("fleet", &["--set", "crds.keep=false"]);
+        let metadata = &the(&not_kept, "CustomResourceDefinition")["metadata"];
+        assert_eq!(metadata["annotations"], Value::Null);
+    }
+}
+
+#[test]
+fn the_versions_are_the_products() {
+    let chart = yaml("Chart.yaml");
+    assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+}
+
+/// A value that the schema doesn't know can't be set; one that values.yaml doesn't show can't be found.
+#[test]
+fn the_schema_and_the_values_have_the_same_keys() {
+    let schema: Value = serde_json::from_str(&file("values.schema.json")).unwrap();
+    same_keys("", &schema, &yaml("values.yaml"));
+}
+
+fn same_keys(at: &str, schema: &Value, values: &Value) {
+    // A schema without properties leaves the content to the user.
+    let Some(properties) = schema["properties"].as_object() else {
+        return;
+    };
+    assert_eq!(schema["additionalProperties"], false, "{at:?} takes any key");
+    let values = values.as_object().unwrap_or_else(|| panic!("{at:?} is no object"));
+    for name in values.keys() {
+        assert!(properties.contains_key(name), "the schema has no {at}.{name}");
+    }
+    for (name, property) in properties {
+        // What a parent chart shares, and what Kubernetes defines.
+        if (at, name.as_str()) == ("", "global") || ["resources", "affinity"].contains(&at) {
+            continue;
+        }
+        let value = values
+            .get(name)
+            .unwrap_or_else(|| panic!("values.yaml has no {at}.{name}"));
+        same_keys(name, property, value);
+    }
+}
+
+/// The Deployment gives no flag that the operator doesn't have, whatever the values.
+#[test]
+fn every_flag_exists() {
+    let output = Command::new(env!("CARGO_BIN_EXE_audit-mitigation-operator"))
+        .args(["run", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for set in crate::value_sets() {
+        let objects = EACH[0].objects("fleet", &["--values", crate::helm::path(&set)]);
+        let container = &the(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+        for argument in container["args"].as_array().unwrap().iter().skip(1) {
+            let argument = argument.as_str().unwrap();
+            let (flag, _) = argument.split_once('=').unwrap_or((argument, ""));
+            let known = |line: &str| {
+                line.trim_start()
+                    .strip_prefix(flag)
+                    .is_some_and(|rest| rest.starts_with([' ', '[']))
+            };
+            assert!(help.lines().any(known), "{flag} isn't in:\n{help}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Installed by the real helm on a real API server, with the operator run exactly as the installed Deployment says and
+//! RBAC enforced: a verb that is missing fails these tests.
+
+use audit_mitigation_operator::api::Phase;
+use kube::api::DeleteParams;
+use serde_json::json;
+use simulator::Outcome;
+use support::eventually;
+
+use crate::helm::EACH;
+use crate::installed::{Installed, LIMIT, NAME};
+
+/// The service account of the release.
+const ACCOUNT: &str = "system:serviceaccount:system:amo-audit-mitigation-operator";
+
+/// Everything that the operator needs a right for: list, watch, get, patch, status, events, delete, its Lease.
+async fn does_its_work(installed: &Installed, namespace: &str, run: &str) {
+    let mut operator = installed.start_operator().await;
+    let name = |what: &str| format!("{what}-{run}");
+
+    let completed = name("completed");
+    installed.create(namespace, &completed, &json!({})).await;
+    installed
+        .phase(namespace, &completed, Phase::Completed, &operator)
+        .await;
+    installed
+        .until_event(namespace, &completed, "Completed", &operator)
+        .await;
+
+    let canceled = name("canceled");
+    installed.aws.set_outcome("*", Outcome::held());
+    installed
+        .create(namespace, &canceled, &json!({ "taskId": canceled }))
+        .await;
+    installed.phase(namespace, &canceled, Phase::Running, &operator).await;
+    let tasks = installed.tasks(namespace);
+    tasks.delete(&canceled, &DeleteParams::default()).await.unwrap();
+    installed.until_gone(namespace, &canceled, &operator).await;
+    assert_eq!(installed.aws.task(&canceled).unwrap().status, "CANCELED");
+    installed.aws.clear_outcomes();
+
+    let short = name("short-lived");
+    installed
+        .create(namespace, &short, &json!({ "ttlSecondsAfterFinished": 0 }))
+        .await;
+    installed.until_gone(namespace, &short, &operator).await;
+
+    let log = operator.log();
+    assert!(!log.contains("forbidden"), "{log}");
+    let ended = operator.stop(LIMIT).await.unwrap();
+    assert!(ended.success(), "{ended}: {}", operator.log());
+}
+
+#[tokio::test]
+async fn a_release_for_all_namespaces_works_is_uninstalled_and_installed_again() {
+    for helm in EACH {
+        let installed = Installed::new(helm, &["fleet"], "").await;
+        does_its_work(&installed, "fleet", "first").await;
+        let leases = ["get", "leases", "--namespace", "system", "--output", "name"];
+        let leases_found = installed.cluster.kubectl_ok(&leases).await.unwrap();
+        assert_eq!(leases_found.trim(), format!("lease.coordination.k8s.io/{NAME}"));
+
+        installed.helm(&["uninstall", "amo"]);
+        let kept = installed.tasks("fleet").get("completed-first").await.unwrap();
+        assert_eq!(kept.status.unwrap().phase, Some(Phase::Completed), "the CRD stayed");
+        assert!(!installed.may(ACCOUNT, "fleet", "list", "auditmitigationtasks").await);
+
+        installed.install_again();
+        does_its_work(&installed, "fleet", "second").await;
+    }
+}
+
+#[tokio::test]
+async fn a_release_for_some_namespaces_works_there_and_sees_no_other() {
+    for helm in EACH {
+        let installed = Installed::new(helm, &["watched", "other"], "watchNamespaces={watched}").await;
+        let resource = "auditmitigationtasks";
+        assert!(installed.may(ACCOUNT, "watched", "list", resource).await);
+        assert!(!installed.may(ACCOUNT, "other", "list", resource).await);
+        assert!(!installed.may(ACCOUNT, "system", "list", resource).await);
+        does_its_work(&installed, "watched", "first").await;
+    }
+}
+
+/// What the operator never does it may not do.
+#[tokio::test]
+async fn rights_are_few_also_for_users() {
+    let installed = Installed::new(EACH[0], &["fleet"], "").await;
+    for (verb, resource) in [
+        ("create", "auditmitigationtasks"),
+        ("update", "auditmitigationtasks"),
+        ("deletecollection", "auditmitigationtasks"),
+        ("update", "auditmitigationtasks/status"),
+        ("list", "secrets"),
+        ("get", "configmaps"),
+        ("list", "events.events.k8s.io"),
+        ("create", "events"),
+        ("get", "leases.coordination.k8s.io"),
+        ("list", "namespaces"),
+    ] {
+        assert!(
+            !installed.may(ACCOUNT, "fleet", verb, resource).await,
+            "{verb} {resource}"
+        );
+        assert!(
+            !installed.may(ACCOUNT, "system", verb, resource).await,
+            "{verb} {resource} in its namespace"
+        );
+    }
+    let lease = format!("leases.coordination.k8s.io/{NAME}");
+    assert!(installed.may(ACCOUNT, "system", "update", &lease).await);
+    assert!(!installed.may(ACCOUNT, "system", "delete", &lease).await);
+
+    for role in ["view", "edit", "admin"] {
+        let binding = ["create", "rolebinding", role, "--clusterrole", role, "--user", role];
+        let args = [&binding[..], &["--namespace", "fleet"]].concat();
+        installed.cluster.kubectl_ok(&args).await.unwrap();
+        // A controller gathers the roles.
+        eventually(LIMIT, &format!("{role} sees the resources"), async || {
+            if installed.may(role, "fleet", "list", "auditmitigationtasks").await {
+                Ok(())
+            } else {
+                Err("not yet")
+            }
+        })
+        .await
+        .unwrap();
+        for verb in ["create", "patch", "delete"] {
+            assert!(
+                !installed.may(role, "fleet", verb, "auditmitigationtasks").await,
+                "{role} {verb}"
+            );
+        }
+    }
+}
