@@ -14,6 +14,7 @@ mod start_up;
 mod ttl;
 mod undecodable;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use audit_mitigation_operator::api::{AuditMitigationTaskStatus, Phase, StoredTask};
@@ -33,6 +34,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 /// A namespace with an operator that watches it alone, and an AWS of its own.
 struct World {
     cluster: &'static Cluster,
+    kubeconfig: PathBuf,
     namespace: String,
     aws: Server,
     operator: Option<Process>,
@@ -66,6 +68,7 @@ impl World {
         let aws = Server::start(config).unwrap();
         Self {
             cluster,
+            kubeconfig: cluster.kubeconfig().to_owned(),
             namespace,
             endpoint: aws.endpoint(),
             access_key: Some("AKIATEST"),
@@ -82,7 +85,7 @@ impl World {
         let access_key = self.access_key.unwrap_or_default();
         let mut command = operator::command(
             program.as_ref(),
-            self.cluster.kubeconfig(),
+            &self.kubeconfig,
             &self.endpoint,
             access_key,
             self.port,
