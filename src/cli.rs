@@ -138,3 +138,40 @@ fn duration(text: &str) -> Result<Duration, String> {
         .and_then(|duration| Duration::try_from(duration).ok())
         .ok_or_else(|| "write a duration such as 500ms, 30s or 10m".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn lease(args: &[&str]) -> Option<(String, String)> {
+        let cli = Cli::try_parse_from([&["operator"], args].concat()).unwrap();
+        let args = match cli.command {
+            Some(Command::Run(args)) => *args,
+            _ => cli.run,
+        };
+        args.lease().await.map(|lease| (lease.namespace, lease.name))
+    }
+
+    #[tokio::test]
+    async fn leader_election_is_on_unless_it_is_turned_off() {
+        let place = ["--lease-namespace=here", "--lease-name=mine"];
+        let held = Some(("here".to_owned(), "mine".to_owned()));
+        for on in [&[][..], &["--leader-elect"], &["--leader-elect=true"]] {
+            assert_eq!(lease(&[&place[..], on].concat()).await, held, "{on:?}");
+            assert_eq!(lease(&[&["run"], &place[..], on].concat()).await, held, "run {on:?}");
+        }
+        assert_eq!(lease(&["run", "--leader-elect=false"]).await, None);
+        let name = lease(&["--lease-namespace=here"]).await.map(|(_, name)| name);
+        assert_eq!(name.as_deref(), Some("audit-mitigation-operator"));
+    }
+
+    #[test]
+    fn a_lease_without_a_name_is_refused() {
+        let problems = |args: &[&str]| Cli::try_parse_from(args).unwrap().run.problems();
+        assert_eq!(
+            problems(&["operator", "--lease-name="]),
+            ["--lease-name must not be empty"]
+        );
+        assert!(problems(&["operator", "--lease-name=", "--leader-elect=false"]).is_empty());
+    }
+}

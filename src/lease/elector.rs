@@ -113,7 +113,7 @@ impl Elector {
                 Stepped::Stopped(Some(loss)) => return Err(loss),
                 Stepped::Stopped(None) => return Ok(()),
                 Stepped::Failed(problem) => {
-                    tracing::warn!(lease = self.name, problem, "the lease could not be renewed")
+                    tracing::warn!(lease = self.name, problem, "the lease could not be renewed");
                 }
                 Stepped::Answered | Stepped::Waited => {}
             }

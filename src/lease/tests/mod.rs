@@ -1,5 +1,6 @@
 //! The election row by row, and two candidates under lost and late answers.
 
+mod leadership;
 mod race;
 mod rows;
 
