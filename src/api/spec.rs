@@ -2,7 +2,7 @@
 //!
 //! The doc comments of the fields are the texts of `kubectl explain`: what a field is, its unit, its default.
 //! What a single value may be stands here; rules that look at several fields or at the old object are in
-//! [`super::rules`].
+//! `rules.rs`.
 
 use std::collections::BTreeMap;
 

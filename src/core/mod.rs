@@ -11,7 +11,7 @@ pub mod observe;
 pub mod phase;
 pub mod queue;
 pub mod sketch;
-mod stage;
+pub mod stage;
 pub mod step;
 pub mod tell;
 pub mod timing;
