@@ -41,14 +41,7 @@ impl Installed {
         for namespace in namespaces.iter().chain(&["system"]) {
             cluster.kubectl_ok(&["create", "namespace", namespace]).await.unwrap();
         }
-        let values = format!(
-            "aws.region=eu-central-1,aws.endpointUrl={},metrics.port={},log.format=text,\
-             extraArgs={{--min-poll-interval=200ms}},\
-             extraEnv[0].name=AWS_ACCESS_KEY_ID,extraEnv[0].value=AKIATEST,\
-             extraEnv[1].name=AWS_SECRET_ACCESS_KEY,extraEnv[1].value=secret,{values}",
-            aws.endpoint(),
-            ports::free().unwrap(),
-        );
+        let values = complete(&aws, values);
         let installed = Self {
             client: cluster.client().await.unwrap(),
             cluster,
@@ -72,18 +65,45 @@ impl Installed {
         self.helm(&["install", "amo", path(&chart()), "--set", &self.values]);
     }
 
-    /// Starts the operator with exactly the arguments, the variables and the rights of the installed Deployment.
-    pub(crate) async fn start_operator(&self) -> Process {
-        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), "system");
+    /// Installs a second release of the same name in another namespace.
+    pub(crate) fn install_beside(&self, namespace: &str, values: &str) {
+        let values = complete(&self.aws, values);
+        let chart = chart();
+        let kubeconfig = path(self.cluster.kubeconfig());
+        let fixed = ["--kubeconfig", kubeconfig, "--namespace", namespace];
+        let install = ["install", "amo", path(&chart), "--set", &values];
+        self.helm.ok(&[&install[..], &fixed].concat());
+    }
+
+    /// The arguments of the release's pods.
+    pub(crate) async fn arguments(&self) -> Vec<String> {
+        self.container("system").await.1.args.unwrap()
+    }
+
+    /// The service account and the container of a release.
+    async fn container(&self, namespace: &str) -> (String, Container) {
+        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
         let deployment = deployments.get(NAME).await.unwrap();
         let pod = deployment.spec.unwrap().template.spec.unwrap();
-        let account = pod.service_account_name.unwrap();
+        (
+            pod.service_account_name.unwrap(),
+            pod.containers.into_iter().next().unwrap(),
+        )
+    }
+
+    /// Starts the operator with exactly the arguments, the variables and the rights of the installed Deployment.
+    pub(crate) async fn start_operator(&self) -> Process {
+        self.start_operator_of("system").await
+    }
+
+    /// The same of the release in another namespace.
+    pub(crate) async fn start_operator_of(&self, namespace: &str) -> Process {
+        let (account, Container { args, env, .. }) = self.container(namespace).await;
         let kubeconfig = self
             .cluster
-            .kubeconfig_for_service_account("system", &account)
+            .kubeconfig_for_service_account(namespace, &account)
             .await
             .unwrap();
-        let Container { args, env, .. } = pod.containers.into_iter().next().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_audit-mitigation-operator"));
         command.env_clear().args(args.unwrap());
         for variable in env.unwrap() {
@@ -176,4 +196,16 @@ impl Installed {
         let args = ["auth", "can-i", verb, resource, "--as", user, "--namespace", namespace];
         self.cluster.kubectl(&args).await.unwrap().status.success()
     }
+}
+
+/// Values that lead the operator to this AWS, and to a port of its own.
+fn complete(aws: &Server, further: &str) -> String {
+    format!(
+        "aws.region=eu-central-1,aws.endpointUrl={},metrics.port={},log.format=text,\
+         extraArgs={{--min-poll-interval=200ms}},\
+         extraEnv[0].name=AWS_ACCESS_KEY_ID,extraEnv[0].value=AKIATEST,\
+         extraEnv[1].name=AWS_SECRET_ACCESS_KEY,extraEnv[1].value=secret,{further}",
+        aws.endpoint(),
+        ports::free().unwrap(),
+    )
 }

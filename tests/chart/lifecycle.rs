@@ -4,10 +4,11 @@
 use audit_mitigation_operator::api::Phase;
 use kube::api::DeleteParams;
 use serde_json::json;
-use simulator::Outcome;
-use support::eventually;
+use simulator::{Operation, Outcome};
+use support::{Process, eventually};
 
-use crate::helm::EACH;
+use crate::chart;
+use crate::helm::{EACH, path};
 use crate::installed::{Installed, LIMIT, NAME};
 
 /// The service account of the release.
@@ -131,5 +132,71 @@ async fn rights_are_few_also_for_users() {
                 "{role} {verb}"
             );
         }
+    }
+}
+
+/// Whatever happens to the release, a task is started once and followed to its end.
+#[tokio::test]
+async fn a_running_task_outlives_upgrade_rollback_and_uninstall() {
+    for helm in EACH {
+        let installed = Installed::new(helm, &["fleet"], "").await;
+        installed.aws.set_outcome("*", Outcome::held());
+        let mut operator = installed.start_operator().await;
+        installed.create("fleet", "task", &json!({ "taskId": "task" })).await;
+        installed.phase("fleet", "task", Phase::Running, &operator).await;
+        operator.stop(LIMIT).await.unwrap();
+
+        let chart = chart();
+        let upgrade = ["upgrade", "amo", path(&chart), "--reuse-values"];
+        installed.helm(&[&upgrade[..], &["--set", "log.level=debug"]].concat());
+        assert!(installed.arguments().await.contains(&"--log-level=debug".to_owned()));
+        follows(&installed).await.stop(LIMIT).await.unwrap();
+
+        installed.helm(&["rollback", "amo", "1"]);
+        assert!(installed.arguments().await.contains(&"--log-level=info".to_owned()));
+        follows(&installed).await.stop(LIMIT).await.unwrap();
+
+        installed.helm(&["uninstall", "amo"]);
+        assert_eq!(installed.aws.task("task").unwrap().status, "IN_PROGRESS");
+        installed.install_again();
+        let mut operator = follows(&installed).await;
+        installed.aws.finish("task");
+        installed.phase("fleet", "task", Phase::Completed, &operator).await;
+        assert_eq!(installed.aws.starts("task"), 1);
+        operator.stop(LIMIT).await.unwrap();
+    }
+}
+
+/// A new operator that asks the service about the running task, and starts nothing.
+async fn follows(installed: &Installed) -> Process {
+    installed.aws.clear_calls();
+    let operator = installed.start_operator().await;
+    eventually(LIMIT, "the task is followed", async || {
+        let calls = installed.aws.calls();
+        if calls.iter().any(|call| call.operation == Some(Operation::DESCRIBE)) {
+            Ok(())
+        } else {
+            Err(format!("{calls:?}\n{}", operator.log()))
+        }
+    })
+    .await
+    .unwrap();
+    operator
+}
+
+#[tokio::test]
+async fn two_releases_of_one_name_work_side_by_side() {
+    let installed = Installed::new(EACH[0], &["one", "two", "second"], "watchNamespaces={one}").await;
+    installed.install_beside("second", "watchNamespaces={two},crds.install=false");
+    let mut first = installed.start_operator().await;
+    let mut second = installed.start_operator_of("second").await;
+    for (namespace, operator) in [("one", &first), ("two", &second)] {
+        installed.create(namespace, "task", &json!({})).await;
+        installed.phase(namespace, "task", Phase::Completed, operator).await;
+    }
+    for operator in [&mut first, &mut second] {
+        let log = operator.log();
+        assert!(!log.contains("forbidden"), "{log}");
+        operator.stop(LIMIT).await.unwrap();
     }
 }

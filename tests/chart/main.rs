@@ -9,6 +9,7 @@
 )]
 
 mod api_server;
+mod checkers;
 mod drift;
 mod helm;
 mod installed;

@@ -78,5 +78,34 @@ pub const HELM_4: GoTool = GoTool {
     assets: Assets::Preferred,
 };
 
+/// Makes the chart's README from the comments of its values.
+pub const HELM_DOCS: GoTool = GoTool {
+    name: "helm-docs",
+    module: "helm-docs",
+    package: "github.com/norwoodj/helm-docs/cmd/helm-docs",
+    link_flags: "",
+    minutes: 1,
+    assets: Assets::Preferred,
+};
+
+/// Says what a production cluster would hold against a manifest.
+pub const KUBE_SCORE: GoTool = GoTool {
+    name: "kube-score",
+    module: "kube-score",
+    package: "github.com/zegl/kube-score/cmd/kube-score",
+    link_flags: "",
+    minutes: 1,
+    assets: Assets::Preferred,
+};
+
 /// Every tool that is built from source.
-pub const ALL: [GoTool; 6] = [ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KSTATUS, HELM_3, HELM_4];
+pub const ALL: [GoTool; 8] = [
+    ETCD,
+    KUBE_APISERVER,
+    KUBE_CONTROLLER_MANAGER,
+    KSTATUS,
+    HELM_3,
+    HELM_4,
+    HELM_DOCS,
+    KUBE_SCORE,
+];

@@ -9,7 +9,9 @@ mod catalogue;
 mod go_tool;
 mod prerequisite;
 
-pub use catalogue::{ALL, ETCD, HELM_3, HELM_4, KSTATUS, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER};
+pub use catalogue::{
+    ALL, ETCD, HELM_3, HELM_4, HELM_DOCS, KSTATUS, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCORE,
+};
 pub use go_tool::GoTool;
 pub use prerequisite::{Prerequisite, kubectl, require};
 
