@@ -171,6 +171,8 @@ fn a_token_in_use_is_looked_after_hourly_without_a_write_storm() {
                 bench.restart();
             }
             bench.sleep();
+            // Not to the second: the time that was told has passed by then.
+            bench.pass(7);
             bench.call_describe();
             bench.answer_describe(DescribeAnswer::NotFound);
             bench.rest();
@@ -262,6 +264,11 @@ fn whose_task_is_it() {
         bench.call_start();
         bench.answer_start_claimed(answer, unclaimed);
         bench.call_describe();
+        assert_eq!(
+            bench.status().started_by.filter(|_| row != "it existed"),
+            (row != "it existed").then_some(expected),
+            "{row}, at once"
+        );
         bench.answer_describe(found(TaskState::InProgress));
         bench.rest();
         assert_eq!(bench.status().started_by, Some(expected), "{row}");

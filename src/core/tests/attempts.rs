@@ -107,6 +107,13 @@ fn a_start_is_sent_only_on_what_was_just_read() {
     bench.restart();
     bench.is_fresh = false;
     assert_eq!(bench.decide(), Step::Read);
+
+    let mut bench = Bench::new(&json!({}));
+    bench.call_start();
+    bench.answer_start(refused(Trouble::Throttled));
+    bench.sleep();
+    assert!(!bench.is_fresh);
+    assert_eq!(bench.decide(), Step::Read, "nor is a refused one sent again");
 }
 
 #[test]
