@@ -17,6 +17,8 @@ const TICK: u64 = 100;
 const TICKS: u64 = 1_200;
 /// A call that never arrives, or an answer that never comes back.
 const LOST: u64 = u64::MAX / 4;
+/// How long a process is cut off, in ticks.
+const CUT: u64 = 300;
 
 /// What happens to one call, in ticks.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +28,7 @@ struct Fate {
 }
 
 fn delay() -> impl Strategy<Value = u64> {
-    prop_oneof![6 => 0..5_u64, 2 => 5..40_u64, 2 => 40..250_u64, 1 => Just(LOST)]
+    prop_oneof![40 => 0..5_u64, 2 => 5..40_u64, 2 => 40..250_u64, 1 => Just(LOST)]
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
@@ -40,10 +42,12 @@ enum Blow {
     Kill,
     /// It ends in order, and another starts in its place.
     Terminate,
+    /// Nothing of it reaches the API server for a while, in which the other may take over.
+    Cut,
 }
 
 fn blow() -> impl Strategy<Value = (u64, usize, Blow)> {
-    let kind = prop_oneof![Just(Blow::Kill), Just(Blow::Terminate)];
+    let kind = prop_oneof![1 => Just(Blow::Kill), 1 => Just(Blow::Terminate), 4 => Just(Blow::Cut)];
     (0..TICKS, 0..2_usize, kind)
 }
 
@@ -90,6 +94,8 @@ struct Process {
     election: Election,
     /// When the call under way was sent.
     waits_since: Option<u64>,
+    /// Until when its calls to the API server are lost.
+    cut_until: u64,
     /// When its last call to AWS ends at the latest.
     works_until: u64,
     is_stopping: bool,
@@ -102,6 +108,7 @@ impl Process {
             id,
             election: Election::new(format!("process-{id}"), now),
             waits_since: None,
+            cut_until: 0,
             works_until: 0,
             is_stopping: false,
             is_released: false,
@@ -205,7 +212,13 @@ impl World {
             Call::Wait(_) => {}
             Call::Stop(_) => self.replace(slot, tick),
             call => {
-                let Fate { way_there, way_back } = self.fates.next().unwrap();
+                let Fate {
+                    mut way_there,
+                    way_back,
+                } = self.fates.next().unwrap();
+                if tick < process.cut_until {
+                    way_there = LOST;
+                }
                 process.waits_since = Some(tick);
                 self.flights.push(Flight {
                     call,
@@ -246,7 +259,7 @@ proptest! {
     #[test]
     fn two_never_work_at_a_time(
         fates in prop::collection::vec(fate(), 1..200),
-        blows in prop::collection::vec(blow(), 0..6),
+        blows in prop::collection::vec(blow(), 0..8),
     ) {
         let mut world = World::new(fates.into_iter().cycle());
         for tick in 0..TICKS {
@@ -254,6 +267,7 @@ proptest! {
                 match blow {
                     Blow::Kill => world.replace(*slot, tick),
                     Blow::Terminate => world.processes[*slot].is_stopping = true,
+                    Blow::Cut => world.processes[*slot].cut_until = tick + CUT,
                 }
             }
             world.tick(tick);
