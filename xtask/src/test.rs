@@ -15,6 +15,9 @@ const NEEDED: [Prerequisite; 6] = [
     Prerequisite::KUBECTL,
 ];
 
+/// How many tests of one program run at a time, whatever the number of cores.
+const TEST_THREADS: &str = "6";
+
 /// Runs every check, up to the first that fails, and prints a summary either way.
 pub(crate) fn run() -> Result<()> {
     let (mut report, mut count) = (Report::default(), Count::default());
@@ -48,6 +51,9 @@ fn checks(report: &mut Report, count: &mut Count) -> Result<()> {
     // Before the tests, so that none of them seems to hang for minutes.
     report.step("tools", crate::tools::run)?;
     report.step("tests", || {
-        count_tests(&mut cargo(&["test", "--workspace", "--no-fail-fast"]), count)
+        let mut test = cargo(&["test", "--workspace", "--no-fail-fast"]);
+        // The longest tests mostly wait: for a grace period, or for the API server.
+        test.env("RUST_TEST_THREADS", TEST_THREADS);
+        count_tests(&mut test, count)
     })
 }
