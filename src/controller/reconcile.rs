@@ -147,6 +147,7 @@ impl<'a> Pass<'a> {
             Step::WriteStatus(status) => {
                 let written = resource.write_status(&seen, &status).await;
                 if written.is_ok() {
+                    self.note.memory.status_written(facts);
                     self.tell(facts, &status);
                 }
                 self.written(written, &resource).await?;
