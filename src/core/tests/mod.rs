@@ -18,6 +18,7 @@ mod deletion;
 mod edits;
 mod ending;
 mod events;
+mod expired;
 mod model;
 mod phase_table;
 mod properties;
