@@ -189,6 +189,30 @@ async fn a_deletion_gets_over_a_cancel_whose_answer_is_lost_and_one_that_comes_t
     assert_eq!(world.aws.task("late").unwrap().status, "COMPLETED");
 }
 
+/// A cancellation that the service has taken needs no second one; a task of others needs none at all.
+#[tokio::test]
+async fn deleting_while_canceling_and_in_conflict() {
+    let world = World::new("delete-late").await;
+    world.aws.set_outcome("*", Outcome::held());
+    world
+        .aws
+        .set_readings(|readings| readings.cancel_takes = std::time::Duration::from_mins(10));
+    world.create("canceling", &spec("canceling")).await;
+    world.phase("canceling", Phase::Running).await;
+    let mut other = spec("canceling");
+    other["auditCheckToActionsMapping"] = json!({ "LOGGING_DISABLED_CHECK": ["SomethingElse"] });
+    world.create("conflict", &other).await;
+    world.phase("conflict", Phase::Conflict).await;
+    world.edit("canceling", &json!({ "spec": { "cancel": true } })).await;
+    world.phase("canceling", Phase::Canceling).await;
+    world.until_called(Operation::CANCEL, 1).await;
+    for name in ["conflict", "canceling"] {
+        world.delete(name).await;
+        world.until_gone(name).await;
+    }
+    assert_eq!(world.calls(Operation::CANCEL).len(), 1);
+}
+
 /// Uninstalled in the wrong order: the deletion waits for an operator, and goes on with the next one. The way out of
 /// the docs works as well.
 #[tokio::test]
