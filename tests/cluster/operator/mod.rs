@@ -192,13 +192,18 @@ impl World {
             .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
     }
 
-    /// The reasons of the events of a resource, oldest first.
+    /// The reasons of the events of a resource, oldest first, each as often as it was written.
     async fn events(&self, name: &str) -> Vec<String> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let mut events = events.list(&ListParams::default()).await.unwrap().items;
         events.retain(|event| event.regarding.as_ref().and_then(|regarding| regarding.name.as_deref()) == Some(name));
         events.sort_by_key(|event| event.event_time.clone().map(|time| time.0));
-        events.into_iter().filter_map(|event| event.reason).collect()
+        // Repetitions are counted in one event's series; here each counts.
+        let times = |event: &Event| event.series.as_ref().map_or(1, |series| series.count);
+        events
+            .into_iter()
+            .flat_map(|event| (0..times(&event)).filter_map(move |_| event.reason.clone()))
+            .collect()
     }
 
     /// Waits until the resource has exactly these events.
