@@ -113,13 +113,13 @@ impl Context {
                     // An error means that the watch has ended, and so will this reconcile.
                     let _ = store.wait_until_ready().await;
                 }
-                let memory = Memory::default();
+                let (memory, now) = (Memory::default(), Timestamp::now());
                 let mut queue = lock(&self.queue);
                 for object in self.watched.iter().flat_map(|watched| watched.store.state()) {
                     let facts = Facts::parse(&object);
                     queue.set(
                         &facts.uid,
-                        place(&self.observe(&facts, &memory, false, Admission::Free)),
+                        place(&self.observe(&facts, &memory, false, Admission::Free, now)),
                     );
                 }
             })
@@ -132,9 +132,10 @@ impl Context {
         memory: &'a Memory,
         is_fresh: bool,
         admission: Admission,
+        now: Timestamp,
     ) -> Observation<'a> {
         Observation {
-            now: Timestamp::now(),
+            now,
             facts,
             is_fresh,
             memory,
@@ -144,17 +145,15 @@ impl Context {
     }
 
     /// Puts a resource into its place in the queue, and wakes whoever may start because of it.
-    pub(super) fn enter_queue(&self, facts: &Facts, memory: &Memory) -> Admission {
-        let observation = self.observe(facts, memory, false, Admission::Free);
+    pub(super) fn enter_queue(&self, facts: &Facts, memory: &Memory, now: Timestamp) -> Admission {
+        let observation = self.observe(facts, memory, false, Admission::Free, now);
         let place = place(&observation);
         let task_id = facts
             .wish
             .as_ref()
             .map(|wish| wish.task_id.as_str())
             .unwrap_or_default();
-        self.change_queue(&facts.uid, |queue| {
-            queue.enter(&facts.uid, place, task_id, observation.now)
-        })
+        self.change_queue(&facts.uid, |queue| queue.enter(&facts.uid, place, task_id, now))
     }
 
     /// The service said that it runs its limit of tasks already.

@@ -16,7 +16,7 @@ use crate::core::decide::decide;
 use crate::core::facts::Facts;
 use crate::core::memory::Moment;
 use crate::core::step::{Step, TaskAddress};
-use crate::core::tell::{News, news};
+use crate::core::tell::{News, farewell, news};
 use crate::metrics::ReconcileOutcome;
 
 /// More steps than any resource takes before it has to wait.
@@ -114,10 +114,12 @@ impl<'a> Pass<'a> {
     async fn run(&mut self) -> Result<Action, Error> {
         for _ in 0..MAX_STEPS {
             let facts = Facts::parse(&self.object);
-            let admission = self.context.enter_queue(&facts, &self.note.memory);
+            // One time for both, or a backoff that ends in between would be let in without a slot.
+            let now = Timestamp::now();
+            let admission = self.context.enter_queue(&facts, &self.note.memory, now);
             let observation = self
                 .context
-                .observe(&facts, &self.note.memory, self.is_fresh, admission);
+                .observe(&facts, &self.note.memory, self.is_fresh, admission, now);
             let step = decide(&observation);
             tracing::debug!(
                 name = self.object.metadata.name,
@@ -164,6 +166,10 @@ impl<'a> Pass<'a> {
                 let written = resource.remove_finalizer(&seen).await;
                 if written.is_ok() && abandons_task {
                     self.tell_abandoned();
+                } else if written.is_ok()
+                    && let Some(news) = farewell(facts)
+                {
+                    self.context.events.tell(&seen, news);
                 }
                 self.written(written, &resource).await?;
             }
@@ -172,6 +178,7 @@ impl<'a> Pass<'a> {
             Step::Cancel(task) => {
                 let answer = self.context.service.cancel(&task).await;
                 self.note.memory.canceled(answer, moment(facts));
+                self.is_fresh = false;
             }
             Step::ListFailedActions(task) => self.list_failed_actions(&task).await,
             Step::Delete => {
@@ -195,11 +202,12 @@ impl<'a> Pass<'a> {
         let Ok(wish) = &facts.wish else { return };
         let answer = self.context.service.start(record, wish).await;
         match &answer {
-            StartAnswer::Success { .. } | StartAnswer::AlreadyExists => self.context.start_was_taken(&record.region),
+            StartAnswer::Success { .. } => self.context.start_was_taken(&record.region),
             StartAnswer::Failed(failure) if failure.trouble == Trouble::LimitExceeded => {
                 self.context.slots_are_used_elsewhere(&record.region);
             }
-            StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => {}
+            // They show no free slot.
+            StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => {}
         }
         let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);
         tracing::info!(
@@ -217,6 +225,8 @@ impl<'a> Pass<'a> {
 
     async fn describe(&mut self, facts: &Facts, task: &TaskAddress) {
         let answer = self.context.service.describe(task).await;
+        // The answer may have taken seconds: what was read before it is not fresh any more.
+        self.is_fresh = false;
         self.note.memory.described(&task.task_id, answer, moment(facts));
     }
 

@@ -6,7 +6,7 @@ use super::checks;
 use super::facts::Facts;
 use super::phase::ConditionType;
 use super::sketch::find;
-use crate::api::{AuditMitigationTaskStatus, Phase, Reason};
+use crate::api::{AuditMitigationTaskStatus, DeletionPolicy, Phase, Reason};
 
 /// An event to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,25 @@ pub fn news(facts: &Facts, after: &AuditMitigationTaskStatus) -> Vec<News> {
         });
     }
     news
+}
+
+/// The event that a deletion is worth which lets the task of somebody else run on.
+#[must_use]
+pub fn farewell(facts: &Facts) -> Option<News> {
+    let status = facts.status.as_ref()?;
+    let runs = matches!(status.phase, Some(Phase::Running | Phase::Canceling));
+    let was_told = find(&status.conditions, ConditionType::Ready)
+        .is_some_and(|ready| ready.reason == Reason::CancelIgnored.as_str());
+    let is_meant = facts.deleting_since.is_some() && facts.deletion_policy() == DeletionPolicy::Cancel;
+    (runs && is_meant && !facts.owns_task() && !was_told).then(|| News {
+        is_warning: true,
+        action: "Delete".to_owned(),
+        reason: Reason::CancelIgnored,
+        note: format!(
+            "task {} was not started by this resource, so it runs on although the resource is deleted",
+            status.task_id.as_deref().unwrap_or_default()
+        ),
+    })
 }
 
 fn is_warning(phase: Phase, reason: Reason) -> bool {

@@ -24,6 +24,20 @@ async fn a_second_resource_of_the_same_task_adopts_it() {
     world.until_events("second", &["AlreadyExists", "Completed"]).await;
 }
 
+/// A deletion doesn't cancel a task of others, and says so.
+#[tokio::test]
+async fn deleting_a_resource_that_adopted_a_running_task_says_that_it_runs_on() {
+    let world = World::new("adopts-running").await;
+    world.aws.set_outcome("*", Outcome::held());
+    world.create("first", &spec("adopts-running")).await;
+    world.phase("first", Phase::Running).await;
+    world.create("second", &spec("adopts-running")).await;
+    world.phase("second", Phase::Running).await;
+    world.kubectl(&["delete", "amt", "second", "--timeout=60s"]).await;
+    world.until_events("second", &["AlreadyExists", "CancelIgnored"]).await;
+    assert!(world.calls(Operation::CANCEL).is_empty());
+}
+
 #[tokio::test]
 async fn a_task_that_ended_before_the_resource_existed_is_said_to_have() {
     let world = World::new("old").await;
