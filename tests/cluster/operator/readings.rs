@@ -1,10 +1,11 @@
 //! Starts under each reading of what the service's documents leave open, with and without the first answer lost.
 
 use audit_mitigation_operator::api::{Phase, StartedBy};
+use serde_json::json;
 use simulator::{Config, Fault, FaultKind, LimitCheck, Operation, Readings, Replay, ReplayOtherBody, TokenOfOtherTask};
 use std::time::Duration;
 
-use super::{World, spec};
+use super::{World, condition, spec};
 
 async fn starts_once(prefix: &str, change: impl FnOnce(&mut Readings)) {
     let world = World::with(prefix, &[], |config: &mut Config| change(&mut config.settings.readings)).await;
@@ -71,4 +72,49 @@ async fn a_token_of_another_task_is_refused_as_invalid() {
 #[tokio::test]
 async fn nothing_is_done_after_the_client_gave_up() {
     starts_once("no-late-work", |readings| readings.work_after_disconnect = false).await;
+}
+
+#[tokio::test]
+async fn a_replay_with_another_body_is_answered_with_task_already_exists() {
+    starts_once("replay-body-exists", |readings| {
+        readings.replay_other_body = ReplayOtherBody::TaskAlreadyExists;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_of_another_task_binds_nothing() {
+    starts_once("token-free", |readings| {
+        readings.token_of_other_task = TokenOfOtherTask::Start;
+    })
+    .await;
+}
+
+/// One token for two tasks, under the reading that answers with TaskAlreadyExists for an id that doesn't exist: nothing
+/// was started, the message says so, and the way out works.
+#[tokio::test]
+async fn a_token_of_another_task_is_in_use() {
+    let world = World::new("token-in-use").await;
+    for id in ["token-a", "token-b"] {
+        let mut spec = spec(id);
+        spec["clientRequestToken"] = json!("the-same");
+        world.create(id, &spec).await;
+        let expected = if id == "token-a" {
+            Phase::Completed
+        } else {
+            Phase::Unknown
+        };
+        world.phase(id, expected).await;
+    }
+    let unknown = world.status("token-b").await;
+    assert_eq!(
+        condition(&unknown, "Stalled"),
+        ("True".to_owned(), "TokenInUse".to_owned())
+    );
+    assert_eq!((unknown.task_id, world.aws.starts("token-b")), (None, 0));
+    world
+        .edit("token-b", &json!({ "spec": { "clientRequestToken": "another" } }))
+        .await;
+    world.phase("token-b", Phase::Completed).await;
+    assert_eq!(world.aws.starts("token-b"), 1);
 }
