@@ -138,6 +138,13 @@ impl Facts {
         self.status.as_ref().and_then(|status| status.phase)
     }
 
+    /// When the status says that the next attempt is made.
+    #[must_use]
+    pub fn next_attempt(&self) -> Option<Timestamp> {
+        let time = self.status.as_ref()?.next_attempt_time.as_ref()?;
+        Some(time.0)
+    }
+
     /// Whether the status speaks of the present spec.
     #[must_use]
     pub fn is_observed(&self) -> bool {

@@ -40,6 +40,14 @@ pub enum Step {
     Wait(Option<Timestamp>),
 }
 
+impl Step {
+    /// This step when it is due, until then a wait.
+    #[must_use]
+    pub fn when(self, due: Timestamp, now: Timestamp) -> Self {
+        if due <= now { self } else { Self::Wait(Some(due)) }
+    }
+}
+
 /// Where a task is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TaskAddress {
@@ -47,6 +55,15 @@ pub struct TaskAddress {
     pub task_id: String,
     /// Its AWS region.
     pub region: String,
+}
+
+impl From<&StartRecord> for TaskAddress {
+    fn from(record: &StartRecord) -> Self {
+        Self {
+            task_id: record.task_id.clone(),
+            region: record.region.clone(),
+        }
+    }
 }
 
 /// What a stage of life makes of an observation: what the status is to say, and the step after it says so.

@@ -1,6 +1,6 @@
 //! The service said TaskAlreadyExists: converged once Describe has found the task.
 
-use crate::api::{Phase, Reason, StartedBy};
+use crate::api::{Phase, Reason, StartRecord, StartedBy};
 use crate::core::answer::Operation;
 use crate::core::memory::{AttemptKnown, Heard};
 use crate::core::observe::Observation;
@@ -12,11 +12,7 @@ use crate::core::timing;
 /// What to do after TaskAlreadyExists, until the task is found, or it is plain that it was the token that exists.
 pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
     let record = &known.record;
-    let address = TaskAddress {
-        task_id: record.task_id.clone(),
-        region: record.region.clone(),
-    };
-    let describe = Step::Describe(address);
+    let describe = Step::Describe(TaskAddress::from(record));
     let is_known_missing = o.facts.phase() == Some(Phase::Unknown);
     if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
         let message = format!(
@@ -34,13 +30,7 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
     }
     let Some(heard) = o.memory.heard_of(&record.task_id) else {
         // After a restart a task that was missing is not asked for before its time, unless the spec was edited.
-        let asked_again = o
-            .facts
-            .status
-            .as_ref()
-            .and_then(|status| status.next_attempt_time.as_ref())
-            .map(|time| time.0);
-        return match asked_again {
+        return match o.facts.next_attempt() {
             Some(time) if is_known_missing && time > o.now && o.facts.is_observed() => {
                 Verdict::act(Step::Wait(Some(time)))
             }
@@ -48,17 +38,17 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
         };
     };
     if heard.task.is_some() {
-        return following::assess(o, &identity(known));
+        return following::assess(o, &identity(record));
     }
     missing(o, known, heard, describe)
 }
 
 /// The identity of a task that exists, and that nobody can prove to be this resource's own.
-pub(crate) fn identity(known: &AttemptKnown) -> Identity {
+pub(crate) fn identity(record: &StartRecord) -> Identity {
     Identity {
-        task_id: known.record.task_id.clone(),
-        region: known.record.region.clone(),
-        token: known.record.token.clone(),
+        task_id: record.task_id.clone(),
+        region: record.region.clone(),
+        token: record.token.clone(),
         started_by: StartedBy::Other,
         reason: Reason::AlreadyExists,
     }
@@ -80,14 +70,7 @@ fn missing(o: &Observation<'_>, known: &AttemptKnown, heard: &Heard, describe: S
             record.task_id
         );
         let sketch = Sketch::new(Phase::Pending, Reason::AlreadyExists, message, TaskIn::Nowhere);
-        return Verdict::say(
-            sketch,
-            if next <= o.now {
-                describe
-            } else {
-                Step::Wait(Some(next))
-            },
-        );
+        return Verdict::say(sketch, describe.when(next, o.now));
     }
     let next = timing::after(heard.at, timing::MISSING_POLL.unsigned_abs());
     let message = format!(
@@ -97,12 +80,5 @@ fn missing(o: &Observation<'_>, known: &AttemptKnown, heard: &Heard, describe: S
     );
     let mut sketch = Sketch::new(Phase::Unknown, Reason::TokenInUse, message, TaskIn::Nowhere);
     sketch.next_attempt = Some(next);
-    Verdict::say(
-        sketch,
-        if next <= o.now {
-            describe
-        } else {
-            Step::Wait(Some(next))
-        },
-    )
+    Verdict::say(sketch, describe.when(next, o.now))
 }

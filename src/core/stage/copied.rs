@@ -2,7 +2,6 @@
 
 use crate::api::{Phase, Reason, StartRecord};
 use crate::core::answer::Operation;
-use crate::core::memory::AttemptKnown;
 use crate::core::observe::Observation;
 use crate::core::sketch::{Sketch, TaskIn};
 use crate::core::stage::{already_exists, before_start, following};
@@ -17,10 +16,7 @@ pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
     if o.facts.phase() == Some(Phase::Unknown) && o.facts.is_observed() {
         return Verdict::act(Step::Wait(None));
     }
-    let describe = Step::Describe(TaskAddress {
-        task_id: record.task_id.clone(),
-        region: record.region.clone(),
-    });
+    let describe = Step::Describe(TaskAddress::from(record));
     if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
         let message = format!(
             "this resource is a copy of one that started task {}, which can't be described: {}; it is tried again at nextAttemptTime",
@@ -34,13 +30,7 @@ pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
         return Verdict::act(describe);
     };
     if heard.task.is_some() {
-        let known = AttemptKnown {
-            record: record.clone(),
-            unanswered: false,
-            last_sent: record.time,
-            answer: None,
-        };
-        return following::assess(o, &already_exists::identity(&known));
+        return following::assess(o, &already_exists::identity(record));
     }
     let since = o.memory.missing_since.unwrap_or(heard.at);
     if heard.at.duration_since(since) < timing::GRACE {
@@ -50,14 +40,7 @@ pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
             record.task_id
         );
         let sketch = Sketch::new(Phase::Pending, Reason::AlreadyExists, message, TaskIn::Nowhere);
-        return Verdict::say(
-            sketch,
-            if next <= o.now {
-                describe
-            } else {
-                Step::Wait(Some(next))
-            },
-        );
+        return Verdict::say(sketch, describe.when(next, o.now));
     }
     Verdict::say(
         Sketch::new(

@@ -41,8 +41,7 @@ fn acknowledge(o: &Observation<'_>, phase: Phase, step: Step) -> Verdict {
             .find(|reason| reason.as_str() == ready.reason)
     });
     let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
-    let mut sketch = Sketch::new(phase, reason.unwrap_or(Reason::Completed), message, TaskIn::Status);
-    sketch.next_attempt = None;
+    let sketch = Sketch::new(phase, reason.unwrap_or(Reason::Completed), message, TaskIn::Status);
     Verdict::say(sketch, step)
 }
 

@@ -176,14 +176,8 @@ impl View<'_> {
         if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
             return self.after_setback(None, setback);
         }
-        let asked_again = o
-            .facts
-            .status
-            .as_ref()
-            .and_then(|status| status.next_attempt_time.as_ref())
-            .map(|time| time.0);
         if o.facts.phase() == Some(Phase::Unknown) {
-            return match asked_again {
+            return match o.facts.next_attempt() {
                 _ if o.facts.deleting_since.is_some() => Verdict::act(self.describe()),
                 _ if self.is_expired_in_status() && o.facts.is_observed() => Verdict::act(Step::Wait(None)),
                 // An edit is reason to ask at once.
@@ -377,11 +371,7 @@ impl View<'_> {
             let next = o.settings.poll.next(at, since, &o.facts.uid);
             return Verdict {
                 sketch,
-                step: if next <= o.now {
-                    self.describe()
-                } else {
-                    Step::Wait(Some(next))
-                },
+                step: self.describe().when(next, o.now),
             };
         }
         let next = timing::after(at, timing::MISSING_POLL.unsigned_abs());
@@ -392,14 +382,7 @@ impl View<'_> {
         );
         let mut sketch = Sketch::new(Phase::Unknown, Reason::TaskNotFound, message, self.task());
         sketch.next_attempt = Some(next);
-        Verdict::say(
-            sketch,
-            if next <= o.now {
-                self.describe()
-            } else {
-                Step::Wait(Some(next))
-            },
-        )
+        Verdict::say(sketch, self.describe().when(next, o.now))
     }
 
     fn next_poll(&self, last: Timestamp, task: Option<&Described>) -> Timestamp {

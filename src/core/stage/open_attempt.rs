@@ -22,7 +22,7 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
         if may_replay(o, known) && !is_foreign && !is_past_proving(o, known, task) {
             return say(o, known, attempt_start(o, known));
         }
-        return following::assess(o, &already_exists::identity(known));
+        return following::assess(o, &already_exists::identity(record));
     }
     if heard.is_some() && is_older_than_retention(o, known) && o.memory.shows_nothing_started(known) {
         let message = copied::forgotten(&record.task_id, copied::ANOTHER_ID);
@@ -63,10 +63,7 @@ fn attempt_start<'a>(o: &Observation<'a>, known: &AttemptKnown) -> Attempting<'a
 
 fn look<'a>(o: &Observation<'a>, known: &AttemptKnown, heard: Option<&Heard>) -> Attempting<'a> {
     let record = &known.record;
-    let describe = Step::Describe(TaskAddress {
-        task_id: record.task_id.clone(),
-        region: record.region.clone(),
-    });
+    let describe = Step::Describe(TaskAddress::from(record));
     if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
         return Attempting {
             step: Step::Wait(Some(setback.retry_at)),
