@@ -6,14 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
-use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-
-use data_encoding::HEXLOWER;
-use etcetera::BaseStrategy as _;
-use sha2::{Digest as _, Sha256};
 
 /// Ends its process also when a test panics.
 struct Running(Child);
@@ -29,7 +24,7 @@ impl Drop for Running {
 #[test]
 fn boto3_tests_pass() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("boto3");
-    let python = environment(&folder.join("requirements.txt"));
+    let python = tools::python::environment(&folder.join("requirements.txt")).unwrap();
     let (_simulator, endpoint) = simulator();
     let status = Command::new(python)
         // Neither bytecode nor pytest's cache goes into the source tree.
@@ -64,42 +59,4 @@ fn simulator() -> (Running, String) {
         .expect("the simulator tells where it listens")
         .to_owned();
     (running, endpoint)
-}
-
-/// The python of a virtual environment with the requirements, made once for each version of their file.
-fn environment(requirements: &Path) -> PathBuf {
-    let digest = HEXLOWER.encode(&Sha256::digest(fs::read(requirements).unwrap()));
-    let short: String = digest.chars().take(16).collect();
-    let cache = etcetera::choose_base_strategy()
-        .unwrap()
-        .cache_dir()
-        .join("audit-mitigation-operator");
-    fs::create_dir_all(&cache).unwrap();
-    // Another test run may be making the same one. The lock ends with its holder, however that ends.
-    let lock = File::create(cache.join(format!("venv-{short}.lock"))).unwrap();
-    lock.lock().unwrap();
-
-    let folder = cache.join(format!("venv-{short}"));
-    let python = folder.join("bin/python");
-    let complete = folder.join("complete");
-    if !complete.exists() {
-        run(
-            Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder),
-            "install Python 3 with its venv module",
-        );
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-        run(
-            Command::new(&python).args(install).arg(requirements),
-            "pip must reach a package index",
-        );
-        File::create(complete).unwrap();
-    }
-    python
-}
-
-fn run(command: &mut Command, advice: &str) {
-    let status = command
-        .status()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}: {advice}"));
-    assert!(status.success(), "{command:?} failed: {advice}");
 }

@@ -36,26 +36,17 @@ pub(crate) fn lock(root: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// A name for what a module's files and the build's flags produce.
-pub(crate) fn digest(module: &Path, flags: &[&str]) -> Result<String> {
+/// A name for what these files and flags produce.
+pub(crate) fn digest(files: &[PathBuf], flags: &[&str]) -> Result<String> {
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
         // The length keeps neighbours apart: "ab","c" is not "a","bc".
         hash.update(bytes.len().to_be_bytes());
         hash.update(bytes);
     };
-    let mut files = fs::read_dir(module)
-        .and_then(|entries| {
-            entries
-                .map(|entry| entry.map(|entry| entry.path()))
-                .collect::<io::Result<Vec<_>>>()
-        })
-        .with_context(|| format!("cannot list the Go module {}", module.display()))?;
-    files.retain(|path| path.is_file());
-    files.sort();
     for file in files {
         add(file.file_name().unwrap_or_default().as_encoded_bytes());
-        add(&fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
+        add(&fs::read(file).with_context(|| format!("cannot read {}", file.display()))?);
     }
     for flag in flags {
         add(flag.as_bytes());
@@ -64,6 +55,20 @@ pub(crate) fn digest(module: &Path, flags: &[&str]) -> Result<String> {
     let mut name = data_encoding::HEXLOWER.encode(&hash.finalize());
     name.truncate(16);
     Ok(name)
+}
+
+/// The files of a folder, in the order of their names.
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = fs::read_dir(folder)
+        .and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect::<io::Result<Vec<_>>>()
+        })
+        .with_context(|| format!("cannot list {}", folder.display()))?;
+    files.retain(|path| path.is_file());
+    files.sort();
+    Ok(files)
 }
 
 /// A line of progress. Not `eprintln!`, which the test harness holds back while minutes pass.
@@ -80,6 +85,7 @@ mod tests {
     fn digest_follows_files_and_flags() {
         let module = tempfile::tempdir().unwrap();
         fs::write(module.path().join("go.mod"), "module a").unwrap();
+        let digest = |module: &Path, flags: &[&str]| super::digest(&files(module)?, flags);
         let first = digest(module.path(), &["-x"]).unwrap();
         assert_eq!(first, digest(module.path(), &["-x"]).unwrap());
         assert_eq!(first.len(), 16);

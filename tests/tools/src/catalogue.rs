@@ -98,8 +98,28 @@ pub const KUBE_SCORE: GoTool = GoTool {
     assets: Assets::Preferred,
 };
 
+/// Checks manifests against JSON schemas.
+pub const KUBECONFORM: GoTool = GoTool {
+    name: "kubeconform",
+    module: "kubeconform",
+    package: "github.com/yannh/kubeconform/cmd/kubeconform",
+    link_flags: "",
+    minutes: 1,
+    assets: Assets::Preferred,
+};
+
+/// Runs the chart's own unit tests.
+pub const HELM_UNITTEST: GoTool = GoTool {
+    name: "helm-unittest",
+    module: "helm-unittest",
+    package: "github.com/helm-unittest/helm-unittest/cmd/helm-unittest",
+    link_flags: "",
+    minutes: 1,
+    assets: Assets::Preferred,
+};
+
 /// Every tool that is built from source.
-pub const ALL: [GoTool; 8] = [
+pub const ALL: [GoTool; 10] = [
     ETCD,
     KUBE_APISERVER,
     KUBE_CONTROLLER_MANAGER,
@@ -108,4 +128,6 @@ pub const ALL: [GoTool; 8] = [
     HELM_4,
     HELM_DOCS,
     KUBE_SCORE,
+    KUBECONFORM,
+    HELM_UNITTEST,
 ];

@@ -56,7 +56,11 @@ impl GoTool {
             self.package,
         ];
         let root = cache::root()?;
-        let folder = root.join(format!("{}-{}", self.name, cache::digest(&module, &flags)?));
+        let folder = root.join(format!(
+            "{}-{}",
+            self.name,
+            cache::digest(&cache::files(&module)?, &flags)?
+        ));
         let path = folder.join(self.name);
         if path.exists() {
             return Ok(path);

@@ -1,16 +1,19 @@
 //! The programs that tests and the demo need beside this workspace.
 //!
 //! What is written in Go is built from source, once, into the user's cache folder: each folder
-//! beside this crate's `src` that has a `go.mod` pins one set of such tools. What people have
+//! beside this crate's `src` that has a `go.mod` pins one set of such tools. Python packages are
+//! installed there too, a virtual environment for each file of requirements. What people have
 //! installed anyway (Go itself, Python, kubectl) is only looked for.
 
 mod cache;
 mod catalogue;
 mod go_tool;
 mod prerequisite;
+pub mod python;
 
 pub use catalogue::{
-    ALL, ETCD, HELM_3, HELM_4, HELM_DOCS, KSTATUS, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCORE,
+    ALL, ETCD, HELM_3, HELM_4, HELM_DOCS, HELM_UNITTEST, KSTATUS, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCORE,
+    KUBECONFORM,
 };
 pub use go_tool::GoTool;
 pub use prerequisite::{Prerequisite, kubectl, require};
