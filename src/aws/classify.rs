@@ -11,6 +11,9 @@ use crate::core::answer::{Effect, Failure, Operation, Trouble};
 /// The longest message of the service that is passed on.
 const MAX_MESSAGE: usize = 512;
 
+/// Twice the longest code that the service has.
+const MAX_CODE: usize = 64;
+
 /// How a call went wrong, without the SDK's types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
@@ -43,7 +46,7 @@ impl Problem {
     {
         let answer = error.raw_response().map(|response| ErrorAnswer {
             status: response.status().as_u16(),
-            code: error.code().map(str::to_owned),
+            code: error.code().map(|code| cut_to(code, MAX_CODE)),
             message: error.message().map(cut),
         });
         let never_connected = sources(error)

@@ -131,7 +131,7 @@ impl Search {
                     return false;
                 }
                 let check = check_name.clone().or_else(|| only_check(described));
-                self.failures.push(shapes::failure(execution, check));
+                self.failures.push(shapes::failure(execution, check.as_deref()));
             }
             if page.next_token.is_some() {
                 return false;

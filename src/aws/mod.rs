@@ -3,6 +3,7 @@
 //! Every call is one attempt with time-outs. What an answer means is classified in `classify`; what to do about
 //! it is decided in [`crate::core`].
 
+mod answer_limit;
 mod classify;
 mod failed_actions;
 mod sent;

@@ -11,11 +11,12 @@ use aws_sdk_iot::Client;
 use aws_sdk_iot::config::http::HttpResponse;
 use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
 
+use super::answer_limit::AnswerLimit;
 use super::classify::Problem;
 use super::sent::SentMark;
 use super::shapes;
 use crate::api::StartRecord;
-use crate::core::answer::{CancelAnswer, DescribeAnswer, Operation, StartAnswer};
+use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, Failure, Operation, StartAnswer, Trouble};
 use crate::core::facts::Wish;
 use crate::core::step::TaskAddress;
 use crate::metrics::{CallOutcome, Metrics};
@@ -96,7 +97,9 @@ impl Service {
         clients
             .entry(region.to_owned())
             .or_insert_with(|| {
-                let config = aws_sdk_iot::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
+                let config = aws_sdk_iot::config::Builder::from(&self.config)
+                    .region(Region::new(region.to_owned()))
+                    .interceptor(AnswerLimit);
                 Client::from_conf(config.build())
             })
             .clone()
@@ -115,9 +118,14 @@ impl Service {
             .customize()
             .interceptor(mark.clone());
         match self.counted(Operation::Start, call.send(), || mark.is_set()).await {
-            Ok(output) => StartAnswer::Success {
-                task_id: output.task_id.unwrap_or_else(|| record.task_id.clone()),
-            },
+            Ok(output) => {
+                let task_id = output.task_id.unwrap_or_else(|| record.task_id.clone());
+                if shapes::is_task_id(&task_id) {
+                    StartAnswer::Success { task_id }
+                } else {
+                    StartAnswer::Failed(nobodys_id())
+                }
+            }
             Err(problem) => match problem.code() {
                 Some("TaskAlreadyExistsException") => StartAnswer::AlreadyExists,
                 Some("InvalidRequestException") => StartAnswer::InvalidRequest(problem.service_message()),
@@ -155,5 +163,17 @@ impl Service {
                 _ => CancelAnswer::Failed(problem.into_failure(Operation::Cancel)),
             },
         }
+    }
+}
+
+/// Whatever it was that answered, it can't be followed under that id; the record's own id shows what was started.
+fn nobodys_id() -> Failure {
+    Failure {
+        trouble: Trouble::UnexpectedAnswer,
+        effect: Effect::Unknown,
+        message: format!(
+            "{} was answered with an id that no task can have; check the operator's endpoint",
+            Operation::Start.name()
+        ),
     }
 }

@@ -16,6 +16,18 @@ use crate::core::answer::{Described, TaskState};
 
 /// The longest message of a failed action in the status.
 const MAX_FAILURE_MESSAGE: usize = 256;
+/// The longest id or name in the service's model; what is longer is none of the service's.
+const MAX_NAME: usize = 128;
+/// The most checks of a mapping by the CRD: a task can have statistics of no more.
+const MAX_CHECKS: usize = 100;
+
+/// An id as the service's model has it: what isn't one can't be asked for.
+pub(super) fn is_task_id(text: &str) -> bool {
+    (1..=MAX_NAME).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
 
 /// The target of a Start.
 pub(super) fn target(target: &Target) -> AuditMitigationActionsTaskTarget {
@@ -58,12 +70,7 @@ pub(super) fn described(output: DescribeAuditMitigationActionsTaskOutput) -> Des
         state: state(output.task_status.as_ref()),
         start_time: output.start_time.as_ref().and_then(timestamp),
         end_time: output.end_time.as_ref().and_then(timestamp),
-        statistics: output
-            .task_statistics
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(check, counts)| (check, statistics(&counts)))
-            .collect(),
+        statistics: statistics_by_check(output.task_statistics.unwrap_or_default()),
         target: output.target.map(|target| Target {
             audit_task_id: target.audit_task_id,
             finding_ids: target.finding_ids,
@@ -88,6 +95,13 @@ fn state(status: Option<&AuditMitigationActionsTaskStatus>) -> TaskState {
     }
 }
 
+/// Bounded, because they become part of the resource, whose size is limited.
+fn statistics_by_check(checks: HashMap<String, TaskStatisticsForAuditCheck>) -> BTreeMap<String, FindingStatistics> {
+    let named = checks.into_iter().filter(|(check, _)| check.len() <= MAX_NAME);
+    let sorted: BTreeMap<_, _> = named.map(|(check, counts)| (check, statistics(&counts))).collect();
+    sorted.into_iter().take(MAX_CHECKS).collect()
+}
+
 fn statistics(counts: &TaskStatisticsForAuditCheck) -> FindingStatistics {
     FindingStatistics {
         total_findings_count: counts.total_findings_count,
@@ -99,17 +113,22 @@ fn statistics(counts: &TaskStatisticsForAuditCheck) -> FindingStatistics {
 }
 
 /// An action that failed, as the status shows it.
-pub(super) fn failure(execution: AuditMitigationActionExecutionMetadata, check_name: Option<String>) -> FindingFailure {
+pub(super) fn failure(execution: AuditMitigationActionExecutionMetadata, check_name: Option<&str>) -> FindingFailure {
     FindingFailure {
-        finding_id: execution.finding_id.unwrap_or_default(),
-        check_name,
-        action_name: execution.action_name,
-        error_code: execution.error_code,
+        finding_id: name(&execution.finding_id.unwrap_or_default()),
+        check_name: check_name.map(name),
+        action_name: execution.action_name.as_deref().map(name),
+        error_code: execution.error_code.as_deref().map(name),
         message: execution.message.map(|message| cut_to(&message, MAX_FAILURE_MESSAGE)),
     }
 }
 
-/// Whole seconds: Kubernetes stores no more.
+fn name(text: &str) -> String {
+    cut_to(text, MAX_NAME)
+}
+
+/// Whole seconds: Kubernetes stores no more, and no years before 0. None of the service's times lie before 1970.
 fn timestamp(time: &DateTime) -> Option<Timestamp> {
-    Timestamp::from_second(time.secs()).ok()
+    let seconds = Some(time.secs()).filter(|seconds| *seconds >= 0)?;
+    Timestamp::from_second(seconds).ok()
 }

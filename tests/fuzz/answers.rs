@@ -1,0 +1,244 @@
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use audit_mitigation_operator::api::{DeletionPolicy, FindingFailure, StartRecord, Target};
+use audit_mitigation_operator::aws::Service;
+use audit_mitigation_operator::core::answer::{
+    CancelAnswer, DescribeAnswer, Described, Effect, FailedActions, Failure, StartAnswer, TaskState, Trouble,
+};
+use audit_mitigation_operator::core::facts::Wish;
+use audit_mitigation_operator::core::step::TaskAddress;
+use audit_mitigation_operator::metrics::Metrics;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use proptest::prelude::*;
+use tokio::runtime::Runtime;
+
+use crate::answer::answer;
+use crate::server::{Reply, Server};
+
+/// What a text that goes into a status, an event or a log may have at most.
+const LONGEST_TEXT: usize = 700;
+/// Far more than the ten seconds that a call may take.
+const LIMIT: Duration = Duration::from_mins(2);
+
+struct Account {
+    runtime: Runtime,
+    server: Server,
+    service: Service,
+}
+
+impl Account {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let server = runtime.block_on(Server::start());
+        let credentials = Credentials::new("AKIATEST", "secret", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .region(Region::new("eu-central-1"))
+            .endpoint_url(server.endpoint())
+            .build();
+        let service = Service::new(&config, Metrics::new().0);
+        Self {
+            runtime,
+            server,
+            service,
+        }
+    }
+
+    /// What every operation makes of this answer.
+    fn hear(&self, reply: Reply) -> Heard {
+        self.server.reply(reply);
+        let Self { runtime, service, .. } = self;
+        runtime.block_on(async {
+            let heard = async {
+                Heard {
+                    start: service.start(&record(), &wish()).await,
+                    describe: service.describe(&address()).await,
+                    cancel: service.cancel(&address()).await,
+                    failed_actions: service.failed_actions(&address(), &ended()).await,
+                }
+            };
+            tokio::time::timeout(LIMIT, heard).await.unwrap()
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Heard {
+    start: StartAnswer,
+    describe: DescribeAnswer,
+    cancel: CancelAnswer,
+    failed_actions: FailedActions,
+}
+
+impl Heard {
+    /// Every text in it that a person may get to see.
+    fn texts(&self) -> Vec<&str> {
+        let mut texts = Vec::new();
+        match &self.start {
+            StartAnswer::Success { task_id } => texts.push(task_id.as_str()),
+            StartAnswer::InvalidRequest(message) | StartAnswer::Failed(Failure { message, .. }) => texts.push(message),
+            StartAnswer::AlreadyExists => {}
+        }
+        match &self.describe {
+            DescribeAnswer::Found(task) => {
+                let Described { state, statistics, .. } = &**task;
+                texts.extend(statistics.keys().map(String::as_str));
+                if let TaskState::Other(state) = state {
+                    texts.push(state);
+                }
+            }
+            DescribeAnswer::Failed(Failure { message, .. }) => texts.push(message),
+            DescribeAnswer::NotFound => {}
+        }
+        if let CancelAnswer::Failed(Failure { message, .. }) = &self.cancel {
+            texts.push(message);
+        }
+        for failure in &self.failed_actions.failures {
+            let FindingFailure {
+                finding_id,
+                check_name,
+                action_name,
+                error_code,
+                message,
+            } = failure;
+            texts.push(finding_id);
+            texts.extend(
+                [check_name, action_name, error_code, message]
+                    .into_iter()
+                    .flatten()
+                    .map(String::as_str),
+            );
+        }
+        texts
+    }
+}
+
+fn record() -> StartRecord {
+    StartRecord {
+        task_id: "one".to_owned(),
+        token: "token".to_owned(),
+        request_hash: String::new(),
+        region: "eu-west-1".to_owned(),
+        uid: String::new(),
+        time: jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn target() -> Target {
+    Target {
+        audit_task_id: Some("a3aea009955e501a31b764abe1bebd3d".to_owned()),
+        finding_ids: None,
+        audit_check_to_reason_code_filter: None,
+    }
+}
+
+fn mapping() -> BTreeMap<String, Vec<String>> {
+    BTreeMap::from([("LOGGING_DISABLED_CHECK".to_owned(), vec!["EnableLogging".to_owned()])])
+}
+
+fn wish() -> Wish {
+    Wish {
+        task_id: "one".to_owned(),
+        target: target(),
+        mapping: mapping(),
+        token: None,
+        region: None,
+        request_hash: String::new(),
+        suspend: false,
+        cancel: false,
+        deletion_policy: DeletionPolicy::Cancel,
+        deadline_seconds: None,
+        ttl_seconds: None,
+    }
+}
+
+fn address() -> TaskAddress {
+    TaskAddress {
+        task_id: "one".to_owned(),
+        region: "eu-west-1".to_owned(),
+    }
+}
+
+/// A task that failed on findings which are yet to be found.
+fn ended() -> Described {
+    Described {
+        state: TaskState::Failed,
+        start_time: None,
+        end_time: None,
+        statistics: BTreeMap::new(),
+        target: Some(target()),
+        mapping: Some(mapping()),
+    }
+}
+
+/// The status code of a well-formed answer.
+fn status_of(bytes: &[u8]) -> Option<u16> {
+    let text = bytes.strip_prefix(b"HTTP/1.1 ")?;
+    std::str::from_utf8(text.get(..3)?).ok()?.parse().ok()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn any_answer_is_classified_bounded_and_believed_only_if_it_can_be(bytes in answer()) {
+        static ACCOUNT: LazyLock<Account> = LazyLock::new(Account::new);
+        let heard = ACCOUNT.hear(Reply::Bytes(bytes.clone()));
+        for text in heard.texts() {
+            prop_assert!(text.chars().count() <= LONGEST_TEXT, "{} characters", text.chars().count());
+        }
+        if let DescribeAnswer::Found(task) = &heard.describe {
+            prop_assert!(task.statistics.len() <= 100);
+            for time in [task.start_time, task.end_time].into_iter().flatten() {
+                let text = serde_json::to_string(&time).unwrap();
+                prop_assert_eq!(text.len(), "\"2026-01-01T00:00:00Z\"".len(), "{} fits no Kubernetes object", text);
+            }
+        }
+        let is_success = status_of(&bytes).is_some_and(|status| (200..300).contains(&status));
+        match &heard.start {
+            StartAnswer::Success { task_id } => {
+                prop_assert!(is_success);
+                let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+                prop_assert!((1..=128).contains(&task_id.len()) && task_id.bytes().all(is_id), "{task_id:?}");
+            }
+            // Only what the service says itself can mean that nothing was started.
+            StartAnswer::Failed(failure) if failure.effect == Effect::None => {
+                let is_refusal = status_of(&bytes).is_some_and(|status| !(200..300).contains(&status));
+                prop_assert!(is_refusal, "{failure:?}");
+            }
+            StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => {
+                prop_assert!(!is_success || matches!(heard.start, StartAnswer::Failed(_)));
+            }
+        }
+    }
+}
+
+/// Nothing ends it but the limit on its size: the time-out alone would let gigabytes through.
+#[test]
+fn an_endless_answer_is_given_up() {
+    let account = Account::new();
+    for framing in ["content-length: 1099511627776", "connection: close"] {
+        let start = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{framing}\r\n\r\n");
+        let heard = account.hear(Reply::Endless(start.into_bytes()));
+        let StartAnswer::Failed(failure) = heard.start else {
+            panic!("{:?}", heard.start)
+        };
+        // A time-out would be ServiceUnavailable.
+        assert_eq!(
+            (failure.trouble, failure.effect),
+            (Trouble::UnexpectedAnswer, Effect::Unknown),
+            "{}",
+            failure.message
+        );
+        assert!(
+            matches!(heard.describe, DescribeAnswer::Failed(_)),
+            "{:?}",
+            heard.describe
+        );
+    }
+}
