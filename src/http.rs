@@ -33,11 +33,8 @@ fn readiness(health: &Health) -> Response {
 }
 
 fn metrics(registry: &Registry) -> Response {
-    // "OpenMetrics": the media type by which Prometheus knows the format.
-    let media_type = [(
-        header::CONTENT_TYPE,
-        "application/openmetrics-text; version=1.0.0; charset=utf-8",
-    )];
+    // "Exposition formats" of Prometheus.
+    let media_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     match render(registry) {
         Ok(text) => (media_type, text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

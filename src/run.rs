@@ -1,6 +1,9 @@
 //! The start-up at a glance.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use kube::client::ClientBuilder;
 use kube::{Client, Config};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,13 +11,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::Service;
 use crate::cli::{LogFormat, RunArgs};
-use crate::controller::{self, Limits, Parts};
+use crate::controller::{self, Contact, Limits, Parts};
 use crate::core::observe::Settings;
 use crate::core::timing::PollBounds;
 use crate::health::Health;
 use crate::http;
 use crate::lease::{Elector, Leadership, Loss};
 use crate::metrics::Metrics;
+
+/// The longest silence of a connection to the API server while something is expected from it.
+const READ_TIMEOUT: Duration = Duration::from_secs(295);
 
 /// Why the operator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -63,10 +69,14 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     tokio::spawn(http::serve(listener, health.clone(), registry));
     let stop = stop_on_signal()?;
 
-    let client = cluster().await?;
+    let contact = Contact::default();
+    let client = cluster(&contact).await?;
     let service = Service::from_environment(metrics.clone()).await;
     let namespaces = args.namespaces();
     let lease = args.lease().await;
+    if let Some(region) = service.default_region() {
+        metrics.default_region(&region);
+    }
     let mut settings = Settings {
         default_region: service.default_region(),
         since: Timestamp::now(),
@@ -103,6 +113,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
             (Some(elector), leadership)
         }
     };
+    metrics.leads(true);
     settings.since = Timestamp::now();
     let parts = Parts {
         client,
@@ -112,6 +123,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         leadership,
         metrics,
         health,
+        contact,
     };
     let work = controller::run(parts, &namespaces, stop);
     match elector {
@@ -142,11 +154,13 @@ async fn while_leading(elector: Elector, work: impl Future<Output = ()>) -> Resu
     Ok(holding.await??)
 }
 
-async fn cluster() -> Result<Client, Error> {
+async fn cluster(contact: &Contact) -> Result<Client, Error> {
     let mut config = Config::infer().await?;
+    // Without it, a list over a connection that has died silently never ends. A watch is heard of every minute.
+    config.read_timeout = Some(READ_TIMEOUT);
     // Retries are decided where it is known what a repeated request would do.
     config.default_retry = false;
-    Ok(Client::try_from(config)?)
+    Ok(ClientBuilder::try_from(config)?.with_layer(contact).build())
 }
 
 fn start_log(args: &RunArgs) -> Result<(), Error> {

@@ -115,6 +115,23 @@ pub enum Phase {
     Unknown,
 }
 
+impl Phase {
+    /// Every phase there is, for tables and metrics.
+    pub const ALL: [Self; 11] = [
+        Self::Pending,
+        Self::Queued,
+        Self::Suspended,
+        Self::Running,
+        Self::Canceling,
+        Self::Completed,
+        Self::Failed,
+        Self::Canceled,
+        Self::Rejected,
+        Self::Conflict,
+        Self::Unknown,
+    ];
+}
+
 /// Self: this resource started the task. Other: anybody else did, or nobody can tell; the task is followed to its end
 /// and never cancelled.
 #[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

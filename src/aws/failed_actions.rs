@@ -81,7 +81,10 @@ impl Search {
                 .list_suppressed_findings(false)
                 .max_results(250)
                 .set_next_token(next_token);
-            let Ok(page) = service.counted(Operation::ListFindings, call.send(), REPEATABLE).await else {
+            let Ok(page) = service
+                .counted(Operation::ListFindings, &task.region, call.send(), REPEATABLE)
+                .await
+            else {
                 return;
             };
             let findings: Vec<Finding> = page
@@ -121,7 +124,7 @@ impl Search {
                 .finding_id(finding)
                 .action_status(AuditMitigationActionsExecutionStatus::Failed);
             let Ok(page) = service
-                .counted(Operation::ListExecutions, call.send(), REPEATABLE)
+                .counted(Operation::ListExecutions, &task.region, call.send(), REPEATABLE)
                 .await
             else {
                 return false;

@@ -74,6 +74,7 @@ impl Service {
     pub(super) async fn counted<T, E>(
         &self,
         operation: Operation,
+        region: &str,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         was_sent: impl FnOnce() -> bool,
     ) -> Result<T, Problem>
@@ -83,11 +84,14 @@ impl Service {
         let began = Instant::now();
         // The SDK's futures are large; boxed, a reconcile that doesn't call stays small.
         let result = Box::pin(call).await.map_err(|error| Problem::of(&error, was_sent()));
-        let outcome = match &result {
-            Err(problem) if !problem.is_documented_for(operation) => CallOutcome::Trouble(problem.trouble()),
-            _ => CallOutcome::Answered,
+        let (outcome, is_answered) = match &result {
+            Err(problem) if !problem.is_documented_for(operation) => {
+                (CallOutcome::Trouble(problem.trouble()), problem.answer.is_some())
+            }
+            _ => (CallOutcome::Answered, true),
         };
-        self.metrics.called(operation, outcome, began.elapsed());
+        self.metrics
+            .called(operation, region, outcome, is_answered, began.elapsed());
         result
     }
 
@@ -117,7 +121,10 @@ impl Service {
             .set_audit_check_to_actions_mapping(Some(shapes::mapping(&wish.mapping)))
             .customize()
             .interceptor(mark.clone());
-        match self.counted(Operation::Start, call.send(), || mark.is_set()).await {
+        match self
+            .counted(Operation::Start, &record.region, call.send(), || mark.is_set())
+            .await
+        {
             Ok(output) => {
                 let task_id = output.task_id.unwrap_or_else(|| record.task_id.clone());
                 if shapes::is_task_id(&task_id) {
@@ -140,7 +147,10 @@ impl Service {
             .client(&task.region)
             .describe_audit_mitigation_actions_task()
             .task_id(&task.task_id);
-        match self.counted(Operation::Describe, call.send(), REPEATABLE).await {
+        match self
+            .counted(Operation::Describe, &task.region, call.send(), REPEATABLE)
+            .await
+        {
             Ok(output) => DescribeAnswer::Found(Box::new(shapes::described(output))),
             Err(problem) => match problem.code() {
                 Some("ResourceNotFoundException") => DescribeAnswer::NotFound,
@@ -155,7 +165,10 @@ impl Service {
             .client(&task.region)
             .cancel_audit_mitigation_actions_task()
             .task_id(&task.task_id);
-        match self.counted(Operation::Cancel, call.send(), REPEATABLE).await {
+        match self
+            .counted(Operation::Cancel, &task.region, call.send(), REPEATABLE)
+            .await
+        {
             Ok(_) => CancelAnswer::Accepted,
             Err(problem) => match problem.code() {
                 Some("InvalidRequestException") => CancelAnswer::NotRunning,

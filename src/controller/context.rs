@@ -9,6 +9,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt as _};
 use tokio::sync::OnceCell;
 
+use super::contact::Contact;
 use super::events::EventWriter;
 use crate::api::{START_RECORD_ANNOTATION, StoredTask};
 use crate::aws::Service;
@@ -43,6 +44,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// What the probes tell.
     pub health: Health,
+    /// What was heard of the API server.
+    pub contact: Contact,
 }
 
 /// What all reconciles share.
@@ -53,10 +56,11 @@ pub(super) struct Context {
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) health: Health,
+    pub(super) contact: Contact,
     pub(super) events: EventWriter,
-    watched: Vec<Watched>,
+    pub(super) watched: Vec<Watched>,
     notes: Mutex<HashMap<String, Note>>,
-    queue: Mutex<Queue>,
+    pub(super) queue: Mutex<Queue>,
     is_queue_built: OnceCell<()>,
 }
 
@@ -89,6 +93,7 @@ impl Context {
             leadership,
             metrics,
             health,
+            contact,
         } = parts;
         Self {
             client,
@@ -97,6 +102,7 @@ impl Context {
             leadership,
             metrics,
             health,
+            contact,
             events,
             watched,
             notes: Mutex::default(),

@@ -1,13 +1,16 @@
 //! The shell around the core: it observes, lets the core decide, does one step, and observes again.
 
+mod contact;
 mod context;
 mod crd_wait;
 mod error;
 mod events;
 mod reconcile;
+mod snapshot;
 mod watch;
 mod write;
 
+pub use contact::Contact;
 pub use context::{Limits, Parts};
 pub use crd_wait::wait_for_crd;
 pub use events::EventWriter;

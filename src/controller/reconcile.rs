@@ -17,7 +17,7 @@ use crate::core::facts::Facts;
 use crate::core::memory::Moment;
 use crate::core::step::{Step, TaskAddress};
 use crate::core::tell::{News, farewell, news};
-use crate::metrics::ReconcileOutcome;
+use crate::metrics::{ReconcileOutcome, RetryReason};
 
 /// More steps than any resource takes before it has to wait.
 const MAX_STEPS: usize = 32;
@@ -27,6 +27,9 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
     context.queue_is_built().await;
     let uid = cached.uid().unwrap_or_default();
     let note = context.take_note(&uid);
+    if note.errors > 0 {
+        context.metrics.retried(RetryReason::ApiServer);
+    }
     let began = Instant::now();
     let mut pass = Pass::begin(&context, cached, note);
     let result = pass.run().await;
@@ -142,6 +145,7 @@ impl<'a> Pass<'a> {
             self.is_fresh = false;
             return Ok(None);
         }
+        self.count_retry(&step);
         let resource = Resource::of(self.context.client.clone(), &self.object);
         let seen = Arc::clone(&self.object);
         match step {
@@ -196,6 +200,15 @@ impl<'a> Pass<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// A call that went wrong before, and nothing has gone well since.
+    fn count_retry(&self, step: &Step) {
+        if let Some(setback) = &self.note.memory.setback
+            && step.operation() == Some(setback.operation)
+        {
+            self.context.metrics.retried(RetryReason::Aws(setback.trouble));
+        }
     }
 
     async fn start(&mut self, facts: &Facts, record: &StartRecord) {
@@ -269,6 +282,9 @@ impl<'a> Pass<'a> {
     }
 
     fn tell(&self, facts: &Facts, status: &AuditMitigationTaskStatus) {
+        if let Some(phase) = status.phase.filter(|phase| facts.phase() != Some(*phase)) {
+            self.context.metrics.changed_to(phase);
+        }
         for news in news(facts, status) {
             let News { reason, note, .. } = &news;
             let (name, namespace) = (&self.object.metadata.name, &self.object.metadata.namespace);

@@ -29,6 +29,7 @@ pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken) {
     for api in apis(&parts.client, namespaces) {
         let (store, writer) = reflector::store();
         let (wake, woken) = unbounded();
+        parts.contact.watch_begins(api.resource_url());
         watched.push(Watched {
             store: store.clone(),
             wake,
@@ -37,6 +38,10 @@ pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken) {
     }
     let events = EventWriter::start(parts.client.clone());
     let context = Arc::new(Context::new(parts, events, watched));
+    let observed = Arc::downgrade(&context);
+    context
+        .metrics
+        .observe(move || observed.upgrade().map(|context| context.snapshot()));
     let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
         let changes = changes(api, store.clone(), writer, Arc::clone(&context));
         control(changes, woken, store, Arc::clone(&context), stop.clone())

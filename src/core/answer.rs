@@ -62,6 +62,16 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Every class, for metrics.
+    pub const ALL: [Self; 6] = [
+        Self::Throttled,
+        Self::LimitExceeded,
+        Self::AccessDenied,
+        Self::CredentialsRejected,
+        Self::ServiceUnavailable,
+        Self::UnexpectedAnswer,
+    ];
+
     /// The reason that conditions and events carry.
     #[must_use]
     pub const fn reason(self) -> Reason {

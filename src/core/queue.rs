@@ -106,8 +106,9 @@ pub struct Queue {
     places: HashMap<String, Place>,
 }
 
+/// The queue of one region.
 #[derive(Debug, Default)]
-struct Lane {
+pub struct Lane {
     /// Task id → the uids of the resources that hold its slot.
     holders: HashMap<String, BTreeSet<String>>,
     waiting: BTreeSet<Order>,
@@ -123,6 +124,26 @@ struct Limit {
     probe: Option<String>,
 }
 
+impl Lane {
+    /// How many slots are held.
+    #[must_use]
+    pub fn in_use(&self) -> u64 {
+        self.holders.len() as u64
+    }
+
+    /// How many resources wait.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting.len() as u64
+    }
+
+    /// When the oldest resource that waits was created.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.waiting.first().map(|order| order.created)
+    }
+}
+
 impl Queue {
     /// Queues with this many slots for each region.
     #[must_use]
@@ -132,6 +153,11 @@ impl Queue {
             lanes: BTreeMap::new(),
             places: HashMap::new(),
         }
+    }
+
+    /// The queue of each region that was ever used.
+    pub fn lanes(&self) -> impl Iterator<Item = (&str, &Lane)> {
+        self.lanes.iter().map(|(region, lane)| (region.as_str(), lane))
     }
 
     /// Puts a resource into its place.

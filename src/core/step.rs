@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::answer::Operation;
 use super::sketch::Sketch;
 use crate::api::{AuditMitigationTaskStatus, StartRecord};
 
@@ -41,6 +42,24 @@ pub enum Step {
 }
 
 impl Step {
+    /// The one call of AWS that the step is; `None` for all else (and for the look at failed actions, which is many).
+    #[must_use]
+    pub const fn operation(&self) -> Option<Operation> {
+        match self {
+            Self::Start(_) => Some(Operation::Start),
+            Self::Describe(_) => Some(Operation::Describe),
+            Self::Cancel(_) => Some(Operation::Cancel),
+            Self::Read
+            | Self::WriteStatus(_)
+            | Self::WriteRecord { .. }
+            | Self::AddFinalizer
+            | Self::RemoveFinalizer { .. }
+            | Self::ListFailedActions(_)
+            | Self::Delete
+            | Self::Wait(_) => None,
+        }
+    }
+
     /// This step when it is due, until then a wait.
     #[must_use]
     pub fn when(self, due: Timestamp, now: Timestamp) -> Self {

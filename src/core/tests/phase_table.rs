@@ -26,20 +26,6 @@ const TABLE: &str = "
 | Unknown | ? | False | False | False | False | False | True |
 ";
 
-const PHASES: [Phase; 11] = [
-    Phase::Pending,
-    Phase::Queued,
-    Phase::Suspended,
-    Phase::Running,
-    Phase::Canceling,
-    Phase::Completed,
-    Phase::Failed,
-    Phase::Canceled,
-    Phase::Rejected,
-    Phase::Conflict,
-    Phase::Unknown,
-];
-
 type Cells = Vec<(ConditionType, Option<bool>)>;
 
 /// Each row: the phase, and for each condition whether it holds, where the phase alone tells.
@@ -51,7 +37,10 @@ fn rows() -> Vec<(Phase, Cells)> {
     assert_eq!(&head[1..], names, "the conditions, and their order");
     lines
         .map(|row| {
-            let phase = PHASES.into_iter().find(|phase| format!("{phase:?}") == row[0]).unwrap();
+            let phase = Phase::ALL
+                .into_iter()
+                .find(|phase| format!("{phase:?}") == row[0])
+                .unwrap();
             let holds = |cell: &str| match cell {
                 "True" => Some(true),
                 "False" => Some(false),
@@ -99,7 +88,7 @@ fn holds(status: &AuditMitigationTaskStatus, condition: ConditionType) -> bool {
 
 #[test]
 fn the_code_has_the_designs_table() {
-    assert_eq!(rows().len(), PHASES.len());
+    assert_eq!(rows().len(), Phase::ALL.len());
     for (phase, conditions) in rows() {
         for (condition, expected) in conditions {
             assert_eq!(status_in(phase, condition), expected, "{phase:?} {condition:?}");
@@ -132,7 +121,7 @@ fn a_status_shows_the_designs_table() {
 
 #[test]
 fn kstatus_never_sees_reconciling_and_stalled_together() {
-    for phase in PHASES {
+    for phase in Phase::ALL {
         let status = sketched(phase, TaskIn::Nowhere);
         assert!(
             !(holds(&status, ConditionType::Reconciling) && holds(&status, ConditionType::Stalled)),
@@ -155,7 +144,7 @@ fn finished_means_that_the_condition_finished_holds() {
 
 #[test]
 fn a_message_stands_on_ready_and_on_what_is_true() {
-    for phase in PHASES {
+    for phase in Phase::ALL {
         for condition in sketched(phase, TaskIn::Nowhere).conditions {
             let is_told = condition.status == "True" || condition.type_ == "Ready";
             assert_eq!(!condition.message.is_empty(), is_told, "{phase:?} {}", condition.type_);

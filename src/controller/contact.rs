@@ -1,0 +1,208 @@
+//! What was heard of the API server, by listening to the connection itself: the client library keeps the signs of life
+//! of a quiet watch (bookmarks) to itself.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use kube::client::Body;
+use tower::{Layer, Service};
+
+use super::context::lock;
+
+/// What was heard of the API server. Clones share one state.
+#[derive(Clone, Debug, Default)]
+pub struct Contact(Arc<Mutex<Heard>>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// When a request last went unanswered, or a watch was refused.
+    failed: Option<Instant>,
+    /// When each watch was last heard of, by its path.
+    watches: HashMap<String, Instant>,
+}
+
+impl Contact {
+    /// A watch begins: the list comes first, and counts as part of it.
+    pub(super) fn watch_begins(&self, path: &str) {
+        lock(&self.0).watches.insert(path.to_owned(), Instant::now());
+    }
+
+    /// How long the quietest watch has been quiet; `None` when there is no watch.
+    #[must_use]
+    pub fn silence(&self, now: Instant) -> Option<Duration> {
+        let heard = lock(&self.0);
+        let quietest = heard.watches.values().min()?;
+        Some(now.saturating_duration_since(*quietest))
+    }
+
+    /// When the API server last failed.
+    #[must_use]
+    pub fn failed_at(&self) -> Option<Instant> {
+        lock(&self.0).failed
+    }
+
+    fn failed(&self) {
+        lock(&self.0).failed = Some(Instant::now());
+    }
+
+    fn heard(&self, path: &str) {
+        if let Some(at) = lock(&self.0).watches.get_mut(path) {
+            *at = Instant::now();
+        }
+    }
+
+    fn answered(&self, path: &str, status: http::StatusCode) {
+        let is_watch = lock(&self.0).watches.contains_key(path);
+        if status.is_server_error() || is_watch && !status.is_success() {
+            self.failed();
+        } else {
+            self.heard(path);
+        }
+    }
+}
+
+impl<S> Layer<S> for Contact {
+    type Service = Listening<S>;
+
+    fn layer(&self, inner: S) -> Listening<S> {
+        Listening {
+            inner,
+            contact: self.clone(),
+        }
+    }
+}
+
+/// Passes requests on, and listens to what comes back.
+#[derive(Debug)]
+pub struct Listening<S> {
+    inner: S,
+    contact: Contact,
+}
+
+impl<S, B> Service<Request<Body>> for Listening<S>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    B: http_body::Body + Send + 'static,
+{
+    type Response = Response<UnsyncBoxBody<B::Data, B::Error>>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (contact, path) = (self.contact.clone(), request.uri().path().to_owned());
+        let unanswered = Unanswered(Some(contact.clone()));
+        let call = self.inner.call(request);
+        async move {
+            let response = call.await?;
+            unanswered.settle();
+            contact.answered(&path, response.status());
+            let broken = contact.clone();
+            Ok(response.map(|body| {
+                let body = body.map_frame(move |frame| {
+                    contact.heard(&path);
+                    frame
+                });
+                body.map_err(move |error| {
+                    broken.failed();
+                    error
+                })
+                .boxed_unsync()
+            }))
+        }
+        .boxed()
+    }
+}
+
+/// A request without an answer yet. Dropped like that, by an error or by whoever waited long enough, it is a failure.
+struct Unanswered(Option<Contact>);
+
+impl Unanswered {
+    fn settle(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(contact) = &self.0 {
+            contact.failed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+    use http_body_util::combinators::BoxBody;
+    use tower::{BoxError, ServiceExt as _, service_fn};
+
+    use super::*;
+
+    const WATCH: &str = "/tasks";
+
+    async fn ask(contact: &Contact, path: &str, answer: Result<u16, &'static str>) -> Result<(), BoxError> {
+        let server = service_fn(move |_: Request<Body>| async move {
+            let body: BoxBody<&[u8], BoxError> = Full::new(&b"text"[..]).map_err(|never| match never {}).boxed();
+            answer
+                .map(|status| Response::builder().status(status).body(body).unwrap())
+                .map_err(BoxError::from)
+        });
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = contact.layer(server).oneshot(request).await?;
+        response.into_body().collect().await.map(|_| ())
+    }
+
+    #[tokio::test]
+    async fn answers_and_failures_are_told_apart() {
+        for (path, answer, fails) in [
+            (WATCH, Ok(200), false),
+            (WATCH, Ok(403), true),
+            (WATCH, Ok(410), true),
+            ("/other", Ok(403), false),
+            ("/other", Ok(409), false),
+            ("/other", Ok(500), true),
+            ("/other", Err("no connection"), true),
+        ] {
+            let contact = Contact::default();
+            contact.watch_begins(WATCH);
+            let _ = ask(&contact, path, answer).await;
+            assert_eq!(contact.failed_at().is_some(), fails, "{path} {answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nobody_waits_for_any_longer_has_failed() {
+        let contact = Contact::default();
+        let server = service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Full<&[u8]>>, BoxError>>());
+        let request = Request::get("/other").body(Body::empty()).unwrap();
+        let call = contact.layer(server).oneshot(request);
+        assert!(contact.failed_at().is_none());
+        drop(tokio::time::timeout(Duration::ZERO, call).await);
+        assert!(contact.failed_at().is_some());
+    }
+
+    #[tokio::test]
+    async fn only_what_belongs_to_the_watch_is_a_sign_of_its_life() {
+        let contact = Contact::default();
+        assert_eq!(contact.silence(Instant::now()), None);
+        contact.watch_begins(WATCH);
+        let later = Instant::now() + Duration::from_hours(1);
+        let begun = contact.silence(later);
+        ask(&contact, "/other", Ok(200)).await.unwrap();
+        assert_eq!(contact.silence(later), begun);
+        ask(&contact, WATCH, Ok(200)).await.unwrap();
+        assert!(contact.silence(later) < begun);
+    }
+}

@@ -1,0 +1,191 @@
+//! What Prometheus scrapes. Every label has a closed set of values.
+
+mod counter;
+mod labels;
+mod regions;
+mod state;
+
+use std::fmt;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::api::Phase;
+use crate::core::answer::Operation;
+use counter::Counter;
+use labels::{BuildLabels, CallLabels, OperationLabels, PhaseLabels, ReconcileLabels, RetryLabels};
+pub use labels::{CallOutcome, ReconcileOutcome, RetryReason};
+use regions::Regions;
+use state::State;
+pub use state::{LaneSnapshot, Snapshot, TaskCount};
+
+/// Seconds; the last bound is the time-out of one AWS call.
+const CALL_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// Seconds. A reconcile makes several calls, one after the other; most make none.
+const RECONCILE_SECONDS: [f64; 10] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+
+/// The metrics, and where they are recorded. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    reconciles: Family<ReconcileLabels, Counter>,
+    reconcile_seconds: Family<ReconcileLabels, Histogram>,
+    aws_calls: Family<CallLabels, Counter>,
+    aws_call_seconds: Family<OperationLabels, Histogram>,
+    retries: Family<RetryLabels, Counter>,
+    transitions: Family<PhaseLabels, Counter>,
+    abandoned: Counter,
+    leader: Gauge,
+    regions: Regions,
+    state: State,
+}
+
+impl Metrics {
+    /// Metrics, and the registry that renders them.
+    #[must_use]
+    pub fn new() -> (Self, Registry) {
+        let regions = Regions::default();
+        let metrics = Self {
+            reconciles: Family::default(),
+            reconcile_seconds: Family::new_with_constructor(|| Histogram::new(RECONCILE_SECONDS)),
+            aws_calls: Family::default(),
+            aws_call_seconds: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
+            retries: Family::default(),
+            transitions: Family::default(),
+            abandoned: Counter::default(),
+            leader: Gauge::default(),
+            state: State::new(regions.clone()),
+            regions,
+        };
+        // From the beginning, so that the first failure of all is an increase.
+        for phase in Phase::ALL {
+            let _ = metrics.transitions.get_or_create(&PhaseLabels::from(phase));
+        }
+        for outcome in ReconcileOutcome::ALL {
+            let _ = metrics.reconciles.get_or_create(&ReconcileLabels { outcome });
+        }
+        for reason in RetryReason::all() {
+            let _ = metrics.retries.get_or_create(&RetryLabels { reason });
+        }
+        let registry = metrics.registry();
+        (metrics, registry)
+    }
+
+    fn registry(&self) -> Registry {
+        let mut registry = Registry::with_prefix("audit_mitigation_operator");
+        // The registry puts the full stop at the end.
+        registry.register("reconciles_total", "Reconciles by outcome", self.reconciles.clone());
+        registry.register(
+            "reconcile_duration_seconds",
+            "Time that reconciles took, by outcome",
+            self.reconcile_seconds.clone(),
+        );
+        registry.register(
+            "aws_calls_total",
+            "Calls of AWS IoT by operation, region and outcome",
+            self.aws_calls.clone(),
+        );
+        registry.register(
+            "aws_call_duration_seconds",
+            "Time that calls of AWS IoT took, by operation and region",
+            self.aws_call_seconds.clone(),
+        );
+        registry.register(
+            "retries_total",
+            "Attempts that were made again, by what had gone wrong before",
+            self.retries.clone(),
+        );
+        registry.register(
+            "task_transitions_total",
+            "Changes of a resource's phase, by the new phase",
+            self.transitions.clone(),
+        );
+        registry.register(
+            "cancels_abandoned_total",
+            "Deletions that went on although the task could not be cancelled in time",
+            self.abandoned.clone(),
+        );
+        registry.register(
+            "leader",
+            "Whether this process does the work: 1, or 0 for one that stands by",
+            self.leader.clone(),
+        );
+        let build = Family::<BuildLabels, Gauge>::default();
+        build.get_or_create(&BuildLabels::default()).set(1);
+        registry.register("build_info", "Always 1; the label is the version that runs", build);
+        registry.register_collector(Box::new(self.state.clone()));
+        registry
+    }
+
+    /// The region of resources that name none.
+    pub fn default_region(&self, region: &str) {
+        self.regions.exists(region);
+    }
+
+    /// Whether this process does the work.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(leads.into());
+    }
+
+    /// Whom to ask for what isn't counted, at each scrape; `None` when the work has ended.
+    pub fn observe(&self, source: impl Fn() -> Option<Snapshot> + Send + Sync + 'static) {
+        self.state.comes_from(source);
+    }
+
+    /// A reconcile has ended.
+    pub fn reconciled(&self, outcome: ReconcileOutcome, took: Duration) {
+        let labels = ReconcileLabels { outcome };
+        self.reconciles.get_or_create(&labels).inc();
+        self.reconcile_seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+    }
+
+    /// A call of AWS IoT has ended; `is_answered` when anything came back from the region.
+    pub fn called(&self, operation: Operation, region: &str, outcome: CallOutcome, is_answered: bool, took: Duration) {
+        if is_answered {
+            self.regions.exists(region);
+        }
+        let (operation, region) = (operation.name(), self.regions.label(region));
+        let labels = OperationLabels {
+            operation,
+            region: region.clone(),
+        };
+        self.aws_call_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        let labels = CallLabels {
+            operation,
+            region,
+            outcome,
+        };
+        self.aws_calls.get_or_create(&labels).inc();
+    }
+
+    /// Something is tried again.
+    pub fn retried(&self, reason: RetryReason) {
+        self.retries.get_or_create(&RetryLabels { reason }).inc();
+    }
+
+    /// A resource has got another phase.
+    pub fn changed_to(&self, phase: Phase) {
+        self.transitions.get_or_create(&PhaseLabels::from(phase)).inc();
+    }
+
+    /// A deletion went on although the task could not be cancelled in time.
+    pub fn abandoned(&self) {
+        self.abandoned.inc();
+    }
+}
+
+/// The text that `/metrics` answers: the text format 0.0.4 ("Exposition formats" of Prometheus).
+///
+/// # Errors
+/// Never in practice: writing to a string does not fail.
+pub fn render(registry: &Registry) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    encode_registry(&mut text, registry)?;
+    Ok(text)
+}
