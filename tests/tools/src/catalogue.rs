@@ -23,6 +23,7 @@ pub const ETCD: GoTool = GoTool {
     package: "go.etcd.io/etcd/server/v3",
     link_flags: "",
     minutes: 1,
+    tags: "",
     assets: Assets::Required,
 };
 
@@ -33,6 +34,7 @@ pub const KUBE_APISERVER: GoTool = GoTool {
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
     link_flags: KUBERNETES_VERSION,
     minutes: 4,
+    tags: "",
     assets: Assets::Required,
 };
 
@@ -44,6 +46,7 @@ pub const KUBE_CONTROLLER_MANAGER: GoTool = GoTool {
     package: "k8s.io/kubernetes/cmd/kube-controller-manager",
     link_flags: KUBERNETES_VERSION,
     minutes: 2,
+    tags: "",
     assets: Assets::Preferred,
 };
 
@@ -54,6 +57,7 @@ pub const KSTATUS: GoTool = GoTool {
     package: ".",
     link_flags: "",
     minutes: 1,
+    tags: "",
     assets: Assets::Preferred,
 };
 
@@ -64,6 +68,7 @@ pub const HELM_3: GoTool = GoTool {
     package: "helm.sh/helm/v3/cmd/helm",
     link_flags: HELM_3_VERSION,
     minutes: 2,
+    tags: "",
     assets: Assets::Preferred,
 };
 
@@ -75,6 +80,7 @@ pub const HELM_4: GoTool = GoTool {
     package: "helm.sh/helm/v4/cmd/helm",
     link_flags: HELM_4_VERSION,
     minutes: 2,
+    tags: "",
     assets: Assets::Preferred,
 };
 
@@ -85,6 +91,7 @@ pub const HELM_DOCS: GoTool = GoTool {
     package: "github.com/norwoodj/helm-docs/cmd/helm-docs",
     link_flags: "",
     minutes: 1,
+    tags: "",
     assets: Assets::Preferred,
 };
 
@@ -95,6 +102,7 @@ pub const KUBE_SCORE: GoTool = GoTool {
     package: "github.com/zegl/kube-score/cmd/kube-score",
     link_flags: "",
     minutes: 1,
+    tags: "",
     assets: Assets::Preferred,
 };
 
@@ -105,6 +113,7 @@ pub const KUBECONFORM: GoTool = GoTool {
     package: "github.com/yannh/kubeconform/cmd/kubeconform",
     link_flags: "",
     minutes: 1,
+    tags: "",
     assets: Assets::Preferred,
 };
 
@@ -115,11 +124,24 @@ pub const HELM_UNITTEST: GoTool = GoTool {
     package: "github.com/helm-unittest/helm-unittest/cmd/helm-unittest",
     link_flags: "",
     minutes: 1,
+    tags: "",
+    assets: Assets::Preferred,
+};
+
+/// Judges what is scraped, and tests the alerts.
+pub const PROMTOOL: GoTool = GoTool {
+    name: "promtool",
+    module: "promtool",
+    package: "github.com/prometheus/prometheus/cmd/promtool",
+    link_flags: "",
+    minutes: 2,
+    // Without the clients of every cloud, in which Prometheus can look for targets.
+    tags: "remove_all_sd",
     assets: Assets::Preferred,
 };
 
 /// Every tool that is built from source.
-pub const ALL: [GoTool; 10] = [
+pub const ALL: [GoTool; 11] = [
     ETCD,
     KUBE_APISERVER,
     KUBE_CONTROLLER_MANAGER,
@@ -130,4 +152,5 @@ pub const ALL: [GoTool; 10] = [
     KUBE_SCORE,
     KUBECONFORM,
     HELM_UNITTEST,
+    PROMTOOL,
 ];

@@ -30,6 +30,8 @@ pub struct GoTool {
     pub(crate) package: &'static str,
     /// What is given to the linker, beside the stripping of symbols.
     pub(crate) link_flags: &'static str,
+    /// Build tags, separated by commas.
+    pub(crate) tags: &'static str,
     /// About how long it builds on two cores, to tell whoever waits.
     pub(crate) minutes: u32,
     pub(crate) assets: Assets,
@@ -47,14 +49,11 @@ impl GoTool {
         }
         let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.module);
         let link = format!("-s -w {}", self.link_flags);
-        let flags = [
-            "-mod=readonly",
-            "-trimpath",
-            "-buildvcs=false",
-            "-ldflags",
-            &link,
-            self.package,
-        ];
+        let mut flags = vec!["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", &link];
+        if !self.tags.is_empty() {
+            flags.extend(["-tags", self.tags]);
+        }
+        flags.push(self.package);
         let root = cache::root()?;
         let folder = root.join(format!(
             "{}-{}",

@@ -13,7 +13,7 @@ pub mod python;
 
 pub use catalogue::{
     ALL, ETCD, HELM_3, HELM_4, HELM_DOCS, HELM_UNITTEST, KSTATUS, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCORE,
-    KUBECONFORM,
+    KUBECONFORM, PROMTOOL,
 };
 pub use go_tool::GoTool;
 pub use prerequisite::{Prerequisite, kubectl, require};
