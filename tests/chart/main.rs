@@ -11,6 +11,7 @@
 mod api_server;
 mod checkers;
 mod drift;
+mod guard;
 mod helm;
 mod installed;
 mod lifecycle;

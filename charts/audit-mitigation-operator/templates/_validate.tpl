@@ -6,4 +6,7 @@
 {{- if and .Values.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
 {{- fail "serviceMonitor.enabled needs metrics.service.enabled: set it, or take podMonitor.enabled instead" }}
 {{- end }}
+{{- if and .Values.tenantGuard.enabled (not .Values.tenantGuard.rules) }}
+{{- fail "tenantGuard.enabled without tenantGuard.rules refuses every task: add a rule" }}
+{{- end }}
 {{- end }}

@@ -9,10 +9,11 @@ use anyhow::{Context as _, Result};
 
 use super::pki::{Authority, Identity, TokenKey};
 
-/// The controllers that stand-alone resources need; nothing here runs pods.
+/// The controllers that stand-alone resources need; nothing here runs pods. The last one checks the types of policies.
 const CONTROLLERS: &str = "namespace-controller,serviceaccount-controller,\
     root-ca-certificate-publisher-controller,garbage-collector-controller,\
-    clusterrole-aggregation-controller,ttl-after-finished-controller";
+    clusterrole-aggregation-controller,ttl-after-finished-controller,\
+    validatingadmissionpolicy-status-controller";
 
 /// The programs.
 #[derive(Clone, Debug)]
