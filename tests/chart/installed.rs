@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use audit_mitigation_operator::api::{AuditMitigationTask, Phase};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Container;
+use k8s_openapi::api::core::v1::{PodSpec, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::Client;
 use kube::api::{Api, ListParams, PostParams};
@@ -22,6 +22,16 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(2);
 /// What every Deployment of a release named `amo` is called.
 pub(crate) const NAME: &str = "amo-audit-mitigation-operator";
 
+/// The package that stands for the chart before this one.
+const PREVIOUS_CHART: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/chart/previous/audit-mitigation-operator-0.0.1.tgz"
+);
+
+/// Credentials in the environment, as values.
+const ACCESS_KEY: &str = "extraEnv[0].name=AWS_ACCESS_KEY_ID,extraEnv[0].value=AKIATEST,\
+    extraEnv[1].name=AWS_SECRET_ACCESS_KEY,extraEnv[1].value=secret";
+
 /// A cluster with a release of the chart in the namespace `system`, and an AWS.
 pub(crate) struct Installed {
     pub(crate) cluster: Cluster,
@@ -32,8 +42,22 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// Makes the namespaces and installs the chart with these further values.
+    /// Makes the namespaces and installs the chart with these further values, and with an access key of AWS.
     pub(crate) async fn new(helm: Helm, namespaces: &[&str], values: &str) -> Self {
+        let installed = Self::prepared(helm, namespaces, &format!("{ACCESS_KEY},{values}")).await;
+        installed.install_again();
+        installed
+    }
+
+    /// The same of the chart's previous version.
+    pub(crate) async fn previous(helm: Helm, namespaces: &[&str]) -> Self {
+        let installed = Self::prepared(helm, namespaces, ACCESS_KEY).await;
+        installed.helm(&["install", "amo", PREVIOUS_CHART, "--set", &installed.values]);
+        installed
+    }
+
+    /// Everything but the release.
+    pub(crate) async fn prepared(helm: Helm, namespaces: &[&str], values: &str) -> Self {
         let cluster = Cluster::start(ClusterOptions::default()).await.unwrap();
         let mut config = Config::default();
         config.settings.task_duration = Duration::from_millis(200);
@@ -42,15 +66,13 @@ impl Installed {
             cluster.kubectl_ok(&["create", "namespace", namespace]).await.unwrap();
         }
         let values = complete(&aws, values);
-        let installed = Self {
+        Self {
             client: cluster.client().await.unwrap(),
             cluster,
             aws,
             helm,
             values,
-        };
-        installed.helm(&["install", "amo", path(&chart()), "--set", &installed.values]);
-        installed
+        }
     }
 
     /// Runs helm on this cluster, where it has to succeed.
@@ -60,14 +82,19 @@ impl Installed {
         self.helm.ok(&[args, &fixed].concat())
     }
 
-    /// Installs it again, with the values of the first time.
+    /// Installs it, with the same values each time.
     pub(crate) fn install_again(&self) {
-        self.helm(&["install", "amo", path(&chart()), "--set", &self.values]);
+        self.install_again_with("crds.install=true");
+    }
+
+    /// The same with a further value.
+    pub(crate) fn install_again_with(&self, value: &str) {
+        self.helm(&["install", "amo", path(&chart()), "--set", &self.values, "--set", value]);
     }
 
     /// Installs a second release of the same name in another namespace.
     pub(crate) fn install_beside(&self, namespace: &str, values: &str) {
-        let values = complete(&self.aws, values);
+        let values = complete(&self.aws, &format!("{ACCESS_KEY},{values}"));
         let chart = chart();
         let kubeconfig = path(self.cluster.kubeconfig());
         let fixed = ["--kubeconfig", kubeconfig, "--namespace", namespace];
@@ -77,18 +104,14 @@ impl Installed {
 
     /// The arguments of the release's pods.
     pub(crate) async fn arguments(&self) -> Vec<String> {
-        self.container("system").await.1.args.unwrap()
+        self.pod("system").await.containers[0].args.clone().unwrap()
     }
 
-    /// The service account and the container of a release.
-    async fn container(&self, namespace: &str) -> (String, Container) {
+    /// What the pods of a release are made of.
+    async fn pod(&self, namespace: &str) -> PodSpec {
         let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
         let deployment = deployments.get(NAME).await.unwrap();
-        let pod = deployment.spec.unwrap().template.spec.unwrap();
-        (
-            pod.service_account_name.unwrap(),
-            pod.containers.into_iter().next().unwrap(),
-        )
+        deployment.spec.unwrap().template.spec.unwrap()
     }
 
     /// Starts the operator with exactly the arguments, the variables and the rights of the installed Deployment.
@@ -98,27 +121,53 @@ impl Installed {
 
     /// The same of the release in another namespace.
     pub(crate) async fn start_operator_of(&self, namespace: &str) -> Process {
-        let (account, Container { args, env, .. }) = self.container(namespace).await;
+        let pod = self.pod(namespace).await;
+        let account = pod.service_account_name.as_deref().unwrap();
         let kubeconfig = self
             .cluster
-            .kubeconfig_for_service_account(namespace, &account)
+            .kubeconfig_for_service_account(namespace, account)
             .await
             .unwrap();
+        let mounts = self.mount(namespace, &pod).await;
+        let container = pod.containers.into_iter().next().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_audit-mitigation-operator"));
-        command.env_clear().args(args.unwrap());
-        for variable in env.unwrap() {
-            command.env(variable.name, variable.value.unwrap());
+        command.env_clear().args(container.args.unwrap());
+        for variable in container.env.unwrap() {
+            let mut value = variable.value.unwrap();
+            for (path, folder) in &mounts {
+                value = value.replace(path, folder);
+            }
+            command.env(variable.name, value);
         }
         // In place of the files that a pod finds its API server and its token by.
         command.env("KUBECONFIG", kubeconfig);
         self.cluster.spawn("operator", command).unwrap()
     }
 
+    /// Writes the pod's Secrets to folders, as a kubelet would: each with the path that it stands for.
+    async fn mount(&self, namespace: &str, pod: &PodSpec) -> Vec<(String, String)> {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let mut mounts = Vec::new();
+        for mount in pod.containers[0].volume_mounts.iter().flatten() {
+            let volume = pod.volumes.iter().flatten().find(|volume| volume.name == mount.name);
+            let secret = volume.and_then(|volume| volume.secret.as_ref()).unwrap();
+            let secret = secrets.get(secret.secret_name.as_deref().unwrap()).await.unwrap();
+            let folder = self.cluster.supervisor().folder().join(namespace).join(&mount.name);
+            std::fs::create_dir_all(&folder).unwrap();
+            for (key, value) in secret.data.unwrap() {
+                std::fs::write(folder.join(key), value.0).unwrap();
+            }
+            mounts.push((mount.mount_path.clone(), path(&folder).to_owned()));
+        }
+        mounts
+    }
+
     pub(crate) fn tasks(&self, namespace: &str) -> Api<AuditMitigationTask> {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    pub(crate) async fn create(&self, namespace: &str, name: &str, further: &Value) {
+    /// A task for a whole audit, with one check and one action, and these further members of the spec.
+    pub(crate) fn task(name: &str, further: &Value) -> AuditMitigationTask {
         let mut spec = json!({
             "target": { "auditTaskId": "a3aea009955e501a31b764abe1bebd3d" },
             "auditCheckToActionsMapping": { "LOGGING_DISABLED_CHECK": ["EnableLogging"] },
@@ -126,14 +175,18 @@ impl Installed {
         spec.as_object_mut()
             .unwrap()
             .extend(further.as_object().unwrap().clone());
-        let task = serde_json::from_value(json!({
+        serde_json::from_value(json!({
             "apiVersion": "devicedefender.dev/v1alpha1",
             "kind": "AuditMitigationTask",
             "metadata": { "name": name },
             "spec": spec,
-        }));
+        }))
+        .unwrap()
+    }
+
+    pub(crate) async fn create(&self, namespace: &str, name: &str, further: &Value) {
         self.tasks(namespace)
-            .create(&PostParams::default(), &task.unwrap())
+            .create(&PostParams::default(), &Self::task(name, further))
             .await
             .unwrap();
     }
@@ -202,9 +255,7 @@ impl Installed {
 fn complete(aws: &Server, further: &str) -> String {
     format!(
         "aws.region=eu-central-1,aws.endpointUrl={},metrics.port={},log.format=text,\
-         extraArgs={{--min-poll-interval=200ms}},\
-         extraEnv[0].name=AWS_ACCESS_KEY_ID,extraEnv[0].value=AKIATEST,\
-         extraEnv[1].name=AWS_SECRET_ACCESS_KEY,extraEnv[1].value=secret,{further}",
+         extraArgs={{--min-poll-interval=200ms}},{further}",
         aws.endpoint(),
         ports::free().unwrap(),
     )

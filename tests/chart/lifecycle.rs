@@ -2,13 +2,12 @@
 //! RBAC enforced: a verb that is missing fails these tests.
 
 use audit_mitigation_operator::api::Phase;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
-use simulator::{Operation, Outcome};
-use support::{Process, eventually};
+use simulator::Outcome;
+use support::eventually;
 
-use crate::chart;
-use crate::helm::{EACH, path};
+use crate::helm::EACH;
 use crate::installed::{Installed, LIMIT, NAME};
 
 /// The service account of the release.
@@ -135,53 +134,48 @@ async fn rights_are_few_also_for_users() {
     }
 }
 
-/// Whatever happens to the release, a task is started once and followed to its end.
+/// Under the guard for tenants, what its rules allow takes its whole course.
 #[tokio::test]
-async fn a_running_task_outlives_upgrade_rollback_and_uninstall() {
-    for helm in EACH {
-        let installed = Installed::new(helm, &["fleet"], "").await;
-        installed.aws.set_outcome("*", Outcome::held());
-        let mut operator = installed.start_operator().await;
-        installed.create("fleet", "task", &json!({ "taskId": "task" })).await;
-        installed.phase("fleet", "task", Phase::Running, &operator).await;
-        operator.stop(LIMIT).await.unwrap();
-
-        let chart = chart();
-        let upgrade = ["upgrade", "amo", path(&chart), "--reuse-values"];
-        installed.helm(&[&upgrade[..], &["--set", "log.level=debug"]].concat());
-        assert!(installed.arguments().await.contains(&"--log-level=debug".to_owned()));
-        follows(&installed).await.stop(LIMIT).await.unwrap();
-
-        installed.helm(&["rollback", "amo", "1"]);
-        assert!(installed.arguments().await.contains(&"--log-level=info".to_owned()));
-        follows(&installed).await.stop(LIMIT).await.unwrap();
-
-        installed.helm(&["uninstall", "amo"]);
-        assert_eq!(installed.aws.task("task").unwrap().status, "IN_PROGRESS");
-        installed.install_again();
-        let mut operator = follows(&installed).await;
-        installed.aws.finish("task");
-        installed.phase("fleet", "task", Phase::Completed, &operator).await;
-        assert_eq!(installed.aws.starts("task"), 1);
-        operator.stop(LIMIT).await.unwrap();
-    }
-}
-
-/// A new operator that asks the service about the running task, and starts nothing.
-async fn follows(installed: &Installed) -> Process {
-    installed.aws.clear_calls();
-    let operator = installed.start_operator().await;
-    eventually(LIMIT, "the task is followed", async || {
-        let calls = installed.aws.calls();
-        if calls.iter().any(|call| call.operation == Some(Operation::DESCRIBE)) {
-            Ok(())
-        } else {
-            Err(format!("{calls:?}\n{}", operator.log()))
+async fn the_guard_for_tenants_is_not_in_the_operators_way() {
+    let rule = "namespaces={fleet},tenantGuard.rules[0].checks={*},tenantGuard.rules[0].actions={*},\
+                tenantGuard.rules[0].regions={default},tenantGuard.rules[0].wholeAudits=true";
+    let guard =
+        format!("tenantGuard.enabled=true,tenantGuard.requireNamespacePrefix=false,tenantGuard.rules[0].{rule}");
+    let installed = Installed::new(EACH[0], &["fleet"], &guard).await;
+    let tasks = installed.tasks("fleet");
+    let probe = Installed::task("probe", &json!({ "region": "us-east-1" }));
+    eventually(LIMIT, "the guard is in force", async || {
+        let dry_run = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        match tasks.create(&dry_run, &probe).await {
+            Err(error) if error.to_string().contains("may use the regions default") => Ok(()),
+            other => Err(format!("{other:?}")),
         }
     })
     .await
     .unwrap();
-    operator
+    does_its_work(&installed, "fleet", "guarded").await;
+}
+
+/// The file that the Secret holds is what signs the calls, by the profile that the values name.
+#[tokio::test]
+async fn mounted_credentials_are_used() {
+    let values = "aws.credentials.secretName=aws,aws.credentials.secretKey=keys,aws.credentials.profile=fleet";
+    let installed = Installed::prepared(EACH[0], &["fleet"], values).await;
+    let keys = "[default]\naws_access_key_id=AKIADEFAULT\naws_secret_access_key=a\n\
+                [fleet]\naws_access_key_id=AKIAMOUNTED\naws_secret_access_key=b\n";
+    let literal = format!("--from-literal=keys={keys}");
+    let secret = ["create", "secret", "generic", "aws", "--namespace", "system", &literal];
+    installed.cluster.kubectl_ok(&secret).await.unwrap();
+    installed.install_again();
+    let mut operator = installed.start_operator().await;
+    installed.create("fleet", "task", &json!({})).await;
+    installed.phase("fleet", "task", Phase::Completed, &operator).await;
+    let calls = installed.aws.calls();
+    assert!(calls.iter().all(|call| call.access_key == "AKIAMOUNTED"), "{calls:?}");
+    operator.stop(LIMIT).await.unwrap();
 }
 
 #[tokio::test]
@@ -189,11 +183,40 @@ async fn two_releases_of_one_name_work_side_by_side() {
     let installed = Installed::new(EACH[0], &["one", "two", "second"], "watchNamespaces={one}").await;
     installed.install_beside("second", "watchNamespaces={two},crds.install=false");
     let mut first = installed.start_operator().await;
+    // Nobody looks after the second's namespace yet, whatever the first does.
+    installed.create("two", "waiting", &json!({})).await;
+    installed.create("one", "task", &json!({})).await;
+    installed.phase("one", "task", Phase::Completed, &first).await;
+    let waiting = installed.tasks("two").get("waiting").await.unwrap();
+    assert_eq!(waiting.status.unwrap().phase, None);
+    assert_eq!(waiting.metadata.finalizers, None);
+
     let mut second = installed.start_operator_of("second").await;
+    installed.phase("two", "waiting", Phase::Completed, &second).await;
     for (namespace, operator) in [("one", &first), ("two", &second)] {
-        installed.create(namespace, "task", &json!({})).await;
-        installed.phase(namespace, "task", Phase::Completed, operator).await;
+        installed.create(namespace, "both", &json!({})).await;
+        installed.phase(namespace, "both", Phase::Completed, operator).await;
     }
+    // Each its own Lease, held by a process of its own.
+    let mut holders = Vec::new();
+    for namespace in ["system", "second"] {
+        let leases = ["get", "leases", "--namespace", namespace];
+        let output = [
+            "--output",
+            "jsonpath={range .items[*]}{.metadata.name} {.spec.holderIdentity}\n{end}",
+        ];
+        let text = installed
+            .cluster
+            .kubectl_ok(&[&leases[..], &output].concat())
+            .await
+            .unwrap();
+        let holder = text.trim().strip_prefix(NAME).unwrap().trim().to_owned();
+        assert!(!holder.is_empty() && !holder.contains('\n'), "{text}");
+        holders.push(holder);
+    }
+    assert_ne!(holders[0], holders[1]);
+    let tasks = installed.aws.tasks();
+    assert_eq!(tasks.len(), 4, "{tasks:?}");
     for operator in [&mut first, &mut second] {
         let log = operator.log();
         assert!(!log.contains("forbidden"), "{log}");

@@ -17,6 +17,8 @@ mod installed;
 mod lifecycle;
 mod policy;
 mod rendering;
+mod uninstall;
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 
