@@ -28,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator (the default).
     Run(Box<RunArgs>),
+    /// Say what would keep an operator with these flags from working, and change nothing.
+    Check(Box<RunArgs>),
     /// Print the `CustomResourceDefinition`.
     Crd,
 }

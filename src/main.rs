@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use audit_mitigation_operator::cli::{Cli, Command};
-use audit_mitigation_operator::{api, run};
+use audit_mitigation_operator::cli::{Cli, Command, RunArgs};
+use audit_mitigation_operator::{api, check, run};
 use clap::Parser as _;
 
 #[tokio::main]
@@ -11,6 +11,7 @@ async fn main() -> ExitCode {
     let Cli { command, run } = Cli::parse();
     let result = match command.unwrap_or_else(|| Command::Run(Box::new(run))) {
         Command::Run(args) => run::run(*args).await.map_err(|error| error.to_string()),
+        Command::Check(args) => return check(&args).await,
         Command::Crd => api::crd::to_yaml()
             .map(|yaml| print!("{yaml}"))
             .map_err(|error| error.to_string()),
@@ -22,4 +23,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Exits with failure when anything is wrong.
+async fn check(args: &RunArgs) -> ExitCode {
+    let findings = check::check(args).await;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    ExitCode::from(u8::from(findings.iter().any(check::Finding::is_problem)))
 }

@@ -154,7 +154,8 @@ async fn while_leading(elector: Elector, work: impl Future<Output = ()>) -> Resu
     Ok(holding.await??)
 }
 
-async fn cluster(contact: &Contact) -> Result<Client, Error> {
+/// A client for the cluster of the pod or of KUBECONFIG.
+pub(crate) async fn cluster(contact: &Contact) -> Result<Client, Error> {
     let mut config = Config::infer().await?;
     // Without it, a list over a connection that has died silently never ends. A watch is heard of every minute.
     config.read_timeout = Some(READ_TIMEOUT);

@@ -9,14 +9,19 @@
 )]
 
 mod api_server;
+mod check;
 mod checkers;
 mod drift;
 mod guard;
 mod helm;
 mod installed;
+mod kubeconform;
 mod lifecycle;
+mod linters;
 mod policy;
+mod rendered;
 mod rendering;
+mod schemas;
 mod uninstall;
 mod upgrade;
 
@@ -36,6 +41,12 @@ fn file(name: &str) -> String {
 /// One of the chart's YAML files.
 fn yaml(name: &str) -> serde_json::Value {
     serde_saphyr::from_str(&file(name)).unwrap()
+}
+
+/// The python that has the packages of requirements.txt.
+fn python() -> PathBuf {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chart/requirements.txt");
+    support::tools::python::environment(&requirements).unwrap()
 }
 
 /// The sets of values that the chart is tried with: `ci/*-values.yaml`.

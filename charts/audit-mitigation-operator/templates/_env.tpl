@@ -1,5 +1,5 @@
-{{/* What the AWS SDK reads, and the user's own. No name stands twice, which helm 4 and the API server refuse: the user's
-wins. */}}
+{{/* What the AWS SDK reads, the operator's limits, and the user's own. The limits are no flags, so that one in extraArgs
+wins. No name stands twice, which helm 4 and the API server refuse: the user's wins. */}}
 {{- define "operator.env" -}}
 {{- $env := dict }}
 {{- with .Values.aws }}
@@ -13,6 +13,14 @@ wins. */}}
 {{- $_ := set $env "AWS_SHARED_CREDENTIALS_FILE" (printf "/var/run/secrets/aws/%s" .credentials.secretKey) }}
 {{- $_ := set $env "AWS_PROFILE" .credentials.profile }}
 {{- end }}
+{{- end }}
+{{- with .Values.limits }}
+{{- $_ := set $env "MAX_RUNNING_TASKS" (toString .maxRunningTasks) }}
+{{- $_ := set $env "MAX_START_RATE" (toString .maxStartRate) }}
+{{- $_ := set $env "MAX_DESCRIBE_RATE" (toString .maxDescribeRate) }}
+{{- $_ := set $env "MIN_POLL_INTERVAL" .minPollInterval }}
+{{- $_ := set $env "MAX_POLL_INTERVAL" .maxPollInterval }}
+{{- $_ := set $env "CANCEL_TIMEOUT" .cancelTimeout }}
 {{- end }}
 {{- range .Values.extraEnv }}
 {{- $_ := unset $env .name }}

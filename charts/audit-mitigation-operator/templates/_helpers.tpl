@@ -34,6 +34,15 @@ app.kubernetes.io/name: {{ include "operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/* The pod of `helm test`, beside the others in the NetworkPolicy and in nothing else. */}}
+{{- define "operator.checkName" -}}
+{{- printf "%s-check" (include "operator.name" .) }}
+{{- end }}
+
+{{- define "operator.leaseName" -}}
+{{- default (include "operator.fullname" .) .Values.leaderElection.leaseName }}
+{{- end }}
+
 {{- define "operator.chart" -}}
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}

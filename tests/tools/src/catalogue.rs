@@ -1,5 +1,6 @@
 //! The list of tools that are built from source.
 
+use crate::go_source::GoSource;
 use crate::go_tool::{Assets, GoTool};
 
 /// Without these the server calls itself v0.0.0, and clients doubt what it can do.
@@ -138,6 +139,12 @@ pub const PROMTOOL: GoTool = GoTool {
     // Without the clients of every cloud, in which Prometheus can look for targets.
     tags: "remove_all_sd",
     assets: Assets::Preferred,
+};
+
+/// The Prometheus operator, for its definitions below `example/prometheus-operator-crd`.
+pub const PROMETHEUS_OPERATOR: GoSource = GoSource {
+    pinned_in: "prometheus-operator",
+    module: "github.com/prometheus-operator/prometheus-operator",
 };
 
 /// Every tool that is built from source.

@@ -7,14 +7,16 @@
 
 mod cache;
 mod catalogue;
+mod go_source;
 mod go_tool;
 mod prerequisite;
 pub mod python;
 
 pub use catalogue::{
     ALL, ETCD, HELM_3, HELM_4, HELM_DOCS, HELM_UNITTEST, KSTATUS, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCORE,
-    KUBECONFORM, PROMTOOL,
+    KUBECONFORM, PROMETHEUS_OPERATOR, PROMTOOL,
 };
+pub use go_source::GoSource;
 pub use go_tool::GoTool;
 pub use prerequisite::{Prerequisite, kubectl, require};
 

@@ -1,0 +1,133 @@
+//! `check`: says what would keep an operator with these flags, these variables and this account from working.
+//!
+//! All of it at once, one line each. It is what `helm test` runs: the image has no shell, and nothing else in the
+//! cluster has the operator's rights. It changes nothing, neither in the cluster nor in AWS.
+
+pub mod rights;
+
+use std::fmt;
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::{Api, ListParams};
+use tokio::time::timeout;
+
+use crate::api::StoredTask;
+use crate::aws::Service;
+use crate::cli::RunArgs;
+use crate::controller::Contact;
+use crate::core::answer::{DescribeAnswer, Operation};
+use crate::core::step::TaskAddress;
+use crate::metrics::Metrics;
+use crate::run;
+
+/// How long the API server may take for all its answers together.
+const CLUSTER_LIMIT: Duration = Duration::from_secs(30);
+
+/// A task that nobody has: being told that it isn't there takes credentials and the right to ask.
+const NO_TASK: &str = "audit-mitigation-operator-check";
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It is as it should be.
+    Good(String),
+    /// It could not be looked at, which the operator can live with.
+    Skipped(String),
+    /// The operator can't work like that.
+    Problem(String),
+}
+
+impl Finding {
+    /// Whether the operator can't work like that.
+    #[must_use]
+    pub const fn is_problem(&self) -> bool {
+        matches!(self, Self::Problem(_))
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Good(text) => write!(formatter, "ok: {text}"),
+            Self::Skipped(text) => write!(formatter, "skipped: {text}"),
+            Self::Problem(text) => write!(formatter, "problem: {text}"),
+        }
+    }
+}
+
+/// Looks at the flags, the cluster and AWS.
+pub async fn check(args: &RunArgs) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = args.problems().into_iter().map(Finding::Problem).collect();
+    if findings.is_empty() {
+        findings.push(Finding::Good("the flags".to_owned()));
+    }
+    findings.extend(cluster(args).await);
+    findings.push(aws().await);
+    findings
+}
+
+async fn cluster(args: &RunArgs) -> Vec<Finding> {
+    let client = match run::cluster(&Contact::default()).await {
+        Ok(client) => client,
+        Err(error) => return vec![Finding::Problem(error.to_string())],
+    };
+    timeout(CLUSTER_LIMIT, answers(&client, args)).await.unwrap_or_else(|_| {
+        let seconds = CLUSTER_LIMIT.as_secs();
+        vec![Finding::Problem(format!(
+            "the API server gave no answer within {seconds} seconds: see whether a NetworkPolicy lets this pod reach it"
+        ))]
+    })
+}
+
+async fn answers(client: &Client, args: &RunArgs) -> Vec<Finding> {
+    let unreachable = |error: kube::Error| vec![Finding::Problem(format!("the API server can't be asked: {error}"))];
+    let namespaces = args.namespaces();
+    let mut findings = Vec::new();
+    // Asks for the definition and, unlike a review of rights, sees that it is served.
+    let one = ListParams::default().limit(1);
+    let first: Api<StoredTask> = match namespaces.first() {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    match first.list_metadata(&one).await {
+        Ok(_) => findings.push(Finding::Good(format!("the API server serves {}", rights::definition()))),
+        Err(kube::Error::Api(status)) if status.code == 404 => findings.push(Finding::Problem(format!(
+            "the API server serves no {}: install it with the chart (crds.install), or apply the output of \
+             `audit-mitigation-operator crd`",
+            rights::definition()
+        ))),
+        // The rights below say it better.
+        Err(kube::Error::Api(status)) if status.code == 403 => {}
+        Err(error) => return unreachable(error),
+    }
+    match rights::missing(client, &namespaces, args.lease().await.as_ref()).await {
+        Ok(lines) if lines.is_empty() => findings.push(Finding::Good("the rights in the cluster".to_owned())),
+        Ok(lines) => findings.extend(lines.into_iter().map(Finding::Problem)),
+        Err(error) => return unreachable(error),
+    }
+    findings
+}
+
+async fn aws() -> Finding {
+    let (metrics, _) = Metrics::new();
+    let service = Service::from_environment(metrics).await;
+    let Some(region) = service.default_region() else {
+        return Finding::Skipped(
+            "AWS, because there is no default region (AWS_REGION, the chart's aws.region): only tasks that name a \
+             region can start"
+                .to_owned(),
+        );
+    };
+    let task = TaskAddress {
+        task_id: NO_TASK.to_owned(),
+        region: region.clone(),
+    };
+    match service.describe(&task).await {
+        DescribeAnswer::Found(_) | DescribeAnswer::NotFound => {
+            let operation = Operation::Describe.name();
+            Finding::Good(format!("AWS IoT in {region} answers {operation}"))
+        }
+        DescribeAnswer::Failed(failure) => Finding::Problem(format!("AWS IoT in {region}: {}", failure.message)),
+    }
+}
