@@ -8,5 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+/// The generator of bodies that the fuzzer over the wire uses too.
+#[path = "../fuzz/body.rs"]
+mod body;
 mod crd;
 mod operator;

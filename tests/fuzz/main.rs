@@ -12,4 +12,5 @@
 
 mod answer;
 mod answers;
+mod body;
 mod server;
