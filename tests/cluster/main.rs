@@ -12,4 +12,5 @@
 #[path = "../fuzz/body.rs"]
 mod body;
 mod crd;
+mod monitoring;
 mod operator;

@@ -30,18 +30,18 @@ use tokio::sync::OnceCell;
 use crate::crd::{CRD, install};
 
 /// Generous, for a machine that is busy building.
-const LIMIT: Duration = Duration::from_mins(2);
+pub(crate) const LIMIT: Duration = Duration::from_mins(2);
 
 /// A namespace with an operator that watches it alone, and an AWS of its own.
-struct World {
+pub(crate) struct World {
     cluster: &'static Cluster,
     kubeconfig: PathBuf,
-    namespace: String,
-    aws: Server,
+    pub(crate) namespace: String,
+    pub(crate) aws: Server,
     operator: Option<Process>,
     client: Client,
-    flags: Vec<String>,
-    port: u16,
+    pub(crate) flags: Vec<String>,
+    pub(crate) port: u16,
     endpoint: String,
     access_key: Option<&'static str>,
 }
@@ -58,7 +58,7 @@ impl World {
         Self::with(prefix, &[], |_| {}).await
     }
 
-    async fn without_operator(prefix: &str, flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn without_operator(prefix: &str, flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         static INSTALLED: OnceCell<()> = OnceCell::const_new();
         let cluster = shared().await.unwrap();
         INSTALLED.get_or_init(|| install(cluster, CRD)).await;
@@ -81,7 +81,7 @@ impl World {
         }
     }
 
-    fn start_operator(&mut self) {
+    pub(crate) fn start_operator(&mut self) {
         let program = env!("CARGO_BIN_EXE_audit-mitigation-operator");
         let access_key = self.access_key.unwrap_or_default();
         let mut command = operator::command(
@@ -130,7 +130,7 @@ impl World {
     }
 
     /// Creates a resource with this spec.
-    async fn create(&self, name: &str, spec: &Value) {
+    pub(crate) async fn create(&self, name: &str, spec: &Value) {
         self.create_object(&object(name, spec)).await;
     }
 
@@ -173,7 +173,7 @@ impl World {
     }
 
     /// Waits until the resource is in this phase, for this spec.
-    async fn phase(&self, name: &str, phase: Phase) -> AuditMitigationTaskStatus {
+    pub(crate) async fn phase(&self, name: &str, phase: Phase) -> AuditMitigationTaskStatus {
         let task = self
             .until(name, &format!("{name} is {phase:?}"), |task| {
                 let status = status(task);
@@ -259,7 +259,7 @@ impl World {
 }
 
 /// One GET without a client library: the answers are a status line and a short text.
-async fn http_get(port: u16, path: &str) -> Result<(u16, String), String> {
+pub(crate) async fn http_get(port: u16, path: &str) -> Result<(u16, String), String> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let exchange = async {
         let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
@@ -318,7 +318,7 @@ fn object(name: &str, spec: &Value) -> Value {
 }
 
 /// A spec with one check and one action, under this id.
-fn spec(task_id: &str) -> Value {
+pub(crate) fn spec(task_id: &str) -> Value {
     json!({
         "taskId": task_id,
         "target": { "auditTaskId": "a3aea009955e501a31b764abe1bebd3d" },
