@@ -42,6 +42,30 @@ fn the_rendered_crd_has_the_delivered_spec() {
     }
 }
 
+/// What Artifact Hub shows of the definition.
+#[test]
+fn the_annotations_name_the_delivered_crd() {
+    let chart = yaml("Chart.yaml");
+    let annotation = |name: &str| chart["annotations"][format!("artifacthub.io/{name}")].as_str().unwrap();
+    let crds: Value = serde_saphyr::from_str(annotation("crds")).unwrap();
+    let delivered = objects(include_str!("../../crds/auditmitigationtasks.yaml"));
+    let delivered = the(&delivered, "CustomResourceDefinition");
+    let [crd] = crds.as_array().unwrap().as_slice() else {
+        panic!("one definition")
+    };
+    assert_eq!(crd["name"], delivered["metadata"]["name"]);
+    assert_eq!(crd["kind"], delivered["spec"]["names"]["kind"]);
+    assert_eq!(crd["version"], delivered["spec"]["versions"][0]["name"]);
+    let changes: Vec<Value> = serde_saphyr::from_str(annotation("changes")).unwrap();
+    let kinds = ["added", "changed", "deprecated", "removed", "fixed", "security"];
+    assert!(
+        changes
+            .iter()
+            .all(|change| kinds.contains(&change["kind"].as_str().unwrap()))
+    );
+    assert!(changes.iter().all(|change| change["description"].is_string()));
+}
+
 #[test]
 fn the_versions_are_the_products() {
     let chart = yaml("Chart.yaml");
@@ -78,7 +102,7 @@ fn same_keys(at: &str, schema: &Value, values: &Value) {
     }
 }
 
-/// The Deployment gives no flag that the operator doesn't have, whatever the values.
+/// The Deployment gives no flag and no variable that the operator doesn't have, whatever the values.
 #[test]
 fn every_flag_exists() {
     let output = Command::new(env!("CARGO_BIN_EXE_audit-mitigation-operator"))

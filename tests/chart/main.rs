@@ -18,6 +18,7 @@ mod installed;
 mod kubeconform;
 mod lifecycle;
 mod linters;
+mod pages;
 mod policy;
 mod rendered;
 mod rendering;

@@ -39,6 +39,22 @@ fn what_can_not_be_meant_is_refused() {
         (&["metrics.service.prot=1"], "prot"),
         (&["image.digest=latest"], "digest"),
         (&["log.format=xml"], "format"),
+        (&["aws.region=Frankfurt"], "region"),
+        (&["aws.endpointUrl=iot.example.com"], "endpointUrl"),
+        (&["replicaCount=two"], "replicaCount"),
+        (&["limits.maxRunningTasks=0"], "maxRunningTasks"),
+        (&["limits.maxStartRate=-1"], "maxStartRate"),
+        (&["limits.maxPollInterval=60"], "maxPollInterval"),
+        (&["limits.cancelTimeout=soon"], "cancelTimeout"),
+        (&["leaderElection.leaseName=A"], "leaseName"),
+        (&["serviceMonitor.interval=often"], "interval"),
+        (&["podDisruptionBudget.minAvailable=half"], "minAvailable"),
+        (&["extraArgs[0]=run"], "extraArgs"),
+        (&["prometheusRule.extraGroups[0].name=a"], "rules"),
+        (
+            &["prometheusRule.enabled=true", "prometheusRule.disabledAlerts[0]=None"],
+            "there is no alert None",
+        ),
         (&["terminationGracePeriodSeconds=5"], "terminationGracePeriodSeconds"),
         (&["watchNamespaces[0]=Fleet"], "watchNamespaces"),
         (&["watchNamespaces[0]=a", "watchNamespaces[1]=a"], "watchNamespaces"),
@@ -59,6 +75,31 @@ fn what_can_not_be_meant_is_refused() {
     for helm in EACH {
         let text = helm.refused(&["lint", path(&chart()), "--set", "replicaCounts=3"]);
         assert!(text.contains("replicaCounts"), "{text}");
+    }
+}
+
+/// A misspelt key is refused wherever it stands, not only where the table above looks.
+#[test]
+fn no_object_takes_a_key_that_it_does_not_know() {
+    let schema: Value = serde_json::from_str(&crate::file("values.schema.json")).unwrap();
+    let mut closed = Vec::new();
+    closed_objects("", &schema, &mut closed);
+    assert!(closed.len() > 20, "{closed:?}");
+    for at in closed {
+        let misspelt = format!("{at}misspelt=1");
+        let text = EACH[1].refused(&["template", "amo", path(&chart()), "--set", &misspelt]);
+        assert!(text.contains("misspelt"), "{misspelt}: {text}");
+    }
+}
+
+/// The paths of the objects whose members the schema lists, each with a dot at its end.
+fn closed_objects(at: &str, schema: &Value, found: &mut Vec<String>) {
+    let Some(properties) = schema["properties"].as_object() else {
+        return;
+    };
+    found.push(at.to_owned());
+    for (name, property) in properties {
+        closed_objects(&format!("{at}{name}."), property, found);
     }
 }
 
