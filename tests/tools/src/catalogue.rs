@@ -147,8 +147,19 @@ pub const PROMETHEUS_OPERATOR: GoSource = GoSource {
     module: "github.com/prometheus-operator/prometheus-operator",
 };
 
+/// Runs scripts for a custom resource in Argo CD's own Lua VM.
+pub const ARGOCD_LUA: GoTool = GoTool {
+    name: "argocd-lua",
+    module: "argocd",
+    package: ".",
+    link_flags: "",
+    minutes: 3,
+    tags: "",
+    assets: Assets::Preferred,
+};
+
 /// Every tool that is built from source.
-pub const ALL: [GoTool; 11] = [
+pub const ALL: [GoTool; 12] = [
     ETCD,
     KUBE_APISERVER,
     KUBE_CONTROLLER_MANAGER,
@@ -160,4 +171,5 @@ pub const ALL: [GoTool; 11] = [
     KUBECONFORM,
     HELM_UNITTEST,
     PROMTOOL,
+    ARGOCD_LUA,
 ];

@@ -1,0 +1,8 @@
+//! Health and actions in Argo CD, and the Applications.
+
+mod capture;
+mod config_map;
+mod expectations;
+mod live;
+mod runner;
+mod scripts;

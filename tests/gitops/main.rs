@@ -1,0 +1,13 @@
+//! What Argo CD, Flux and kustomize get from this project, run by their own code on a real API server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod argocd;
+mod generated;
+mod world;
