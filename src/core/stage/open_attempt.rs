@@ -1,6 +1,6 @@
 //! A start may have taken effect and nobody knows: settle it before anything else.
 
-use crate::api::{DeletionPolicy, Phase, Reason};
+use crate::api::{DeletionPolicy, Phase, Reason, StartRecord};
 use crate::core::answer::{Described, Operation, Trouble};
 use crate::core::compare::{Difference, difference};
 use crate::core::memory::{Answered, AttemptKnown, Heard, Setback};
@@ -141,5 +141,23 @@ fn say(o: &Observation<'_>, known: &AttemptKnown, attempting: Attempting<'_>) ->
     let needs_finalizer = o.facts.deleting_since.is_none()
         && !o.facts.has_finalizer()
         && o.facts.deletion_policy() == DeletionPolicy::Cancel;
-    Verdict::say(sketch, if needs_finalizer { Step::AddFinalizer } else { step })
+    let step = if needs_finalizer { Step::AddFinalizer } else { step };
+    // The status shows the attempt already, and its answer will be written in a moment.
+    let is_about_to_start = matches!(step, Step::Read | Step::Start(_));
+    if is_about_to_start && o.facts.is_observed() && is_shown(o, record) {
+        return Verdict::act(step);
+    }
+    Verdict::say(sketch, step)
+}
+
+fn is_shown(o: &Observation<'_>, record: &StartRecord) -> bool {
+    let status = o.facts.status.as_ref();
+    let shown = status.filter(|status| status.phase == Some(Phase::Pending));
+    shown
+        .and_then(|status| status.attempt.as_ref())
+        .is_some_and(|attempt| {
+            attempt.task_id == record.task_id
+                && attempt.request_hash == record.request_hash
+                && attempt.region == record.region
+        })
 }

@@ -11,6 +11,7 @@ mod lease;
 mod main_job;
 mod namespaces;
 mod readings;
+mod requests;
 mod start_up;
 mod ttl;
 mod undecodable;
@@ -24,7 +25,7 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams,
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use simulator::{Call, Config, Operation, Server};
-use support::{Cluster, Process, eventually, operator, ports, shared};
+use support::{Cluster, Process, eventually, http_get, operator, ports, shared};
 use tokio::sync::OnceCell;
 
 use crate::crd::{CRD, install};
@@ -256,32 +257,6 @@ impl World {
     fn log(&self) -> String {
         self.operator.as_ref().map(Process::log).unwrap_or_default()
     }
-}
-
-/// One GET without a client library: the answers are a status line and a short text.
-pub(crate) async fn http_get(port: u16, path: &str) -> Result<(u16, String), String> {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let exchange = async {
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
-        stream
-            .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
-            .await?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await?;
-        Ok::<_, std::io::Error>(text)
-    };
-    let text = exchange.await.map_err(|error| error.to_string())?;
-    let code = text
-        .split(' ')
-        .nth(1)
-        .and_then(|code| code.parse().ok())
-        .ok_or("no status line")?;
-    Ok((
-        code,
-        text.split_once("\r\n\r\n")
-            .map(|(_, body)| body.to_owned())
-            .unwrap_or_default(),
-    ))
 }
 
 fn status(task: &StoredTask) -> AuditMitigationTaskStatus {

@@ -15,14 +15,17 @@
 
 pub mod cluster;
 mod eventually;
+pub mod finished;
+mod http_get;
 pub mod operator;
 pub mod ports;
 pub mod process;
 mod supervisor;
 
 pub use anyhow::Result;
-pub use cluster::{Cluster, ClusterOptions, shared};
+pub use cluster::{AuditedRequest, AuditedUser, Cluster, ClusterOptions, shared};
 pub use eventually::eventually;
 pub use process::Process;
+pub use http_get::http_get;
 pub use supervisor::Supervisor;
 pub use tools;

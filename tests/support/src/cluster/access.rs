@@ -172,7 +172,7 @@ impl Cluster {
     }
 }
 
-fn unique(kind: &str) -> String {
+pub(super) fn unique(kind: &str) -> String {
     format!("{kind}-{:016x}", fastrand::u64(..))
 }
 

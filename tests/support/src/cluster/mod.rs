@@ -4,6 +4,7 @@
 //! validation, RBAC, deletion, garbage collection, is the real thing.
 
 mod access;
+mod audit;
 mod components;
 mod kubeconfig;
 mod pki;
@@ -26,6 +27,7 @@ use self::{
     kubeconfig::Credentials,
     pki::Authority,
 };
+pub use self::audit::{AuditedRequest, AuditedUser};
 use crate::{Process, Supervisor, eventually, ports};
 
 /// Far more than a start takes (about five seconds), for a machine that is busy building.
@@ -41,7 +43,7 @@ const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 /// What a cluster can be started with.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterOptions {
-    /// Further arguments of kube-apiserver, for instance `--audit-log-path=…`.
+    /// Further arguments of kube-apiserver, for instance `--feature-gates=…`.
     pub apiserver_arguments: Vec<String>,
 }
 
@@ -111,6 +113,8 @@ impl Cluster {
         let admin = authority.user("admin", "admin", Some("system:masters"))?;
 
         let (etcd_port, peer_port) = (ports::free()?, ports::free()?);
+        let mut arguments = audit::arguments(folder)?;
+        arguments.extend_from_slice(&options.apiserver_arguments);
         let server = ApiServer::new(
             &binaries.apiserver,
             ports::free()?,
@@ -118,7 +122,7 @@ impl Cluster {
             &authority,
             &serving,
             &token_key,
-            &options.apiserver_arguments,
+            &arguments,
         );
         let url = format!("https://127.0.0.1:{}", server.port);
         let kubeconfig = kubeconfig::write(
