@@ -67,7 +67,7 @@ fn the_policy_allows_what_the_source_calls() {
 /// The methods of the SDK's client that call the service: it has a module for each.
 fn operations_of_the_sdk() -> Vec<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--offline"])
+        .args(["metadata", "--format-version=1", "--locked"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

@@ -1,6 +1,7 @@
 //! The commands of this checkout, run as `cargo xtask …`.
 
 mod demo;
+mod image;
 mod step;
 mod test;
 mod tools;
@@ -17,6 +18,8 @@ enum Command {
     Test,
     /// Shows the operator's main job on a real API server and a simulated service.
     Demo(demo::Arguments),
+    /// Builds the operator as static binaries for amd64 and arm64 and, where buildah is installed, its images.
+    Image,
     /// Builds the test cluster's programs into the user's cache; the other commands do it when needed.
     Tools,
 }
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Test => test::run(),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Image => image::run(),
         Command::Tools => tools::run(),
     };
     match result {

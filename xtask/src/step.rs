@@ -45,7 +45,12 @@ impl Report {
 
 /// Cargo, to be run in this checkout.
 pub(crate) fn cargo(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO"));
+    program(env!("CARGO").as_ref(), args)
+}
+
+/// Any program, to be run in this checkout.
+pub(crate) fn program(path: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(path);
     command
         .args(args)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
@@ -76,7 +81,8 @@ pub(crate) fn count_tests(command: &mut Command, count: &mut Count) -> Result<()
 fn check(status: std::io::Result<ExitStatus>, command: &Command) -> Result<()> {
     let shown = || {
         let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
-        format!("cargo {}", arguments.join(" "))
+        let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+        format!("{} {}", program.display(), arguments.join(" "))
     };
     let status = status.with_context(|| format!("cannot run `{}`", shown()))?;
     ensure!(status.success(), "`{}` ended with {status}", shown());

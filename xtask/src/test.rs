@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tools::Prerequisite;
 
-use crate::step::{Count, Report, cargo, count_tests, succeed};
+use crate::step::{Count, Report, cargo, count_tests, program, succeed};
 
 /// What the checks need to be installed.
 const NEEDED: [Prerequisite; 6] = [
@@ -50,6 +50,11 @@ fn checks(report: &mut Report, count: &mut Count) -> Result<()> {
     })?;
     // Before the tests, so that none of them seems to hang for minutes.
     report.step("tools", crate::tools::run)?;
+    report.step("dependencies", || {
+        // Not the advisories: their database is fetched from the network, and changes under the same commit.
+        let deny = tools::CARGO_DENY.path()?;
+        succeed(&mut program(&deny, &["check", "bans", "licenses", "sources"]))
+    })?;
     report.step("tests", || {
         let mut test = cargo(&["test", "--workspace", "--no-fail-fast"]);
         // The longest tests mostly wait: for a grace period, or for the API server.

@@ -9,5 +9,7 @@ pub(crate) fn run() -> Result<()> {
     for tool in tools::ALL {
         println!("{}: {}", tool.name, tool.path()?.display());
     }
+    let deny = tools::CARGO_DENY;
+    println!("{}: {}", deny.name, deny.path()?.display());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The list of tools that are built from source.
 
+use crate::cargo_tool::CargoTool;
 use crate::go_source::GoSource;
 use crate::go_tool::{Assets, GoTool};
 
@@ -158,7 +159,14 @@ pub const ARGOCD_LUA: GoTool = GoTool {
     assets: Assets::Preferred,
 };
 
-/// Every tool that is built from source.
+/// What the dependencies may be: licences, sources, crates that are banned. Reads `deny.toml`.
+pub const CARGO_DENY: CargoTool = CargoTool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    minutes: 2,
+};
+
+/// Every tool that is built from a Go module.
 pub const ALL: [GoTool; 12] = [
     ETCD,
     KUBE_APISERVER,

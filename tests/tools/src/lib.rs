@@ -6,15 +6,17 @@
 //! installed anyway (Go itself, Python, kubectl) is only looked for.
 
 mod cache;
+mod cargo_tool;
 mod catalogue;
 mod go_source;
 mod go_tool;
 mod prerequisite;
 pub mod python;
 
+pub use cargo_tool::CargoTool;
 pub use catalogue::{
-    ALL, ARGOCD_LUA, ETCD, HELM_3, HELM_4, HELM_DOCS, HELM_UNITTEST, KSTATUS, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER,
-    KUBE_SCORE, KUBECONFORM, PROMETHEUS_OPERATOR, PROMTOOL,
+    ALL, ARGOCD_LUA, CARGO_DENY, ETCD, HELM_3, HELM_4, HELM_DOCS, HELM_UNITTEST, KSTATUS, KUBE_APISERVER,
+    KUBE_CONTROLLER_MANAGER, KUBE_SCORE, KUBECONFORM, PROMETHEUS_OPERATOR, PROMTOOL,
 };
 pub use go_source::GoSource;
 pub use go_tool::GoTool;
