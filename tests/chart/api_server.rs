@@ -94,6 +94,7 @@ async fn the_notes_say_what_comes_next() {
             text.contains("rollout status deployment/amo-audit-mitigation-operator"),
             "{text}"
         );
+        assert!(text.contains("helm test amo --namespace fleet --logs"), "{text}");
         assert!(text.contains("aws.region is not set"), "{text}");
         assert!(text.contains("deletes every AuditMitigationTask"), "{text}");
         let text = notes("aws.region=eu-central-1,rbac.aggregateToEdit=true");

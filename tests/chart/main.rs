@@ -18,6 +18,7 @@ mod installed;
 mod kubeconform;
 mod lifecycle;
 mod linters;
+mod package;
 mod pages;
 mod policy;
 mod rendered;

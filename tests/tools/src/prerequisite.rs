@@ -45,11 +45,12 @@ impl Prerequisite {
         found: || runs(&["go", "version"]),
         install: "install Go 1.26 or later: it builds the test cluster's control plane, once",
     };
-    /// Python, for boto3.
+    /// Python, for the tools that are written in it.
     pub const PYTHON: Self = Self {
         name: "python3 with venv",
         found: || runs(&["python3", "-c", "import venv, ensurepip"]),
-        install: "install Python 3.10 or later with its venv module (Debian: python3-venv): boto3 tests the simulator",
+        install: "install Python 3.10 or later with its venv module (Debian: python3-venv): boto3 tests the \
+                  simulator, checkov and yamllint the chart",
     };
     /// kubectl.
     pub const KUBECTL: Self = Self {
