@@ -1,5 +1,6 @@
 //! The commands of this checkout, run as `cargo xtask …`.
 
+mod bench;
 mod demo;
 mod image;
 mod step;
@@ -20,6 +21,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Builds the operator as static binaries for amd64 and arm64 and, where buildah is installed, its images.
     Image,
+    /// Measures the release build: start times, throughput, requests, CPU, memory; see docs/performance.md.
+    Bench(bench::Arguments),
     /// Builds the test cluster's programs into the user's cache; the other commands do it when needed.
     Tools,
 }
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Image => image::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Tools => tools::run(),
     };
     match result {

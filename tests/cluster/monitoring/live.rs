@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use audit_mitigation_operator::api::{Phase, Reason};
 use simulator::{Fault, FaultKind, Operation};
-use support::eventually;
+use support::{eventually, http_get};
 
 use super::queries::{Query, Scraped, of_alerts, of_dashboard, problems};
 use super::{file, promtool, succeeds};
-use crate::operator::{LIMIT, World, http_get, spec};
+use crate::operator::{LIMIT, World, spec};
 
 /// Everything that can be shown, after a life with a throttled start and a failed action.
 #[tokio::test]
