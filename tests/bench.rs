@@ -22,7 +22,10 @@ async fn each_scenario_is_measured() {
             .unwrap_or_else(|| panic!("{scenario} has no {figure}:\n{table}"))
     };
     for scenario in Scenario::value_variants() {
-        assert!(table.contains(&format!("| {scenario} ")), "{scenario} is missing:\n{table}");
+        assert!(
+            table.contains(&format!("| {scenario} ")),
+            "{scenario} is missing:\n{table}"
+        );
     }
     for (scenario, figure) in [
         (Scenario::Simulator, "starts by 16 callers"),
@@ -40,9 +43,15 @@ async fn each_scenario_is_measured() {
         let starts = value(scenario, "AWS calls, StartAuditMitigationActionsTask");
         assert!(starts >= tasks && starts - refused <= tasks, "{table}");
         assert!(value(scenario, "API requests, patch tasks") >= 2.0 * tasks, "{table}");
-        assert!(value(scenario, "API requests, patch tasks/status") >= 2.0 * tasks, "{table}");
+        assert!(
+            value(scenario, "API requests, patch tasks/status") >= 2.0 * tasks,
+            "{table}"
+        );
     }
-    assert!(value(Scenario::Finished, "50 resources: AWS calls").abs() < 0.5, "{table}");
+    assert!(
+        value(Scenario::Finished, "50 resources: AWS calls").abs() < 0.5,
+        "{table}"
+    );
     assert_eq!(
         report.value(Scenario::Finished, "50 resources: API requests, patch tasks"),
         None

@@ -25,7 +25,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         succeed(&mut cargo(&["build", "--release", "--package", package]))?;
     }
     let debug = std::env::current_exe().context("cannot tell where the built programs are")?;
-    let built = debug.ancestors().nth(2).context("this program is in no target folder")?;
+    let built = debug
+        .ancestors()
+        .nth(2)
+        .context("this program is in no target folder")?;
     let bench = built.join("release").join("bench");
     // In place of this process: an interrupt and the exit code need no passing on.
     let error = Command::new(&bench).args(&arguments.options).exec();

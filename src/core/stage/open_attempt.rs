@@ -153,11 +153,9 @@ fn say(o: &Observation<'_>, known: &AttemptKnown, attempting: Attempting<'_>) ->
 fn is_shown(o: &Observation<'_>, record: &StartRecord) -> bool {
     let status = o.facts.status.as_ref();
     let shown = status.filter(|status| status.phase == Some(Phase::Pending));
-    shown
-        .and_then(|status| status.attempt.as_ref())
-        .is_some_and(|attempt| {
-            attempt.task_id == record.task_id
-                && attempt.request_hash == record.request_hash
-                && attempt.region == record.region
-        })
+    shown.and_then(|status| status.attempt.as_ref()).is_some_and(|attempt| {
+        attempt.task_id == record.task_id
+            && attempt.request_hash == record.request_hash
+            && attempt.region == record.region
+    })
 }

@@ -3,14 +3,14 @@
 //! What the figures mean is told in docs/performance.md.
 
 mod candidate;
-mod process;
-mod resources;
-mod run;
-mod sdk;
 mod options;
+mod process;
 mod progress;
 mod report;
+mod resources;
+mod run;
 mod scenario;
+mod sdk;
 mod stand;
 mod stats;
 

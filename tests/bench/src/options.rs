@@ -22,6 +22,15 @@ pub struct Options {
     /// Small sizes, to see that everything works: the figures mean little.
     #[arg(long)]
     pub quick: bool,
+    /// How many finished resources there are at a restart, comma-separated and ascending. [default: 0,1000,10000]
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
+    pub finished: Vec<usize>,
+    /// How many tasks come at once without quotas. [default: 1000]
+    #[arg(long, value_name = "NUMBER")]
+    pub burst: Option<usize>,
+    /// How many tasks run under the quotas. [default: 200]
+    #[arg(long, value_name = "NUMBER")]
+    pub tasks: Option<usize>,
     /// How often each scenario is run; the table shows the median. [default: 1, with --against 3]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: Option<u32>,
@@ -84,7 +93,7 @@ pub(crate) struct Sizes {
 
 impl Sizes {
     pub(crate) fn of(options: &Options) -> Self {
-        if options.quick {
+        let mut sizes = if options.quick {
             Self {
                 drive: Duration::from_millis(200),
                 starts: 3,
@@ -100,6 +109,12 @@ impl Sizes {
                 tasks: 200,
                 finished: vec![0, 1_000, 10_000],
             }
+        };
+        if !options.finished.is_empty() {
+            sizes.finished.clone_from(&options.finished);
         }
+        sizes.burst = options.burst.unwrap_or(sizes.burst);
+        sizes.tasks = options.tasks.unwrap_or(sizes.tasks);
+        sizes
     }
 }

@@ -74,7 +74,10 @@ impl Report {
     }
 
     pub(crate) fn add(&mut self, scenario: Scenario, candidate: &Candidate, figures: Vec<Figure>) {
-        let is_first = self.candidates.first().is_some_and(|first| first.name == candidate.name);
+        let is_first = self
+            .candidates
+            .first()
+            .is_some_and(|first| first.name == candidate.name);
         for Figure { name, unit, value } in figures {
             let scenario = scenario.to_string();
             let known = self

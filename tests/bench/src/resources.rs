@@ -79,7 +79,11 @@ impl Watch {
         let (sender, progress) = watch::channel(Progress::default());
         let task = tokio::spawn(async move {
             let mut stages: HashMap<String, (bool, bool)> = HashMap::new();
-            let mut objects = pin!(watcher(tasks, watcher::Config::default()).default_backoff().applied_objects());
+            let mut objects = pin!(
+                watcher(tasks, watcher::Config::default())
+                    .default_backoff()
+                    .applied_objects()
+            );
             while let Some(object) = objects.next().await {
                 // It is taken up again by itself.
                 let Ok(object) = object else { continue };

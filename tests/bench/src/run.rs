@@ -94,7 +94,10 @@ impl<'a> Run<'a> {
 
     fn check(&mut self) -> Result<()> {
         if let Some(status) = self.process.ended()? {
-            bail!("the operator ended ({status}); its log ends:\n{}", self.process.log_tail());
+            bail!(
+                "the operator ended ({status}); its log ends:\n{}",
+                self.process.log_tail()
+            );
         }
         ensure!(
             self.began.elapsed() < LIMIT,

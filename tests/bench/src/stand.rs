@@ -81,7 +81,12 @@ impl Stand {
     pub(crate) fn without_quotas(settings: &mut Settings) {
         let quotas = &mut settings.quotas;
         quotas.running_tasks = None;
-        for rate in [&mut quotas.start, &mut quotas.cancel, &mut quotas.describe, &mut quotas.list] {
+        for rate in [
+            &mut quotas.start,
+            &mut quotas.cancel,
+            &mut quotas.describe,
+            &mut quotas.list,
+        ] {
             *rate = None;
         }
     }

@@ -39,7 +39,9 @@ async fn the_metrics_are_what_promtool_the_alerts_the_dashboard_and_the_docs_exp
         concat!("build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
     ];
     let text = eventually(LIMIT, "the metrics show it", async || {
-        let (_, text) = http_get(world.port, "/metrics").await?;
+        let (_, text) = http_get(world.port, "/metrics")
+            .await
+            .map_err(|error| error.to_string())?;
         let lines: BTreeSet<&str> = text.lines().collect();
         let missing: Vec<_> = expected
             .iter()

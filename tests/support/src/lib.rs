@@ -25,7 +25,7 @@ mod supervisor;
 pub use anyhow::Result;
 pub use cluster::{AuditedRequest, AuditedUser, Cluster, ClusterOptions, shared};
 pub use eventually::eventually;
-pub use process::Process;
 pub use http_get::http_get;
+pub use process::Process;
 pub use supervisor::Supervisor;
 pub use tools;

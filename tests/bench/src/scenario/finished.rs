@@ -66,7 +66,9 @@ async fn prepare(stand: &Stand, candidate: &Candidate, namespace: &str, count: u
     let mut watch = Watch::start(tasks.clone());
     let run = Run::start(stand, candidate, namespace, &[]).await?;
     create(&tasks, "template").await?;
-    watch.until("the template is finished", |progress| progress.free > 0).await?;
+    watch
+        .until("the template is finished", |progress| progress.free > 0)
+        .await?;
     run.end().await?;
     drop(watch);
     let template = tasks.get("template").await?;

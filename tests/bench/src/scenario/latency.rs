@@ -66,7 +66,7 @@ pub(super) async fn run(stand: &Stand, candidate: &Candidate, samples: usize) ->
         Figure::new(
             "apply to start / necessary, medians",
             whole.quantile(0.5) / necessary.quantile(0.5),
-            "",
+            "×",
         ),
     ])
 }

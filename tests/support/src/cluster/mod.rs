@@ -22,12 +22,12 @@ use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
 
+pub use self::audit::{AuditedRequest, AuditedUser};
 use self::{
     components::{ApiServer, Binaries},
     kubeconfig::Credentials,
     pki::Authority,
 };
-pub use self::audit::{AuditedRequest, AuditedUser};
 use crate::{Process, Supervisor, eventually, ports};
 
 /// Far more than a start takes (about five seconds), for a machine that is busy building.
