@@ -14,6 +14,7 @@ mod checkers;
 mod drift;
 mod guard;
 mod helm;
+mod image;
 mod installed;
 mod kubeconform;
 mod lifecycle;
