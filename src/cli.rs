@@ -4,9 +4,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
+use tracing_subscriber::EnvFilter;
+
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::lease::{self, LeaseName};
+
+mod names;
+mod problems;
+
+pub use problems::parse;
 
 /// Kubernetes operator for audit mitigation actions tasks of AWS IoT Device Defender.
 ///
@@ -102,10 +109,34 @@ impl RunArgs {
         if self.max_poll_interval < self.min_poll_interval {
             problems.push("--max-poll-interval must not be shorter than --min-poll-interval".to_owned());
         }
-        if self.leader_elect && self.lease_name.trim().is_empty() {
-            problems.push("--lease-name must not be empty".to_owned());
+        for name in self.namespaces().iter().filter(|name| !names::is_label(name)) {
+            problems.push(format!("--watch-namespaces: {name:?} is no name of a namespace"));
+        }
+        if self.leader_elect {
+            if !names::is_subdomain(self.lease_name.trim()) {
+                problems.push(format!(
+                    "--lease-name: {:?} is no name of a Lease: write lower-case letters, digits, - and .",
+                    self.lease_name
+                ));
+            }
+            let namespace = self.lease_namespace.as_deref().unwrap_or_default().trim();
+            if !namespace.is_empty() && !names::is_label(namespace) {
+                problems.push(format!("--lease-namespace: {namespace:?} is no name of a namespace"));
+            }
+        }
+        if self.log_filter().is_none() {
+            problems.push(format!(
+                "--log-level: {:?} can't be understood: write error, warn, info, debug, trace, or a filter such as info,kube=debug",
+                self.log_level
+            ));
         }
         problems
+    }
+
+    /// What is logged; `None` when it can't be understood.
+    #[must_use]
+    pub fn log_filter(&self) -> Option<EnvFilter> {
+        EnvFilter::try_new(&self.log_level).ok()
     }
 
     /// The lease to hold, if any.
@@ -172,7 +203,7 @@ mod tests {
         let problems = |args: &[&str]| Cli::try_parse_from(args).unwrap().run.problems();
         assert_eq!(
             problems(&["operator", "--lease-name="]),
-            ["--lease-name must not be empty"]
+            ["--lease-name: \"\" is no name of a Lease: write lower-case letters, digits, - and ."]
         );
         assert!(problems(&["operator", "--lease-name=", "--leader-elect=false"]).is_empty());
     }

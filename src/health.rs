@@ -1,10 +1,17 @@
 //! What the probes tell.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Whether the operator is at work, and what it waits for if it isn't. Clones share one state.
-#[derive(Clone, Debug)]
-pub struct Health(Arc<Mutex<State>>);
+#[derive(Clone, Default)]
+pub struct Health {
+    state: Arc<Mutex<State>>,
+    watchdog: Arc<OnceLock<Watchdog>>,
+}
+
+/// Says what is stuck, if anything is.
+type Watchdog = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
@@ -12,9 +19,17 @@ enum State {
     Ready,
 }
 
-impl Default for Health {
+impl Default for State {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State::Waiting("starting".to_owned()))))
+        Self::Waiting("starting".to_owned())
+    }
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Health")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -32,13 +47,24 @@ impl Health {
     /// What the operator waits for, if it does.
     #[must_use]
     pub fn waits_for(&self) -> Option<String> {
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Waiting(what) => Some(what.clone()),
             State::Ready => None,
         }
     }
 
+    /// From now on this is asked whether the work is stuck. Only the first call counts: there is one controller.
+    pub fn guard(&self, watchdog: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        let _ = self.watchdog.set(Box::new(watchdog));
+    }
+
+    /// What is stuck and would not be in a new process. Before the work begins there is nothing.
+    #[must_use]
+    pub fn stuck(&self) -> Option<String> {
+        self.watchdog.get().and_then(|watchdog| watchdog())
+    }
+
     fn set(&self, state: State) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }

@@ -1,13 +1,15 @@
-//! Metrics and probes over HTTP.
+//! Metrics and probes over HTTP, in a thread of their own: however busy or stuck the work is, they answer.
 
+use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle};
 
 use crate::health::Health;
 use crate::metrics::render;
@@ -15,18 +17,43 @@ use crate::metrics::render;
 /// Serves `/livez`, `/readyz` and `/metrics` until the process ends.
 ///
 /// # Errors
-/// When the socket fails.
-pub async fn serve(listener: TcpListener, health: Health, registry: Registry) -> std::io::Result<()> {
-    let registry = Arc::new(registry);
-    let router = Router::new()
-        .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(async move || readiness(&health)))
-        .route("/metrics", get(async move || metrics(&registry)));
-    axum::serve(listener, router).await
+/// When the thread can't be started.
+pub fn serve(listener: TcpListener, health: Health, registry: Registry) -> std::io::Result<()> {
+    let router = router(health, registry, Handle::current());
+    listener.set_nonblocking(true)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let serve = async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        axum::serve(listener, router).await
+    };
+    let thread = std::thread::Builder::new().name("http".to_owned());
+    // It ends with the process.
+    thread.spawn(move || runtime.block_on(serve)).map(|_| ())
 }
 
-fn readiness(health: &Health) -> Response {
-    match health.waits_for() {
+fn router(health: Health, registry: Registry, work: Handle) -> Router {
+    let registry = Arc::new(registry);
+    let (ready, live) = (health.clone(), health);
+    let was_said = Arc::new(AtomicBool::new(false));
+    Router::new()
+        .route("/livez", get(async move || liveness(&live, &was_said, &work)))
+        .route("/readyz", get(async move || probe(ready.waits_for())))
+        .route("/metrics", get(async move || metrics(&registry)))
+}
+
+fn liveness(health: &Health, was_said: &AtomicBool, work: &Handle) -> Response {
+    let stuck = health.stuck();
+    if let Some(what) = stuck.clone()
+        && !was_said.swap(true, Ordering::Relaxed)
+    {
+        // By the threads that work, if they still can: a log that nobody reads must not keep this one from answering.
+        work.spawn(async move { tracing::error!("{what}; /livez says so, to have this process replaced") });
+    }
+    probe(stuck)
+}
+
+fn probe(trouble: Option<String>) -> Response {
+    match trouble {
         None => "ok\n".into_response(),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("{what}\n")).into_response(),
     }

@@ -2,15 +2,21 @@
 
 use std::process::ExitCode;
 
-use audit_mitigation_operator::cli::{Cli, Command, RunArgs};
+use audit_mitigation_operator::cli::{self, Cli, Command, RunArgs};
 use audit_mitigation_operator::{api, check, run};
-use clap::Parser as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { command, run } = Cli::parse();
+    let args: Vec<_> = std::env::args_os().collect();
+    let Cli { command, run } = match cli::parse(&args) {
+        Ok(cli) => cli,
+        Err(mut problems) => {
+            problems.extend(run::problems_around().await);
+            return misconfigured(&problems);
+        }
+    };
     let result = match command.unwrap_or_else(|| Command::Run(Box::new(run))) {
-        Command::Run(args) => run::run(*args).await.map_err(|error| error.to_string()),
+        Command::Run(args) => return operate(*args).await,
         Command::Check(args) => return check(&args).await,
         Command::Crd => api::crd::to_yaml()
             .map(|yaml| print!("{yaml}"))
@@ -23,6 +29,26 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs the operator. What goes wrong once the log is there is said in it, in its format.
+async fn operate(args: RunArgs) -> ExitCode {
+    match run::run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(run::Error::Configuration(problems)) => misconfigured(&problems),
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line for each problem, and the exit code that clap has for wrong arguments.
+fn misconfigured(problems: &[String]) -> ExitCode {
+    for problem in problems {
+        eprintln!("error: {problem}");
+    }
+    ExitCode::from(2)
 }
 
 /// Exits with failure when anything is wrong.

@@ -1,13 +1,14 @@
 //! The start-up at a glance.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::client::ClientBuilder;
 use kube::{Client, Config};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 
 use crate::aws::Service;
 use crate::cli::{LogFormat, RunArgs};
@@ -25,14 +26,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(295);
 /// Why the operator could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The flags contradict each other.
+    /// What it is started with can't be right: all of it at once, one line each.
     #[error("{}", .0.join("\n"))]
-    Flags(Vec<String>),
-    /// The log filter can't be understood.
-    #[error(
-        "--log-level {0:?} can't be understood: write error, warn, info, debug, trace, or a filter such as info,kube=debug"
-    )]
-    LogLevel(String),
+    Configuration(Vec<String>),
     /// The cluster is not known.
     #[error("no cluster: set KUBECONFIG, or run in a pod: {0}")]
     Cluster(#[from] kube::config::InferConfigError),
@@ -58,20 +54,21 @@ pub enum Error {
 /// # Errors
 /// When it can't start, or has lost its lease.
 pub async fn run(args: RunArgs) -> Result<(), Error> {
-    start_log(&args)?;
-    let problems = args.problems();
-    if !problems.is_empty() {
-        return Err(Error::Flags(problems));
-    }
-    let listener = TcpListener::bind(args.http_addr).await.map_err(Error::Listen)?;
-    let health = Health::default();
     let (metrics, registry) = Metrics::new();
-    tokio::spawn(http::serve(listener, health.clone(), registry));
-    let stop = stop_on_signal()?;
-
     let contact = Contact::default();
-    let client = cluster(&contact).await?;
+    let mut problems = args.problems();
     let service = Service::from_environment(metrics.clone()).await;
+    problems.extend(service.problem().await);
+    let client = noted(cluster(&contact).await, &mut problems);
+    let listener = noted(TcpListener::bind(args.http_addr).map_err(Error::Listen), &mut problems);
+    let filter = args.log_filter();
+    let (Some(client), Some(listener), Some(filter), true) = (client, listener, filter, problems.is_empty()) else {
+        return Err(Error::Configuration(problems));
+    };
+    start_log(args.log_format, filter);
+    let health = Health::default();
+    http::serve(listener, health.clone(), registry).map_err(Error::Listen)?;
+    let stop = stop_on_signal()?;
     let namespaces = args.namespaces();
     let lease = args.lease().await;
     if let Some(region) = service.default_region() {
@@ -142,11 +139,7 @@ async fn while_leading(elector: Elector, work: impl Future<Output = ()>) -> Resu
     tokio::select! {
         biased;
         ended = &mut holding => {
-            let result = ended.map_err(Error::from).and_then(|held| held.map_err(Error::from));
-            if let Err(error) = &result {
-                tracing::error!(%error, "stopping");
-            }
-            return result;
+            return ended.map_err(Error::from).and_then(|held| held.map_err(Error::from));
         }
         () = work => {}
     }
@@ -164,17 +157,30 @@ pub(crate) async fn cluster(contact: &Contact) -> Result<Client, Error> {
     Ok(ClientBuilder::try_from(config)?.with_layer(contact).build())
 }
 
-fn start_log(args: &RunArgs) -> Result<(), Error> {
-    let filter =
-        tracing_subscriber::EnvFilter::try_new(&args.log_level).map_err(|_| Error::LogLevel(args.log_level.clone()))?;
+/// What is wrong with everything but the flags, one line each.
+pub async fn problems_around() -> Vec<String> {
+    let mut problems = Vec::new();
+    let (metrics, _) = Metrics::new();
+    problems.extend(Service::from_environment(metrics).await.problem().await);
+    noted(cluster(&Contact::default()).await, &mut problems);
+    problems
+}
+
+/// Notes an error, to be said with all others.
+fn noted<T>(result: Result<T, Error>, problems: &mut Vec<String>) -> Option<T> {
+    result
+        .map_err(|error| problems.push(error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")))
+        .ok()
+}
+
+fn start_log(format: LogFormat, filter: EnvFilter) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    match args.log_format {
+    match format {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => log.init(),
     }
-    Ok(())
 }
 
 fn stop_on_signal() -> Result<CancellationToken, Error> {

@@ -177,3 +177,44 @@ fn check_to_reason_codes(_: &mut SchemaGenerator) -> Schema {
         },
     })
 }
+
+/// Whether this is an AWS region as the schema wants it.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let mut words = text.split('-');
+    let first = words.next().unwrap_or_default();
+    let mut rest = words.peekable();
+    text.len() <= 32
+        && first.len() >= 2
+        && first.chars().all(|c| c.is_ascii_lowercase())
+        && rest.peek().is_some()
+        && rest.all(is_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_what_the_schema_takes() {
+        for good in ["eu-central-1", "us-gov-west-1", "cn-north-1", "ap-southeast-5", "ab-1"] {
+            assert!(is_region(good), "{good}");
+        }
+        for bad in [
+            "",
+            "eu",
+            "e-1",
+            "eu-",
+            "eu--1",
+            "-eu-1",
+            "EU-1",
+            "eu_1",
+            "eu central 1",
+            "e1-a",
+            "eu-central-1-and-so-on-and-so-on-1",
+        ] {
+            assert!(!is_region(bad), "{bad}");
+        }
+    }
+}

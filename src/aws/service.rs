@@ -13,6 +13,7 @@ use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
 
 use super::answer_limit::AnswerLimit;
 use super::classify::Problem;
+use super::endpoint;
 use super::sent::SentMark;
 use super::shapes;
 use crate::api::StartRecord;
@@ -62,6 +63,11 @@ impl Service {
             clients: Mutex::default(),
             metrics,
         }
+    }
+
+    /// What is wrong with the SDK's settings, if no call could ever be sent with them.
+    pub async fn problem(&self) -> Option<String> {
+        endpoint::problem(&self.config).await
     }
 
     /// The region of resources that name none.

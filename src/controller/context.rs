@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::contact::Contact;
 use super::events::EventWriter;
+use super::watchdog::Schedule;
 use crate::api::{START_RECORD_ANNOTATION, StoredTask};
 use crate::aws::Service;
 use crate::core::facts::Facts;
@@ -62,6 +63,7 @@ pub(super) struct Context {
     notes: Mutex<HashMap<String, Note>>,
     pub(super) queue: Mutex<Queue>,
     is_queue_built: OnceCell<()>,
+    pub(super) schedule: Mutex<Schedule<ObjectRef<StoredTask>>>,
 }
 
 /// One watch: all namespaces, or one of those that were named.
@@ -108,6 +110,7 @@ impl Context {
             notes: Mutex::default(),
             queue: Mutex::new(Queue::new(limits.running_tasks)),
             is_queue_built: OnceCell::new(),
+            schedule: Mutex::default(),
         }
     }
 
@@ -186,6 +189,8 @@ impl Context {
             .filter_map(|object| object.metadata.uid.as_deref())
             .collect();
         lock(&self.notes).retain(|uid, _| uids.contains(uid.as_str()));
+        let names: HashSet<_> = objects.iter().map(|object| ObjectRef::from_obj(&**object)).collect();
+        lock(&self.schedule).retain(|name| names.contains(name));
         self.change_queue("", |queue| queue.retain(|uid| uids.contains(uid)));
     }
 

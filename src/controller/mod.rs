@@ -8,6 +8,7 @@ mod events;
 mod reconcile;
 mod snapshot;
 mod watch;
+mod watchdog;
 mod write;
 
 pub use contact::Contact;

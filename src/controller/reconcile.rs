@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 
 use super::context::{Context, Note};
 use super::error::Error;
@@ -23,7 +24,7 @@ use crate::metrics::{ReconcileOutcome, RetryReason};
 const MAX_STEPS: usize = 32;
 
 /// Brings one resource as far as it gets for now.
-pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) -> Action {
+pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) -> Rest {
     context.queue_is_built().await;
     let uid = cached.uid().unwrap_or_default();
     let note = context.take_note(&uid);
@@ -54,14 +55,14 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
     }
     context.keep_note(&uid, note);
     match result {
-        Ok(action) => action,
+        Ok(rest) => rest,
         Err(error) if error.is_gone() => {
             context.forget(&uid);
-            Action::await_change()
+            Rest::UntilChange
         }
         Err(error) => {
             tracing::warn!(%error, uid, retry_seconds = wait.as_secs(), "reconcile failed");
-            Action::requeue(wait)
+            Rest::For(wait)
         }
     }
 }
@@ -89,6 +90,24 @@ fn retry_wait(errors: u32) -> Duration {
         .min(Duration::from_mins(1))
 }
 
+/// What comes after a reconcile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing, until the resource or the queue changes.
+    UntilChange,
+    /// Another one after this time, or when something changes.
+    For(Duration),
+}
+
+impl From<Rest> for Action {
+    fn from(rest: Rest) -> Self {
+        match rest {
+            Rest::UntilChange => Self::await_change(),
+            Rest::For(time) => Self::requeue(time),
+        }
+    }
+}
+
 struct Pass<'a> {
     context: &'a Context,
     object: Arc<StoredTask>,
@@ -114,8 +133,9 @@ impl<'a> Pass<'a> {
         }
     }
 
-    async fn run(&mut self) -> Result<Action, Error> {
+    async fn run(&mut self) -> Result<Rest, Error> {
         for _ in 0..MAX_STEPS {
+            self.context.is_touched(&ObjectRef::from_obj(&*self.object));
             let facts = Facts::parse(&self.object);
             // One time for both, or a backoff that ends in between would be let in without a slot.
             let now = Timestamp::now();
@@ -130,15 +150,15 @@ impl<'a> Pass<'a> {
                 ?step,
                 "step"
             );
-            if let Some(action) = self.take(step, &facts).await? {
-                return Ok(action);
+            if let Some(rest) = self.take(step, &facts).await? {
+                return Ok(rest);
             }
         }
         Err(Error::TooManySteps(MAX_STEPS))
     }
 
-    /// Does one step; an action when there is nothing more to do for now.
-    async fn take(&mut self, step: Step, facts: &Facts) -> Result<Option<Action>, Error> {
+    /// Does one step; a rest when there is nothing more to do for now.
+    async fn take(&mut self, step: Step, facts: &Facts) -> Result<Option<Rest>, Error> {
         if changes_aws(&step) && !self.context.leadership.is_surely_held(Instant::now()) {
             self.context.leadership.surely_held().await;
             // Meanwhile everything may have changed: it is looked at and decided afresh.
@@ -190,13 +210,13 @@ impl<'a> Pass<'a> {
                     Err(error) if error.is_conflict() => self.observed(resource.read().await)?,
                     result => result?,
                 }
-                return Ok(Some(Action::await_change()));
+                return Ok(Some(Rest::UntilChange));
             }
             Step::Wait(until) => {
                 self.forget_the_finished(facts);
-                return Ok(Some(until.map_or_else(Action::await_change, |until| {
-                    Action::requeue(until_then(until))
-                })));
+                return Ok(Some(
+                    until.map_or(Rest::UntilChange, |until| Rest::For(until_then(until))),
+                ));
             }
         }
         Ok(None)

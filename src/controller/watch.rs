@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, Parts, Watched};
 use super::events::EventWriter;
-use super::reconcile::reconcile;
+use super::reconcile::{Rest, reconcile};
 use crate::api::StoredTask;
 
 /// How long a resource rests whose reconcile panicked.
@@ -39,9 +39,11 @@ pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken) {
     let events = EventWriter::start(parts.client.clone());
     let context = Arc::new(Context::new(parts, events, watched));
     let observed = Arc::downgrade(&context);
+    let guarded = observed.clone();
     context
         .metrics
         .observe(move || observed.upgrade().map(|context| context.snapshot()));
+    context.health.guard(move || guarded.upgrade()?.stuck());
     let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
         let changes = changes(api, store.clone(), writer, Arc::clone(&context));
         control(changes, woken, store, Arc::clone(&context), stop.clone())
@@ -67,7 +69,10 @@ async fn control(
     context: Arc<Context>,
     stop: CancellationToken,
 ) {
+    let scheduled = Arc::clone(&context);
+    let due = Arc::clone(&context);
     let triggers = stream::select(changes, woken)
+        .inspect(move |object| due.is_due(object.clone()))
         .take_until(stop.cancelled_owned())
         .map(Ok::<_, WatchError>)
         .boxed();
@@ -81,11 +86,11 @@ async fn control(
     );
     results
         .for_each(|result| {
-            // A resource that was deleted before its turn is no news.
-            if let Err(error) = result
-                && !matches!(error, ControllerError::ObjectNotFound(_))
-            {
-                tracing::warn!(%error, "controller");
+            match result {
+                // A resource that was deleted before its turn is no news.
+                Err(ControllerError::ObjectNotFound(object)) => scheduled.is_gone(*object),
+                Err(error) => tracing::warn!(%error, "controller"),
+                Ok(_) => {}
             }
             future::ready(())
         })
@@ -95,11 +100,14 @@ async fn control(
 /// A panic stops one resource for a while, and no other.
 async fn guarded(object: Arc<StoredTask>, context: Arc<Context>) -> Result<Action, Infallible> {
     let name = object.metadata.name.clone();
-    let action = tokio::spawn(reconcile(object, context)).await.unwrap_or_else(|error| {
+    let reference = ObjectRef::from_obj(&*object);
+    let reconcile = tokio::spawn(reconcile(object, Arc::clone(&context)));
+    let rest = reconcile.await.unwrap_or_else(|error| {
         tracing::error!(%error, name, "a reconcile panicked; please report it as a bug");
-        Action::requeue(REST_AFTER_PANIC)
+        Rest::For(REST_AFTER_PANIC)
     });
-    Ok(action)
+    context.rests(&reference, rest);
+    Ok(rest.into())
 }
 
 /// Keeps the cache, and says which resources have changed.
@@ -127,6 +135,7 @@ fn changes(
                 Event::Apply(object) => vec![ObjectRef::from_obj(&object)],
                 Event::Delete(object) => {
                     context.forget(object.metadata.uid.as_deref().unwrap_or_default());
+                    context.is_gone(ObjectRef::from_obj(&object));
                     Vec::new()
                 }
                 // Not before the end of a list is it in the cache.

@@ -170,13 +170,13 @@ async fn a_lease_that_was_deleted_is_made_again_and_one_that_was_taken_is_left()
 }
 
 /// A way to the API server that can be cut like a cable: nothing is refused, nothing is answered.
-struct Proxy {
-    kubeconfig: NamedTempFile,
+pub(super) struct Proxy {
+    pub(super) kubeconfig: NamedTempFile,
     cut: CancellationToken,
 }
 
 impl Proxy {
-    async fn start(world: &World) -> Self {
+    pub(super) async fn start(world: &World) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = world.cluster.url().trim_start_matches("https://").to_owned();
@@ -190,7 +190,7 @@ impl Proxy {
         Self { kubeconfig: file, cut }
     }
 
-    fn cut(&self) {
+    pub(super) fn cut(&self) {
         self.cut.cancel();
     }
 }

@@ -13,10 +13,12 @@ mod namespaces;
 mod readings;
 mod requests;
 mod start_up;
+mod stuck;
 mod ttl;
 mod undecodable;
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use audit_mitigation_operator::api::{AuditMitigationTaskStatus, Phase, StoredTask};
@@ -83,6 +85,10 @@ impl World {
     }
 
     pub(crate) fn start_operator(&mut self) {
+        self.operator = Some(self.cluster.spawn("operator", self.operator_command()).unwrap());
+    }
+
+    fn operator_command(&self) -> Command {
         let program = env!("CARGO_BIN_EXE_audit-mitigation-operator");
         let access_key = self.access_key.unwrap_or_default();
         let mut command = operator::command(
@@ -109,7 +115,7 @@ impl World {
             "info,audit_mitigation_operator=debug",
         ]);
         command.args(&self.flags);
-        self.operator = Some(self.cluster.spawn("operator", command).unwrap());
+        command
     }
 
     fn tasks(&self) -> Api<StoredTask> {

@@ -1,0 +1,259 @@
+//! Whether due work stays untouched, which is what `/livez` tells.
+//!
+//! A resource is due from a change on, or from the end of its wait; it is touched by each step of its reconcile. Every
+//! step has a time-out and every failure ends in a wait, so neither an API server nor a service that is silent leaves
+//! a resource untouched: what does is a fault of this process, and a new process is the cure.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use kube::runtime::reflector::{Lookup, ObjectRef};
+
+use super::context::{Context, lock};
+use super::reconcile::Rest;
+use crate::api::StoredTask;
+
+/// How long due work may stay untouched.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A watch is heard of about every minute, and taken up again after 295 seconds of silence. From then on it is due.
+const WATCH_IS_DUE_AFTER: Duration = Duration::from_mins(5);
+
+/// Since when which work is due.
+#[derive(Debug)]
+pub(super) struct Schedule<K>(HashMap<K, Entry>);
+
+#[derive(Debug)]
+struct Entry {
+    /// When the work is due; while it is being done, when it was touched last.
+    at: Instant,
+    is_running: bool,
+    /// Something has changed while it was being done.
+    again: bool,
+}
+
+impl<K> Default for Schedule<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Hash + Eq + Clone> Schedule<K> {
+    /// Something has changed.
+    pub(super) fn is_due(&mut self, work: K, now: Instant) {
+        let entry = self.0.entry(work).or_insert(Entry {
+            at: now,
+            is_running: false,
+            again: false,
+        });
+        if entry.is_running {
+            entry.again = true;
+        } else {
+            entry.at = entry.at.min(now);
+        }
+    }
+
+    /// A step of it is taken.
+    pub(super) fn is_touched(&mut self, work: &K, now: Instant) {
+        let again = self.0.get(work).is_some_and(|entry| entry.is_running && entry.again);
+        let entry = Entry {
+            at: now,
+            is_running: true,
+            again,
+        };
+        self.0.insert(work.clone(), entry);
+    }
+
+    /// It rests until then, or until something changes.
+    pub(super) fn rests(&mut self, work: &K, until: Option<Instant>, now: Instant) {
+        let again = self.0.remove(work).is_some_and(|entry| entry.again);
+        if let Some(at) = if again { Some(now) } else { until } {
+            let entry = Entry {
+                at,
+                is_running: false,
+                again: false,
+            };
+            self.0.insert(work.clone(), entry);
+        }
+    }
+
+    /// It is gone.
+    fn forget(&mut self, work: &K) {
+        self.0.remove(work);
+    }
+
+    /// All other work is gone.
+    pub(super) fn retain(&mut self, keep: impl Fn(&K) -> bool) {
+        self.0.retain(|work, _| keep(work));
+    }
+
+    /// Since when the oldest due work has been untouched.
+    pub(super) fn due_since(&self, now: Instant) -> Option<Instant> {
+        self.0.values().map(|entry| entry.at).filter(|at| *at <= now).min()
+    }
+}
+
+impl Context {
+    /// Something has changed, or its turn has come.
+    pub(super) fn is_due(&self, resource: ObjectRef<StoredTask>) {
+        lock(&self.schedule).is_due(resource, Instant::now());
+    }
+
+    /// A step of its reconcile is taken.
+    pub(super) fn is_touched(&self, resource: &ObjectRef<StoredTask>) {
+        lock(&self.schedule).is_touched(resource, Instant::now());
+    }
+
+    /// Its reconcile has ended.
+    pub(super) fn rests(&self, resource: &ObjectRef<StoredTask>, rest: Rest) {
+        let now = Instant::now();
+        let until = match rest {
+            Rest::UntilChange => None,
+            Rest::For(time) => now.checked_add(time),
+        };
+        lock(&self.schedule).rests(resource, until, now);
+    }
+
+    /// It was deleted.
+    pub(super) fn is_gone<K: Lookup>(&self, resource: ObjectRef<K>) {
+        let mut known = ObjectRef::new(&resource.name);
+        known.namespace = resource.namespace;
+        lock(&self.schedule).forget(&known);
+    }
+
+    /// What is stuck, if anything is.
+    pub(super) fn stuck(&self) -> Option<String> {
+        let now = Instant::now();
+        let signs = Signs {
+            due_since: lock(&self.schedule).due_since(now),
+            watch_heard: self.contact.silence(now).and_then(|silence| now.checked_sub(silence)),
+            api_server_failed: self.contact.failed_at(),
+        };
+        signs.stuck(now)
+    }
+}
+
+/// What can be seen from outside the work.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signs {
+    /// Since when the oldest due work has been untouched.
+    pub(super) due_since: Option<Instant>,
+    /// When the quietest watch was heard of last.
+    pub(super) watch_heard: Option<Instant>,
+    /// When the API server last failed: until it answers again, waiting is all that can be done.
+    pub(super) api_server_failed: Option<Instant>,
+}
+
+impl Signs {
+    /// What is stuck, if anything is.
+    pub(super) fn stuck(&self, now: Instant) -> Option<String> {
+        let untouched = |since: Option<Instant>| {
+            let since = since?.max(self.api_server_failed.unwrap_or(since?));
+            let time = now.saturating_duration_since(since);
+            (time >= PATIENCE).then_some(time.as_secs())
+        };
+        if let Some(seconds) = untouched(self.due_since) {
+            return Some(format!("stuck: due work has not been touched for {seconds} seconds"));
+        }
+        let seconds = untouched(self.watch_heard.map(|heard| heard + WATCH_IS_DUE_AFTER))?;
+        Some(format!(
+            "stuck: the watch should have been taken up again {seconds} seconds ago"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each row: seconds since due work was touched, since the watch was heard of, since the API server failed; stuck?
+    #[test]
+    fn only_what_this_process_leaves_undone_is_stuck() {
+        let now = Instant::now() + Duration::from_hours(1);
+        let ago = |seconds: Option<u64>| seconds.map(|seconds| now.checked_sub(Duration::from_secs(seconds)).unwrap());
+        for (due, watch, failed, expected) in [
+            // A standby, or an operator that waits for the CRD.
+            (None, None, None, None),
+            (None, None, Some(5), None),
+            // Nothing is due, or not for long.
+            (None, Some(60), None, None),
+            (Some(0), Some(60), None, None),
+            (Some(119), Some(60), None, None),
+            (Some(120), Some(60), None, Some("due work")),
+            (Some(120), None, None, Some("due work")),
+            // The API server failed long ago, a moment ago, and ever again since.
+            (Some(3_000), Some(60), Some(2_900), Some("due work")),
+            (Some(3_000), Some(60), Some(120), Some("due work")),
+            (Some(3_000), Some(60), Some(119), None),
+            (Some(130), Some(60), Some(3_000), Some("due work")),
+            // A watch may be quiet for as long as its client waits; then it is taken up again.
+            (None, Some(419), None, None),
+            (None, Some(420), None, Some("watch")),
+            (Some(1), Some(420), None, Some("watch")),
+            (None, Some(3_000), Some(119), None),
+            (None, Some(3_000), Some(120), Some("watch")),
+        ] {
+            let signs = Signs {
+                due_since: ago(due),
+                watch_heard: ago(watch),
+                api_server_failed: ago(failed),
+            };
+            let stuck = signs.stuck(now);
+            let matches = match expected {
+                None => stuck.is_none(),
+                Some(what) => stuck.as_ref().is_some_and(|stuck| stuck.contains(what)),
+            };
+            assert!(matches, "{due:?} {watch:?} {failed:?}: {stuck:?}");
+        }
+    }
+
+    #[test]
+    fn work_is_due_from_a_change_or_the_end_of_a_wait_until_it_is_touched() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut schedule = Schedule::default();
+        assert_eq!(schedule.due_since(at(0)), None);
+        schedule.is_due("a", at(1));
+        schedule.is_due("b", at(2));
+        schedule.is_due("a", at(3));
+        assert_eq!(schedule.due_since(at(9)), Some(at(1)), "the first change counts");
+        schedule.is_touched(&"a", at(4));
+        assert_eq!(schedule.due_since(at(9)), Some(at(2)));
+        schedule.is_touched(&"b", at(5));
+        assert_eq!(
+            schedule.due_since(at(9)),
+            Some(at(4)),
+            "one that never ends is untouched too"
+        );
+        schedule.is_touched(&"a", at(6));
+        assert_eq!(schedule.due_since(at(9)), Some(at(5)));
+
+        schedule.rests(&"b", None, at(7));
+        schedule.rests(&"a", Some(at(20)), at(7));
+        assert_eq!(schedule.due_since(at(19)), None, "it rests");
+        assert_eq!(schedule.due_since(at(20)), Some(at(20)));
+        schedule.is_due("a", at(10));
+        assert_eq!(schedule.due_since(at(19)), Some(at(10)), "a change ends the wait");
+
+        schedule.is_touched(&"a", at(11));
+        schedule.is_due("a", at(12));
+        schedule.is_touched(&"a", at(13));
+        schedule.rests(&"a", None, at(14));
+        assert_eq!(
+            schedule.due_since(at(19)),
+            Some(at(14)),
+            "it changed while it was being done"
+        );
+        schedule.is_touched(&"a", at(15));
+        schedule.rests(&"a", None, at(16));
+        assert_eq!(schedule.due_since(at(99)), None);
+
+        schedule.is_due("a", at(1));
+        schedule.is_due("b", at(2));
+        schedule.forget(&"a");
+        assert_eq!(schedule.due_since(at(9)), Some(at(2)));
+        schedule.retain(|work| *work != "b");
+        assert_eq!(schedule.due_since(at(9)), None);
+    }
+}
