@@ -12,6 +12,7 @@ mod main_job;
 mod namespaces;
 mod readings;
 mod requests;
+mod shutdown;
 mod start_up;
 mod stuck;
 mod ttl;
