@@ -9,5 +9,9 @@
 )]
 
 mod argocd;
+mod docs;
+mod flux;
 mod generated;
+mod kustomize;
+mod manifests;
 mod world;

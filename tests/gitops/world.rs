@@ -10,13 +10,16 @@ use tokio::sync::OnceCell;
 /// Generous, for a machine that is busy building.
 pub(crate) const LIMIT: Duration = Duration::from_mins(4);
 
+/// The definition as it is delivered.
+const CRD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/auditmitigationtasks.yaml");
+
 /// The cluster of these tests, which knows the resource.
 pub(crate) async fn cluster() -> &'static Cluster {
     static SERVED: OnceCell<()> = OnceCell::const_new();
     let cluster = shared().await.unwrap();
     let served = SERVED.get_or_init(|| async {
         cluster
-            .apply(include_str!("../../crds/auditmitigationtasks.yaml"))
+            .kubectl_ok(&["apply", "--server-side", "-f", CRD])
             .await
             .unwrap();
         eventually(LIMIT, "the resource is served", async || {

@@ -6,3 +6,6 @@ mod expectations;
 mod live;
 mod runner;
 mod scripts;
+
+pub(crate) use expectations::STATES;
+pub(crate) use runner::{FOLDER, scratch};

@@ -166,8 +166,43 @@ pub const CARGO_DENY: CargoTool = CargoTool {
     minutes: 2,
 };
 
+/// Argo CD, for its definitions below `manifests/crds`.
+pub const ARGO_CD: GoSource = GoSource {
+    pinned_in: "argocd",
+    module: "github.com/argoproj/argo-cd/v3",
+};
+
+/// Flux's sources, for their definitions below `config/crd/bases`, like the next two.
+pub const FLUX_SOURCE: GoSource = GoSource {
+    pinned_in: "flux",
+    module: "github.com/fluxcd/source-controller",
+};
+
+/// Flux's Kustomizations.
+pub const FLUX_KUSTOMIZE: GoSource = GoSource {
+    pinned_in: "flux",
+    module: "github.com/fluxcd/kustomize-controller",
+};
+
+/// Flux's Helm releases.
+pub const FLUX_HELM: GoSource = GoSource {
+    pinned_in: "flux",
+    module: "github.com/fluxcd/helm-controller",
+};
+
+/// Judges objects by the health check expressions of Flux.
+pub const FLUX_HEALTH: GoTool = GoTool {
+    name: "flux-health",
+    module: "flux-health",
+    package: ".",
+    link_flags: "",
+    minutes: 1,
+    tags: "",
+    assets: Assets::Preferred,
+};
+
 /// Every tool that is built from a Go module.
-pub const ALL: [GoTool; 12] = [
+pub const ALL: [GoTool; 13] = [
     ETCD,
     KUBE_APISERVER,
     KUBE_CONTROLLER_MANAGER,
@@ -180,4 +215,5 @@ pub const ALL: [GoTool; 12] = [
     HELM_UNITTEST,
     PROMTOOL,
     ARGOCD_LUA,
+    FLUX_HEALTH,
 ];

@@ -1,0 +1,66 @@
+//! What the pages say must be what is tested.
+
+use crate::argocd::STATES;
+use crate::generated::root;
+
+const PAGES: [(&str, &str); 3] = [
+    ("argocd.md", include_str!("../../docs/argocd.md")),
+    ("flux.md", include_str!("../../docs/flux.md")),
+    ("install.md", include_str!("../../docs/install.md")),
+];
+
+/// The table of health and actions, row by row in the order of the states.
+#[test]
+fn the_table_of_argo_cd_is_the_tested_one() {
+    let (_, page) = PAGES[0];
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .skip_while(|line| *line != "| state | health | actions |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.len(), STATES.len());
+    for (row, state) in rows.iter().zip(&STATES) {
+        let actions = match state.actions {
+            [] => "none".to_owned(),
+            actions => actions.join(", "),
+        };
+        assert_eq!(
+            (row[2], row[3]),
+            (state.health, actions.as_str()),
+            "{}: {}",
+            state.name,
+            row[1]
+        );
+    }
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    for (name, page) in PAGES {
+        for link in page.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            if !target.is_empty() && !target.starts_with("http") {
+                assert!(
+                    root().join("docs").join(target).exists(),
+                    "docs/{name} links to {target}"
+                );
+            }
+        }
+    }
+}
+
+/// The commands that the tests of this program run are the ones that the pages show.
+#[test]
+fn the_commands_are_the_tested_ones() {
+    for (page, command) in [
+        (
+            PAGES[0].1,
+            "kubectl --namespace argocd patch configmap argocd-cm --patch-file gitops/argocd/argocd-cm.yaml",
+        ),
+        (PAGES[2].1, "kubectl apply --server-side -k deploy/kustomize/example"),
+    ] {
+        assert!(page.lines().any(|line| line == command), "no page shows: {command}");
+    }
+}
