@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use simulator::{Config, Server};
+use simulator::{Config, Quotas, Server};
 use support::{Cluster, Process, eventually, operator, ports, shared};
 use tokio::sync::OnceCell;
 
@@ -46,6 +46,8 @@ impl World {
         let cluster = cluster().await;
         let mut config = Config::default();
         config.settings.task_duration = Duration::from_millis(200);
+        // Many tasks at once, and what is captured must not depend on which of them is throttled.
+        config.settings.quotas = Quotas::unlimited();
         Self {
             cluster,
             namespace: cluster.namespace(prefix).await.unwrap(),
