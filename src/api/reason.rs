@@ -88,6 +88,8 @@ reasons! {
     CancelAbandoned,
     /// A check name is a known misspelling.
     CheckNameMisspelled,
+    /// The resource is deleted by its TTL, and made again by Argo CD or Flux.
+    TTLUnderGitOps,
 }
 
 impl fmt::Display for Reason {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::identity;
+use super::tracker::Tracker;
 use crate::api::{
     AuditMitigationTaskSpec, AuditMitigationTaskStatus, DeletionPolicy, FINALIZER, Parsed, Phase,
     START_RECORD_ANNOTATION, StartRecord, StartedBy, StoredTask, Target,
@@ -28,6 +29,8 @@ pub struct Facts {
     pub record: Option<StartRecord>,
     /// What is asked for, or why it can't be understood.
     pub wish: Result<Wish, String>,
+    /// Who makes the resource again when it is deleted.
+    pub tracker: Option<Tracker>,
     /// What the controller wrote last; `None` when it has not looked at the resource yet.
     pub status: Option<AuditMitigationTaskStatus>,
 }
@@ -121,6 +124,7 @@ impl Facts {
             finalizers: stored.finalizers().to_vec(),
             record,
             wish,
+            tracker: Tracker::of(stored),
             status,
             uid,
         }

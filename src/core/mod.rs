@@ -15,6 +15,7 @@ pub mod stage;
 pub mod step;
 pub mod tell;
 pub mod timing;
+pub mod tracker;
 
 #[cfg(test)]
 mod tests;

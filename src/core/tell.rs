@@ -28,6 +28,7 @@ pub fn news(facts: &Facts, after: &AuditMitigationTaskStatus) -> Vec<News> {
     let mut news = Vec::new();
     if before.and_then(|before| before.observed_generation) != after.observed_generation {
         news.extend(misspelled_checks(facts));
+        news.extend(ttl_of_a_tracked_resource(facts));
     }
     let was = before.and_then(|before| {
         Some((
@@ -136,6 +137,22 @@ fn misspelled_checks(facts: &Facts) -> Option<News> {
         note: format!(
             "the service knows no such checks: {}. The task is started as the spec says",
             corrections.join(", ")
+        ),
+    })
+}
+
+/// A deletion by the TTL is undone by whoever keeps the resource as a repository says.
+fn ttl_of_a_tracked_resource(facts: &Facts) -> Option<News> {
+    facts.wish.as_ref().ok()?.ttl_seconds?;
+    let tracker = &facts.tracker.as_ref()?.name;
+    Some(News {
+        is_warning: true,
+        action: "Validate".to_owned(),
+        reason: Reason::TTLUnderGitOps,
+        note: format!(
+            "{tracker} makes this resource again each time spec.ttlSecondsAfterFinished has deleted it, or reports it as \
+             missing. While AWS remembers the task (90 days) that starts nothing; after that it would run the mitigation \
+             once more. Remove spec.ttlSecondsAfterFinished, and the manifest from its repository when it is done"
         ),
     })
 }

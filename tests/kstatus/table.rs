@@ -83,7 +83,12 @@ pub(crate) const TABLE: [Row; 11] = [
 ];
 
 /// Reasons that never stand on Ready: of the condition Started, and of events.
-pub(crate) const ELSEWHERE: [Reason; 3] = [R::Started, R::CancelAbandoned, R::CheckNameMisspelled];
+pub(crate) const ELSEWHERE: [Reason; 4] = [
+    R::Started,
+    R::CancelAbandoned,
+    R::CheckNameMisspelled,
+    R::TTLUnderGitOps,
+];
 
 /// What decides before any condition does: the state, what kstatus says, and its message.
 pub(crate) const NEW: (&str, Judged, &str) = (

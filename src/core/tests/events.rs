@@ -1,6 +1,6 @@
 //! Events: one for each transition and each refusal, none for a poll or a retry.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bench::{Bench, failure, found, found_another, lost, refused, success};
 use crate::api::Reason;
@@ -163,4 +163,77 @@ fn a_misspelled_check_is_told_once_for_each_generation_with_the_right_name() {
             .count(),
         2
     );
+}
+
+/// Who tracks the resource, by its metadata, and what the warning names.
+fn tracked(metadata: &Value, spec: &Value) -> Bench {
+    let mut bench = Bench::new(spec);
+    bench.store.force(&json!({ "metadata": metadata }));
+    bench.call_start();
+    bench.answer_start(success());
+    bench.call_describe();
+    bench.answer_describe(found(TaskState::Completed));
+    bench.rest();
+    bench.restart();
+    bench.rest();
+    bench
+}
+
+fn argo_cd(id: &str) -> Value {
+    json!({ "annotations": { "argocd.argoproj.io/tracking-id": id } })
+}
+
+const ARGO_CD_ID: &str = "fleet-app:devicedefender.dev/AuditMitigationTask:fleet/fix";
+
+#[test]
+fn a_ttl_on_a_resource_that_is_made_again_is_told_once() {
+    let ttl = json!({ "ttlSecondsAfterFinished": 3600 });
+    let rows = [
+        ("Argo CD (application fleet-app)", argo_cd(ARGO_CD_ID)),
+        (
+            "Flux (Kustomization fleet-app)",
+            json!({ "labels": { "kustomize.toolkit.fluxcd.io/name": "fleet-app" } }),
+        ),
+        (
+            "Flux (HelmRelease fleet-app)",
+            json!({ "labels": { "helm.toolkit.fluxcd.io/name": "fleet-app" } }),
+        ),
+    ];
+    for (tracker, metadata) in rows {
+        let mut bench = tracked(&metadata, &ttl);
+        assert_eq!(told(&bench), ["!TTLUnderGitOps", "Started", "Completed"], "{tracker}");
+        assert!(bench.told[0].note.starts_with(tracker), "{}", bench.told[0].note);
+        let writes = bench.writes;
+        bench.edit(&json!({ "ttlSecondsAfterFinished": null }));
+        bench.rest();
+        assert_eq!((told(&bench).len(), bench.writes), (3, writes + 1), "{tracker}");
+        bench.edit(&ttl);
+        bench.rest();
+        assert_eq!(told(&bench)[3..], ["!TTLUnderGitOps"], "set again: {tracker}");
+    }
+}
+
+#[test]
+fn a_ttl_that_bothers_nobody_is_not_told() {
+    let ttl = json!({ "ttlSecondsAfterFinished": 3600 });
+    let mut hook = argo_cd(ARGO_CD_ID);
+    hook["annotations"]["argocd.argoproj.io/hook"] = json!("PostSync");
+    let rows = [
+        ("nobody tracks it", json!({}), &ttl),
+        ("no TTL", argo_cd(ARGO_CD_ID), &json!({})),
+        (
+            "copied from another resource",
+            argo_cd("fleet-app:devicedefender.dev/AuditMitigationTask:fleet/other"),
+            &ttl,
+        ),
+        (
+            "many charts set it",
+            json!({ "labels": { "app.kubernetes.io/instance": "fleet-app" } }),
+            &ttl,
+        ),
+        ("a hook", hook, &ttl),
+    ];
+    for (row, metadata, spec) in rows {
+        assert_eq!(told(&tracked(&metadata, spec)), ["Started", "Completed"], "{row}");
+    }
 }

@@ -61,3 +61,37 @@ async fn a_rejected_resource_is_kept() {
     world.until_gone("completed").await;
     world.phase("rejected", Phase::Rejected).await;
 }
+
+/// The loop that Argo CD and Flux make of a TTL is told once, also when the operator is restarted.
+#[tokio::test]
+async fn a_ttl_on_a_resource_that_argo_cd_or_flux_makes_again_is_warned_of_once() {
+    let mut world = World::new("ttl-gitops").await;
+    let tracking_id = format!("fleet:devicedefender.dev/AuditMitigationTask:{}/argo", world.namespace);
+    let flux =
+        json!({ "kustomize.toolkit.fluxcd.io/name": "fleet", "kustomize.toolkit.fluxcd.io/namespace": "flux-system" });
+    for (name, metadata) in [
+        (
+            "argo",
+            json!({ "annotations": { "argocd.argoproj.io/tracking-id": tracking_id } }),
+        ),
+        ("flux", json!({ "labels": flux })),
+    ] {
+        let mut object = super::object(name, &with_ttl(name, 3600));
+        object["metadata"]
+            .as_object_mut()
+            .unwrap()
+            .extend(metadata.as_object().unwrap().clone());
+        world.apply(&object.to_string()).await;
+        world.phase(name, Phase::Completed).await;
+    }
+    world.operator.take();
+    world.start_operator();
+    // Something that happens after the operator has looked at everything.
+    world.create("after", &spec("after")).await;
+    world.until_events("after", &["Started", "Completed"]).await;
+    for name in ["argo", "flux"] {
+        world
+            .until_events(name, &["TTLUnderGitOps", "Started", "Completed"])
+            .await;
+    }
+}
