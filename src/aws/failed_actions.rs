@@ -149,11 +149,15 @@ impl Search {
     }
 }
 
-/// Findings of checks without failures need no look.
+/// Findings of checks without failures need no look, and those of checks that the task has no actions for even less: an
+/// audit has findings of many checks, and the calls are few.
 fn has_failures(described: &Described, check: Option<&str>) -> bool {
-    check
-        .and_then(|check| described.statistics.get(check))
-        .is_none_or(|counts| counts.failed_findings_count != Some(0))
+    let Some(check) = check else { return true };
+    match (described.statistics.get(check), &described.mapping) {
+        (Some(counts), _) => counts.failed_findings_count != Some(0),
+        (None, Some(mapping)) => mapping.contains_key(check),
+        (None, None) => true,
+    }
 }
 
 /// An execution doesn't say which check found its finding; with one check there is no doubt.

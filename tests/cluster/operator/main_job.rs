@@ -154,6 +154,28 @@ async fn a_task_with_failures_says_which() {
     world.until_events("one", &["Started", "ActionsFailed"]).await;
 }
 
+/// An audit has findings of many checks: only those of the task's own are looked at.
+#[tokio::test]
+async fn a_whole_audit_with_failures_says_which() {
+    let world = World::new("fails-audit").await;
+    let failure = Failure {
+        finding: "*".to_owned(),
+        check: "*".to_owned(),
+        action: "*".to_owned(),
+        ..Failure::default()
+    };
+    world.aws.set_outcome("*", Outcome::failing([failure]));
+    world.create("one", &spec("fails-audit")).await;
+    let failed = world.phase("one", Phase::Failed).await;
+    assert_eq!((failed.failures.len(), failed.failures_truncated), (1, None));
+    assert_eq!(failed.failures[0].check_name.as_deref(), Some("LOGGING_DISABLED_CHECK"));
+    assert_eq!(world.calls(Operation::EXECUTIONS).len(), 1);
+    assert_eq!(
+        super::message(&failed),
+        "task fails-audit ended, and at least one action failed on 1 of its 1 findings: see status.failures"
+    );
+}
+
 /// From apply to the end: one start, two metadata patches, two status writes.
 #[tokio::test]
 async fn a_finished_resource_is_free() {
