@@ -1,9 +1,10 @@
 //! What people see: `kubectl explain` and the columns of `kubectl get`.
 
 use audit_mitigation_operator::api::crd::crd;
+use audit_mitigation_operator::core::identity::task_id;
 use serde_json::{Value, json};
 
-use super::{Server, spec_with};
+use super::{Server, spec_with, task};
 
 /// The paths of all fields, as kubectl wants them: through lists and maps without a trace.
 fn fields(schema: &Value, path: &str, found: &mut Vec<String>) {
@@ -107,6 +108,45 @@ async fn columns_fit_a_terminal() {
         (cells[6], cells[7], cells[10]),
         ("ap-southeast-2", "Other", "ActionsFailed")
     );
+}
+
+/// What people see who keep to the examples and the recipes: each name, with the id that it gets, in each phase.
+#[tokio::test]
+async fn columns_fit_a_terminal_in_each_phase() {
+    let server = Server::shared("columns-phases").await;
+    let audit = "audit-a3aea009955e501a31b764abe1bebd3d";
+    let mut resources = vec![task(audit, &spec_with(&json!({ "taskId": audit })))];
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        resources.push(serde_saphyr::from_str(&text).unwrap());
+    }
+    assert!(resources.len() > 5, "{resources:?}");
+    let phases = crd_phases();
+    assert_eq!(phases.len(), 11, "{phases:?}");
+    for resource in resources {
+        let name = resource["metadata"]["name"].as_str().unwrap();
+        let spec = serde_json::from_value(resource["spec"].clone()).unwrap();
+        server.create(name, &resource["spec"]).await;
+        for phase in &phases {
+            let status = json!({
+                "phase": phase, "taskId": task_id(&server.namespace, name, &spec), "progress": "1037/1037",
+                "failedFindings": 1037, "conditions": [],
+            });
+            server.write_status(name, &status).await.unwrap();
+            let table = server.kubectl(&["get", "amt", name]).await;
+            assert!(table.contains(phase), "{table}");
+            // In time the age grows from `0s` to as many as four characters.
+            assert!(table.lines().all(|line| line.trim_end().len() + 2 <= 120), "{table}");
+        }
+    }
+}
+
+/// The phases that the CRD names.
+fn crd_phases() -> Vec<String> {
+    let schema = serde_json::to_value(crd()).unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
+    let phases = &schema["properties"]["status"]["properties"]["phase"]["enum"];
+    let phases = phases.as_array().unwrap().iter().filter_map(Value::as_str);
+    phases.map(str::to_owned).collect()
 }
 
 /// The cells of a line: columns stand at least three spaces apart.

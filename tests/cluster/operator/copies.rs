@@ -10,7 +10,7 @@ use super::{World, condition, message, spec};
 
 impl World {
     /// The resource as a backup would keep it, without what the API server owns.
-    async fn backup(&self, name: &str) -> Value {
+    pub(super) async fn backup(&self, name: &str) -> Value {
         let text = self.kubectl(&["get", "amt", name, "-o", "json"]).await;
         let mut object: Value = serde_json::from_str(&text).unwrap();
         let metadata = object["metadata"].as_object_mut().unwrap();
@@ -18,7 +18,7 @@ impl World {
         object
     }
 
-    async fn restore(&self, backup: &Value, with_status: bool) {
+    pub(super) async fn restore(&self, backup: &Value, with_status: bool) {
         self.create_object(backup).await;
         if with_status {
             let patch = json!({ "status": backup["status"] }).to_string();

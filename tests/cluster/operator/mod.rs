@@ -1,6 +1,7 @@
 //! The operator's own process on a real API server, with the real AWS SDK against the simulator.
 
 mod answers;
+mod audits;
 mod bad_input;
 mod cancel;
 mod copies;
@@ -11,12 +12,14 @@ mod lease;
 mod main_job;
 mod namespaces;
 mod readings;
+mod recreation;
 mod requests;
 mod shutdown;
 mod start_up;
 mod stuck;
 mod ttl;
 mod undecodable;
+mod waiting;
 
 use std::path::PathBuf;
 use std::process::Command;
