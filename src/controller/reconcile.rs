@@ -159,7 +159,7 @@ impl<'a> Pass<'a> {
 
     /// Does one step; a rest when there is nothing more to do for now.
     async fn take(&mut self, step: Step, facts: &Facts) -> Result<Option<Rest>, Error> {
-        if changes_aws(&step) && !self.context.leadership.is_surely_held(Instant::now()) {
+        if is_the_leaders(&step) && !self.context.leadership.is_surely_held(Instant::now()) {
             self.context.leadership.surely_held().await;
             // Meanwhile everything may have changed: it is looked at and decided afresh.
             self.is_fresh = false;
@@ -339,20 +339,18 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Whether the step is one that only the leader may do, and only while it surely is. Whatever else is written carries
-/// a guard of its own.
-const fn changes_aws(step: &Step) -> bool {
+/// Whether the step is one that only the leader may do, and only while it surely is. That counts for what is written,
+/// too: its guard, the resourceVersion, doesn't keep out what was true before another process started the task.
+const fn is_the_leaders(step: &Step) -> bool {
     match step {
-        Step::Start(_) | Step::Cancel(_) => true,
-        Step::Read
+        Step::Start(_)
+        | Step::Cancel(_)
         | Step::WriteStatus(_)
         | Step::WriteRecord { .. }
         | Step::AddFinalizer
         | Step::RemoveFinalizer { .. }
-        | Step::Describe(_)
-        | Step::ListFailedActions(_)
-        | Step::Delete
-        | Step::Wait(_) => false,
+        | Step::Delete => true,
+        Step::Read | Step::Describe(_) | Step::ListFailedActions(_) | Step::Wait(_) => false,
     }
 }
 

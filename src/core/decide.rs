@@ -68,6 +68,9 @@ impl Situation {
     pub fn of(o: &Observation<'_>) -> Self {
         let facts = o.facts;
         let asks_the_same = facts.record.as_ref().is_some_and(|record| facts.still_asks_for(record));
+        if let Some(identity) = identity_just_heard(o) {
+            return Self::Following(identity);
+        }
         match facts.phase() {
             Some(phase @ (Phase::Completed | Phase::Failed | Phase::Canceled)) => return Self::Finished(phase),
             Some(phase @ (Phase::Rejected | Phase::Conflict)) if facts.is_observed() => return Self::Finished(phase),
@@ -109,16 +112,6 @@ impl Situation {
             return Self::Open(known);
         }
         match &known.answer {
-            Some(Answered::Success { task_id, unclaimed }) => {
-                let own = record.token == facts.uid && *unclaimed;
-                Self::Following(Identity {
-                    task_id: task_id.clone(),
-                    region: record.region.clone(),
-                    token: record.token.clone(),
-                    started_by: if own { StartedBy::This } else { StartedBy::Other },
-                    reason: Reason::Started,
-                })
-            }
             // Edited before the service showed the task: what exists under the old id was not started by this
             // resource, unless an attempt went unanswered and may still turn up.
             Some(Answered::AlreadyExists)
@@ -142,6 +135,28 @@ pub fn is_at_rest(facts: &Facts) -> bool {
             phase,
             Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled | Phase::Unknown)
         )
+}
+
+/// The task that this process has started, and that no status names yet: whatever phase a write says that comes late,
+/// from before the start.
+fn identity_just_heard(o: &Observation<'_>) -> Option<Identity> {
+    let facts = o.facts;
+    let record = facts.record.as_ref().filter(|record| record.uid == facts.uid)?;
+    if facts.status.as_ref().is_some_and(|status| status.task_id.is_some()) {
+        return None;
+    }
+    let known = o.memory.attempt.as_ref().filter(|known| known.record == *record)?;
+    let Some(Answered::Success { task_id, unclaimed }) = &known.answer else {
+        return None;
+    };
+    let own = record.token == facts.uid && *unclaimed;
+    Some(Identity {
+        task_id: task_id.clone(),
+        region: record.region.clone(),
+        token: record.token.clone(),
+        started_by: if own { StartedBy::This } else { StartedBy::Other },
+        reason: Reason::Started,
+    })
 }
 
 fn reason_written(facts: &Facts) -> Option<Reason> {

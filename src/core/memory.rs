@@ -164,10 +164,17 @@ impl Memory {
             _ => AttemptKnown {
                 record: record.clone(),
                 unanswered: true,
-                last_sent: record.time.max(since),
+                last_sent: self.not_after_an_answer(&record.task_id, record.time.max(since)),
                 answer: None,
             },
         }
+    }
+
+    /// Both times may lie ahead, when a clock has been set back. What another process sent it sent before this one
+    /// heard anything.
+    fn not_after_an_answer(&self, task_id: &str, time: Timestamp) -> Timestamp {
+        let first = self.missing_since.filter(|_| self.heard_of(task_id).is_some());
+        first.map_or(time, |first| time.min(first))
     }
 
     /// Whether an attempt under this record may have taken effect, and nothing has settled yet whether it did.
@@ -179,7 +186,7 @@ impl Memory {
     /// Whether "not found" says nothing about this record, since the service would have forgotten its task by now.
     #[must_use]
     pub fn may_have_expired(&self, known: &AttemptKnown, now: Timestamp) -> bool {
-        known.is_unsettled() && now.duration_since(known.record.time) >= timing::RECORD_LIFETIME
+        known.is_unsettled() && timing::is_record_expired(known.record.time, now)
     }
 
     /// Whether Describe said "not found" so late that no request under this record can arrive any more.
@@ -200,7 +207,9 @@ impl Memory {
     #[must_use]
     pub fn held_back(&self, operations: &[Operation], generation: i64, now: Timestamp) -> Option<&Setback> {
         self.setback.as_ref().filter(|setback| {
-            operations.contains(&setback.operation) && setback.generation == generation && setback.retry_at > now
+            // What lies further ahead than any backoff was set by a clock that has been set back since.
+            let is_ahead = setback.retry_at > now && setback.retry_at <= timing::after(now, timing::MAX_RETRY);
+            operations.contains(&setback.operation) && setback.generation == generation && is_ahead
         })
     }
 
@@ -260,6 +269,10 @@ impl Memory {
             DescribeAnswer::NotFound => None,
             DescribeAnswer::Failed(failure) => return self.failed(Operation::Describe, failure, moment),
         };
+        if let Some(known) = &mut self.attempt {
+            // The clock may have been set back since; whatever was sent was sent before this answer came.
+            known.last_sent = known.last_sent.min(moment.now);
+        }
         let same = self.described.as_ref().is_some_and(|heard| heard.task_id == task_id);
         self.missing_since = match task {
             Some(_) => None,

@@ -18,6 +18,14 @@ pub const SIGNATURE_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// mitigation actions"), and an id that it has forgotten would run the mitigation again.
 pub const RECORD_LIFETIME: SignedDuration = SignedDuration::from_hours(80 * 24);
 
+/// Whether a record of this time is one that only Describe may settle. So is one of a time to come: the clock was far
+/// ahead when it was written, so nobody knows how old it is.
+#[must_use]
+pub fn is_record_expired(time: Timestamp, now: Timestamp) -> bool {
+    let age = now.duration_since(time);
+    age >= RECORD_LIFETIME || age <= -RECORD_REUSE
+}
+
 /// This long after a task's start a "not found" is final: the service keeps tasks for 90 days.
 pub const TASK_LIFETIME: SignedDuration = SignedDuration::from_hours(89 * 24);
 
@@ -28,7 +36,7 @@ pub const RECORD_REUSE: SignedDuration = SignedDuration::from_hours(24);
 pub const MISSING_POLL: SignedDuration = SignedDuration::from_hours(1);
 
 /// The longest wait between two attempts of one resource.
-const MAX_RETRY: Duration = Duration::from_mins(5);
+pub const MAX_RETRY: Duration = Duration::from_mins(5);
 
 /// Bounds of the wait between two Describe calls of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

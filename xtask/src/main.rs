@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod image;
+mod mutants;
 mod step;
 mod test;
 mod tools;
@@ -23,6 +24,8 @@ enum Command {
     Image,
     /// Measures the release build: start times, throughput, requests, CPU, memory; see docs/performance.md.
     Bench(bench::Arguments),
+    /// Takes out the protections one by one, and fails when no test notices.
+    Mutants(mutants::Arguments),
     /// Builds the test cluster's programs into the user's cache; the other commands do it when needed.
     Tools,
 }
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Image => image::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Tools => tools::run(),
     };
     match result {

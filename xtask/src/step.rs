@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -43,6 +43,11 @@ impl Report {
     }
 }
 
+/// The folder of this checkout.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 /// Cargo, to be run in this checkout.
 pub(crate) fn cargo(args: &[&str]) -> Command {
     program(env!("CARGO").as_ref(), args)
@@ -51,9 +56,7 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
 /// Any program, to be run in this checkout.
 pub(crate) fn program(path: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(path);
-    command
-        .args(args)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    command.args(args).current_dir(root());
     command
 }
 

@@ -70,12 +70,16 @@ fn look<'a>(o: &Observation<'a>, known: &AttemptKnown, heard: Option<&Heard>) ->
             setback: Some(setback),
         };
     }
-    let next = heard.filter(|heard| heard.at >= known.last_sent).map(|heard| {
-        let settled = timing::after(known.last_sent, timing::SIGNATURE_LIFETIME.unsigned_abs());
-        let next = o.settings.poll.next(heard.at, known.last_sent, &o.facts.uid);
-        // The look that settles it is not put off.
-        if heard.at < settled { next.min(settled) } else { next }
-    });
+    // No answer is later than a time to come, which a clock leaves that is set back: then every look counts.
+    let is_ahead = known.last_sent > o.now;
+    let next = heard
+        .filter(|heard| heard.at >= known.last_sent || is_ahead)
+        .map(|heard| {
+            let settled = timing::after(known.last_sent, timing::SIGNATURE_LIFETIME.unsigned_abs());
+            let next = o.settings.poll.next(heard.at, known.last_sent, &o.facts.uid);
+            // The look that settles it is not put off.
+            if heard.at < settled { next.min(settled) } else { next }
+        });
     match next {
         Some(next) if next > o.now => Attempting {
             step: Step::Wait(Some(next)),
@@ -115,7 +119,7 @@ fn needs_a_look(known: &AttemptKnown, heard: Option<&Heard>) -> bool {
 }
 
 fn is_older_than_retention(o: &Observation<'_>, known: &AttemptKnown) -> bool {
-    o.now.duration_since(known.record.time) >= timing::RECORD_LIFETIME
+    timing::is_record_expired(known.record.time, o.now)
 }
 
 fn say(o: &Observation<'_>, known: &AttemptKnown, attempting: Attempting<'_>) -> Verdict {

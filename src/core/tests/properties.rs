@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::arbitrary::{Case, case};
 use crate::api::Phase;
 use crate::core::decide::decide;
+use crate::core::memory::Answered;
 use crate::core::observe::Observation;
 use crate::core::phase::is_finished;
 use crate::core::step::Step;
@@ -120,6 +121,13 @@ proptest! {
         let Some(phase) = facts.phase().filter(|phase| is_finished(*phase)) else { return Ok(()) };
         let is_final = matches!(phase, Phase::Completed | Phase::Failed | Phase::Canceled);
         if !is_final && !facts.is_observed() {
+            return Ok(());
+        }
+        let known = case.memory.attempt.as_ref().filter(|known| facts.record.as_ref() == Some(&known.record));
+        let knows_better = known.is_some_and(|known| matches!(known.answer, Some(Answered::Success { .. })))
+            && facts.status.as_ref().is_some_and(|status| status.task_id.is_none());
+        if knows_better {
+            // That status was written by somebody who did not know of the start: it is put right.
             return Ok(());
         }
         let (writes, step) = case.settle(SignedDuration::ZERO);

@@ -12,7 +12,7 @@ use crate::core::facts::Wish;
 /// How long a task runs.
 pub(super) const DURATION: SignedDuration = SignedDuration::from_secs(120);
 /// How long the service remembers a task.
-const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+pub(super) const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What no document settles: the world is tried under each reading.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,26 @@ pub(super) struct Reading {
     pub(super) used_token_exists: bool,
     /// How long Describe lags behind Start.
     pub(super) lag_seconds: i64,
+    /// How long after the time in its signature a request is still taken: five minutes in most cases ("Create a
+    /// signed AWS API request"). The operator counts on at most fifteen.
+    pub(super) signature_seconds: i64,
+}
+
+impl Reading {
+    /// The simplest service: no lag, a replay succeeds.
+    pub(super) const PLAIN: Self = Self {
+        replay_succeeds: true,
+        used_token_exists: false,
+        lag_seconds: 0,
+        signature_seconds: 850,
+    };
+
+    /// How far ahead of the service's clock a signature may be. With the life of a signature it is less than the
+    /// fifteen minutes that the operator waits, by a clock that may be so far ahead.
+    const fn clock_tolerance(self) -> i64 {
+        let margin = 900 - self.signature_seconds;
+        if margin < 300 { margin } else { 300 }
+    }
 }
 
 /// What goes wrong with the next call.
@@ -30,75 +50,109 @@ pub(super) struct Reading {
 pub(super) enum Fault {
     /// Refused for this reason.
     Refused(Trouble),
+    /// A Start is refused as invalid.
+    Invalid,
     /// The request is lost on its way.
     LostBefore,
     /// The answer is lost.
     LostAfter,
     /// The client gives up, and the request arrives that much later.
     Late(i64),
+    /// Something on the way sends the request twice, and the second answer is what comes back.
+    Twice,
 }
 
+/// Who calls: what the service itself can't see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// The resource's uid.
+    pub(super) uid: String,
+    /// What its manifest asks for, as it is written.
+    pub(super) manifest: String,
+    /// The time by the caller's clock, which signs the request.
+    pub(super) signed: Timestamp,
+}
+
+/// A task as it is, whether the service still remembers it or not.
 #[derive(Clone, Debug)]
-struct Task {
-    token: String,
-    target: Target,
-    mapping: BTreeMap<String, Vec<String>>,
-    started: Timestamp,
+pub(super) struct Task {
+    pub(super) id: String,
+    pub(super) token: String,
+    pub(super) target: Target,
+    pub(super) mapping: BTreeMap<String, Vec<String>>,
+    pub(super) started: Timestamp,
+    /// `None` for a stranger's.
+    pub(super) by: Option<Caller>,
     canceled: Option<Timestamp>,
 }
 
 /// One account and region.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Service {
     pub(super) reading: Reading,
-    tasks: BTreeMap<String, Task>,
-    late: Vec<(Timestamp, StartRecord, Wish)>,
-    /// The request hashes of what this operator's starts have started, and when.
-    pub(super) started: Vec<(String, Timestamp)>,
-    /// The tokens of what was cancelled.
-    pub(super) canceled: Vec<String>,
+    /// Every task that there ever was, oldest first.
+    pub(super) tasks: Vec<Task>,
+    late: Vec<(Timestamp, Caller, StartRecord, Wish)>,
+    /// Who cancelled, and whose task it was.
+    pub(super) canceled: Vec<(Caller, Option<Caller>)>,
     pub(super) calls: usize,
 }
 
 impl Service {
-    pub(super) fn new(reading: Reading) -> Self {
+    pub(super) const fn new(reading: Reading) -> Self {
         Self {
             reading,
-            tasks: BTreeMap::new(),
+            tasks: Vec::new(),
             late: Vec::new(),
-            started: Vec::new(),
             canceled: Vec::new(),
             calls: 0,
         }
     }
 
+    /// The tasks that resources of the world have started.
+    pub(super) fn started(&self) -> impl Iterator<Item = (&Task, &Caller)> {
+        self.tasks
+            .iter()
+            .filter_map(|task| task.by.as_ref().map(|by| (task, by)))
+    }
+
+    /// Whether a request of this resource is under way, and may still be taken.
+    pub(super) fn is_in_the_air(&self, uid: &str) -> bool {
+        self.late
+            .iter()
+            .any(|(at, caller, ..)| caller.uid == uid && self.is_signature_good(caller, *at))
+    }
+
     /// Somebody else starts a task.
     pub(super) fn start_elsewhere(&mut self, wish: &Wish, mapping: &BTreeMap<String, Vec<String>>, now: Timestamp) {
-        self.forget(now);
-        self.tasks.entry(wish.task_id.clone()).or_insert_with(|| Task {
-            token: "somebody-else".to_owned(),
-            target: wish.target.clone(),
-            mapping: mapping.clone(),
-            started: now,
-            canceled: None,
-        });
+        if self.remembered(&wish.task_id, now).is_none() {
+            self.tasks.push(Task {
+                id: wish.task_id.clone(),
+                token: "somebody-else".to_owned(),
+                target: wish.target.clone(),
+                mapping: mapping.clone(),
+                started: now,
+                by: None,
+                canceled: None,
+            });
+        }
     }
 
     /// Requests that were given up on arrive.
     pub(super) fn deliver(&mut self, now: Timestamp) {
-        let (due, later) = std::mem::take(&mut self.late)
+        let (mut due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late)
             .into_iter()
             .partition(|(at, ..)| *at <= now);
         self.late = later;
-        let mut due: Vec<_> = due;
         due.sort_by_key(|(at, ..)| *at);
-        for (at, record, wish) in due {
-            self.do_start(&record, &wish, at);
+        for (at, caller, record, wish) in due {
+            self.do_start(&caller, &record, &wish, at);
         }
     }
 
     pub(super) fn start(
         &mut self,
+        caller: &Caller,
         record: &StartRecord,
         wish: &Wish,
         now: Timestamp,
@@ -108,23 +162,30 @@ impl Service {
         let lost = || StartAnswer::Failed(failure(Trouble::ServiceUnavailable, Effect::Unknown));
         match fault {
             Some(Fault::Refused(trouble)) => refused(trouble),
+            Some(Fault::Invalid) => StartAnswer::InvalidRequest("the action doesn't exist".to_owned()),
             Some(Fault::LostBefore) => lost(),
             Some(Fault::LostAfter) => {
-                self.do_start(record, wish, now);
+                self.do_start(caller, record, wish, now);
                 lost()
             }
             Some(Fault::Late(seconds)) => {
-                self.late
-                    .push((now + SignedDuration::from_secs(seconds), record.clone(), wish.clone()));
+                let arrival = now + SignedDuration::from_secs(seconds);
+                self.late.push((arrival, caller.clone(), record.clone(), wish.clone()));
                 lost()
             }
-            None => self.do_start(record, wish, now),
+            Some(Fault::Twice) => {
+                self.do_start(caller, record, wish, now);
+                self.do_start(caller, record, wish, now)
+            }
+            None => self.do_start(caller, record, wish, now),
         }
     }
 
-    fn do_start(&mut self, record: &StartRecord, wish: &Wish, now: Timestamp) -> StartAnswer {
-        self.forget(now);
-        if let Some(task) = self.tasks.get(&record.task_id) {
+    fn do_start(&mut self, caller: &Caller, record: &StartRecord, wish: &Wish, now: Timestamp) -> StartAnswer {
+        if !self.is_signature_good(caller, now) {
+            return refused(Trouble::CredentialsRejected);
+        }
+        if let Some(task) = self.remembered(&record.task_id, now) {
             let is_replay = task.token == record.token && self.reading.replay_succeeds;
             return if is_replay {
                 StartAnswer::Success {
@@ -134,7 +195,8 @@ impl Service {
                 StartAnswer::AlreadyExists
             };
         }
-        if self.tasks.values().any(|task| task.token == record.token) {
+        let token_is_used = |task: &Task| task.is_remembered(now) && task.token == record.token;
+        if self.tasks.iter().any(token_is_used) {
             let invalid = StartAnswer::InvalidRequest("the token was used for another task".to_owned());
             return if self.reading.used_token_exists {
                 StartAnswer::AlreadyExists
@@ -142,37 +204,36 @@ impl Service {
                 invalid
             };
         }
-        self.started.push((record.request_hash.clone(), now));
-        let task = Task {
+        self.tasks.push(Task {
+            id: record.task_id.clone(),
             token: record.token.clone(),
             target: wish.target.clone(),
             mapping: wish.mapping.clone(),
             started: now,
+            by: Some(caller.clone()),
             canceled: None,
-        };
-        self.tasks.insert(record.task_id.clone(), task);
+        });
         StartAnswer::Success {
             task_id: record.task_id.clone(),
         }
     }
 
-    pub(super) fn describe(&mut self, task_id: &str, now: Timestamp, fault: Option<Fault>) -> DescribeAnswer {
+    pub(super) fn describe(
+        &mut self,
+        caller: &Caller,
+        task_id: &str,
+        now: Timestamp,
+        fault: Option<Fault>,
+    ) -> DescribeAnswer {
         self.calls += 1;
-        self.forget(now);
-        if let Some(fault) = fault {
-            let trouble = if let Fault::Refused(trouble) = fault {
-                trouble
-            } else {
-                Trouble::ServiceUnavailable
-            };
+        if let Some(trouble) = self.trouble(caller, now, fault) {
             return DescribeAnswer::Failed(failure(trouble, Effect::Unknown));
         }
         let visible_after = SignedDuration::from_secs(self.reading.lag_seconds);
-        let task = self
-            .tasks
-            .get(task_id)
-            .filter(|task| now.duration_since(task.started) >= visible_after);
-        let Some(task) = task else {
+        let Some(task) = self
+            .remembered(task_id, now)
+            .filter(|task| now.duration_since(task.started) >= visible_after)
+        else {
             return DescribeAnswer::NotFound;
         };
         let (state, end_time) = task.state(now);
@@ -186,34 +247,65 @@ impl Service {
         }))
     }
 
-    pub(super) fn cancel(&mut self, task_id: &str, now: Timestamp, fault: Option<Fault>) -> CancelAnswer {
+    pub(super) fn cancel(
+        &mut self,
+        caller: &Caller,
+        task_id: &str,
+        now: Timestamp,
+        fault: Option<Fault>,
+    ) -> CancelAnswer {
         self.calls += 1;
-        self.forget(now);
-        if let Some(Fault::Refused(_) | Fault::LostBefore) = fault {
-            return CancelAnswer::Failed(failure(Trouble::Throttled, Effect::None));
+        let fault_after = matches!(fault, Some(Fault::LostAfter | Fault::Late(_)));
+        if let Some(trouble) = self.trouble(caller, now, fault.filter(|_| !fault_after)) {
+            return CancelAnswer::Failed(failure(trouble, Effect::Unknown));
         }
-        let Some(task) = self.tasks.get_mut(task_id) else {
+        let Some(task) = self
+            .tasks
+            .iter_mut()
+            .rfind(|task| task.id == task_id && task.is_remembered(now))
+        else {
             return CancelAnswer::NotFound;
         };
-        self.canceled.push(task.token.clone());
+        self.canceled.push((caller.clone(), task.by.clone()));
         if task.state(now).0.is_ended() {
             return CancelAnswer::NotRunning;
         }
         task.canceled = Some(now);
-        match fault {
-            Some(_) => CancelAnswer::Failed(failure(Trouble::ServiceUnavailable, Effect::Unknown)),
-            None => CancelAnswer::Accepted,
+        if fault_after {
+            CancelAnswer::Failed(failure(Trouble::ServiceUnavailable, Effect::Unknown))
+        } else {
+            CancelAnswer::Accepted
         }
     }
 
-    fn forget(&mut self, now: Timestamp) {
+    /// The task of this id that the service knows of.
+    pub(super) fn remembered(&self, task_id: &str, now: Timestamp) -> Option<&Task> {
         self.tasks
-            .retain(|_, task| now.duration_since(task.started) < RETENTION);
+            .iter()
+            .rfind(|task| task.id == task_id && task.is_remembered(now))
+    }
+
+    fn trouble(&self, caller: &Caller, now: Timestamp, fault: Option<Fault>) -> Option<Trouble> {
+        match fault {
+            Some(Fault::Refused(trouble)) => Some(trouble),
+            Some(Fault::LostBefore | Fault::LostAfter | Fault::Late(_)) => Some(Trouble::ServiceUnavailable),
+            _ if !self.is_signature_good(caller, now) => Some(Trouble::CredentialsRejected),
+            Some(Fault::Twice | Fault::Invalid) | None => None,
+        }
+    }
+
+    fn is_signature_good(&self, caller: &Caller, now: Timestamp) -> bool {
+        let age = now.duration_since(caller.signed).as_secs();
+        (-self.reading.clock_tolerance()..=self.reading.signature_seconds).contains(&age)
     }
 }
 
 impl Task {
-    fn state(&self, now: Timestamp) -> (TaskState, Option<Timestamp>) {
+    fn is_remembered(&self, now: Timestamp) -> bool {
+        now.duration_since(self.started) < RETENTION
+    }
+
+    pub(super) fn state(&self, now: Timestamp) -> (TaskState, Option<Timestamp>) {
         let end = self.started + DURATION;
         match self.canceled {
             Some(at) => (TaskState::Canceled, Some(at)),

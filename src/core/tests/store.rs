@@ -1,4 +1,5 @@
-//! What an API server does with one resource: versions, generations, finalizers, the rules that freeze the request.
+//! What an API server does with one resource: versions, generations, finalizers, the rules that freeze the request;
+//! and what backups do with it.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,30 +13,89 @@ pub(super) const UID: &str = "0b7cfc5e-4a0f-4d1c-9d53-9a2f4e1f7d11";
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Conflict;
 
+/// A write of the operator's, guarded by the resourceVersion of the resource that it was decided on.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    pub(super) seen: StoredTask,
+    pub(super) change: Change,
+}
+
+/// What a write changes.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Status(Box<AuditMitigationTaskStatus>),
+    Record { record: StartRecord, with_finalizer: bool },
+    AddFinalizer,
+    RemoveFinalizer,
+}
+
 /// One resource, as JSON, so that everything written is read back as the API server would give it.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     object: Option<Value>,
+    /// Every version there was, the present one included. A version is never given twice.
+    history: Vec<Value>,
+    version: u64,
 }
 
 impl Store {
     pub(super) fn create(spec: &Value, now: Timestamp) -> Self {
+        let mut store = Self::empty();
+        store.create_as(UID, spec, now);
+        store
+    }
+
+    /// Without a resource yet.
+    pub(super) const fn empty() -> Self {
         Self {
-            object: Some(json!({
-                "metadata": {
-                    "name": "fix",
-                    "namespace": "fleet",
-                    "uid": UID,
-                    "generation": 1,
-                    "resourceVersion": "1",
-                    "creationTimestamp": to_the_second(now),
-                    "annotations": {},
-                    "finalizers": [],
-                },
-                "spec": spec,
-                "status": { "observedGeneration": -1 },
-            })),
+            object: None,
+            history: Vec::new(),
+            version: 0,
         }
+    }
+
+    /// Somebody applies the manifest: nothing is there yet, or nothing any more.
+    pub(super) fn create_as(&mut self, uid: &str, spec: &Value, now: Timestamp) {
+        self.object = Some(json!({
+            "metadata": {
+                "name": "fix",
+                "namespace": "fleet",
+                "uid": uid,
+                "generation": 1,
+                "creationTimestamp": to_the_second(now),
+                "annotations": {},
+                "finalizers": [],
+            },
+            "spec": spec,
+            "status": { "observedGeneration": -1 },
+        }));
+        self.bump();
+    }
+
+    /// A backup tool puts a resource back, with its annotations and, if asked for, its status: it gets a new uid.
+    pub(super) fn restore(&mut self, backup: &Value, uid: &str, with_status: bool, now: Timestamp) {
+        let mut object = backup.clone();
+        let metadata = object["metadata"].as_object_mut().unwrap();
+        metadata.remove("deletionTimestamp");
+        metadata.insert("uid".to_owned(), uid.into());
+        metadata.insert("generation".to_owned(), 1.into());
+        metadata.insert("creationTimestamp".to_owned(), to_the_second(now).into());
+        if !with_status {
+            object["status"] = json!({ "observedGeneration": -1 });
+        }
+        self.object = Some(object);
+        self.bump();
+    }
+
+    /// The whole API server goes back to what it stored before: the same uid, everything later forgotten.
+    pub(super) fn roll_back(&mut self, backup: &Value) {
+        self.object = Some(backup.clone());
+        self.bump();
+    }
+
+    /// The version that was stored this many changes ago, if there was one.
+    pub(super) fn past(&self, changes_ago: usize) -> Option<&Value> {
+        self.history.iter().rev().nth(changes_ago)
     }
 
     /// The resource as it is now; `None` when it is gone.
@@ -104,9 +164,7 @@ impl Store {
         seen: &StoredTask,
         status: &AuditMitigationTaskStatus,
     ) -> Result<(), Conflict> {
-        self.guarded(seen)?["status"] = serde_json::to_value(status).unwrap();
-        self.bump();
-        Ok(())
+        self.apply(seen, &Change::Status(Box::new(status.clone())))
     }
 
     pub(super) fn write_record(
@@ -115,26 +173,37 @@ impl Store {
         record: &StartRecord,
         with_finalizer: bool,
     ) -> Result<(), Conflict> {
-        self.guarded(seen)?["metadata"]["annotations"][START_RECORD_ANNOTATION] =
-            serde_json::to_string(record).unwrap().into();
-        if with_finalizer {
-            return self.add_finalizer(seen);
-        }
-        self.bump();
-        Ok(())
+        let record = record.clone();
+        self.apply(seen, &Change::Record { record, with_finalizer })
     }
 
     pub(super) fn add_finalizer(&mut self, seen: &StoredTask) -> Result<(), Conflict> {
-        self.guarded(seen)?["metadata"]["finalizers"] = json!([FINALIZER]);
-        self.bump();
-        Ok(())
+        self.apply(seen, &Change::AddFinalizer)
     }
 
     pub(super) fn remove_finalizer(&mut self, seen: &StoredTask) -> Result<(), Conflict> {
+        self.apply(seen, &Change::RemoveFinalizer)
+    }
+
+    /// Changes the resource, if it is still the one that was seen.
+    pub(super) fn apply(&mut self, seen: &StoredTask, change: &Change) -> Result<(), Conflict> {
         let object = self.guarded(seen)?;
-        object["metadata"]["finalizers"] = json!([]);
-        if !object["metadata"]["deletionTimestamp"].is_null() {
-            self.object = None;
+        match change {
+            Change::Status(status) => object["status"] = serde_json::to_value(status).unwrap(),
+            Change::Record { record, with_finalizer } => {
+                object["metadata"]["annotations"][START_RECORD_ANNOTATION] =
+                    serde_json::to_string(record).unwrap().into();
+                if *with_finalizer {
+                    object["metadata"]["finalizers"] = json!([FINALIZER]);
+                }
+            }
+            Change::AddFinalizer => object["metadata"]["finalizers"] = json!([FINALIZER]),
+            Change::RemoveFinalizer => {
+                object["metadata"]["finalizers"] = json!([]);
+                if !object["metadata"]["deletionTimestamp"].is_null() {
+                    self.object = None;
+                }
+            }
         }
         self.bump();
         Ok(())
@@ -148,8 +217,9 @@ impl Store {
 
     fn bump(&mut self) {
         let Some(object) = self.object.as_mut() else { return };
-        let version: u64 = object["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
-        object["metadata"]["resourceVersion"] = (version + 1).to_string().into();
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        self.history.push(object.clone());
     }
 }
 

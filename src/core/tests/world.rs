@@ -1,335 +1,311 @@
-//! A small world: an API server, a cache that lags, a service that fails, a clock, an operator that dies at any step.
-//!
-//! One resource, one operator at a time. The operator does what `controller::reconcile` does, one step at a call, so
-//! that anything can happen between two steps.
-
-use std::collections::BTreeMap;
+//! A small world: two clusters with the same manifest, one account, a clock, and everything that goes wrong.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use super::bench::{moment, settings, spec, start_of_time};
+use super::bench::start_of_time;
+use super::ledger::Ledger;
 use super::service::{Fault, Reading, Service};
-use super::store::{Conflict, Store, UID};
+use super::site::{ApiFault, Done, Site};
+use super::store::{Store, UID};
 use crate::api::{Phase, StoredTask};
-use crate::core::answer::FailedActions;
-use crate::core::decide::decide;
 use crate::core::facts::Facts;
-use crate::core::memory::Memory;
-use crate::core::observe::{Observation, Settings};
-use crate::core::phase::is_finished;
-use crate::core::queue::Admission;
 use crate::core::step::Step;
 
-/// What happens next.
+/// What happens next, and where.
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
-    /// The operator takes this many steps.
-    Work(u8),
-    /// The operator dies, and another one takes over.
-    Crash,
+    /// In one of the clusters.
+    At(usize, Event),
     /// Time passes.
     Pass(i64),
-    /// The watch cache sees the present.
-    CatchUp,
     /// The next call of the service goes wrong.
     Fail(Fault),
-    /// A person edits the spec.
-    Edit(Value),
-    /// A person deletes the resource.
-    Delete,
     /// Somebody else starts a task under the id, with the same content or another.
     StartElsewhere { same: bool },
 }
 
+/// What happens in one cluster.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// The operator takes this many steps.
+    Work(u8),
+    /// The operator dies, and another one takes over.
+    Crash,
+    /// Another operator takes the lease; the old one goes on until it notices.
+    ChangeLeader,
+    /// The operator that had the lease before takes this many steps.
+    WorkOn(u8),
+    /// The watch cache shows what was stored this many changes ago.
+    See(usize),
+    /// The next call of the API server goes wrong.
+    Fail(ApiFault),
+    /// The nodes' clock is set so many seconds ahead of the time, or behind it.
+    SetClock(i64),
+    /// A person edits the spec.
+    Edit(Value),
+    /// A person deletes the resource.
+    Delete,
+    /// Somebody applies the manifest, if the resource isn't there.
+    Apply,
+    /// A backup of a cluster is restored: the resource as it was so many changes ago, with or without its status.
+    Restore {
+        from: usize,
+        changes_ago: usize,
+        with_status: bool,
+    },
+    /// The API server's own data is set back to what it was so many changes ago.
+    RollBack(usize),
+}
+
 pub(super) struct World {
-    pub(super) store: Store,
+    pub(super) sites: Vec<Site>,
     pub(super) service: Service,
     pub(super) now: Timestamp,
-    cached: Option<StoredTask>,
-    operator: Operator,
+    manifest: Value,
     fault: Option<Fault>,
-    /// Edits of the request that the design lets start a task more.
-    ways_out: usize,
-    /// Edits, of whatever, of a Conflict: each sends the same request again, and the other's task may be gone by then.
-    retries: usize,
+    ledger: Ledger,
     pub(super) writes: usize,
-}
-
-/// What one process knows.
-struct Operator {
-    settings: Settings,
-    memory: Memory,
-    /// What its own last write or read left.
-    latest: Option<StoredTask>,
-    /// The resource that the pass under way has before it.
-    pass: Option<(StoredTask, bool)>,
-}
-
-impl Operator {
-    fn begun_at(now: Timestamp) -> Self {
-        Self {
-            settings: Settings {
-                since: now,
-                ..settings()
-            },
-            memory: Memory::default(),
-            latest: None,
-            pass: None,
-        }
-    }
+    /// How many resources there were.
+    incarnations: usize,
+    /// What is stored has been replaced behind the operators' backs.
+    is_meddled_with: bool,
 }
 
 impl World {
-    pub(super) fn new(reading: Reading) -> Self {
-        let store = Store::create(&spec(), start_of_time());
+    /// The manifest is applied in the first cluster.
+    pub(super) fn new(reading: Reading, manifest: &Value) -> Self {
+        let now = start_of_time();
+        let mut first = Site::new(Store::create(manifest, now), now);
+        first.see(0);
         Self {
-            cached: store.read(),
-            store,
+            sites: vec![first, Site::new(Store::empty(), now)],
             service: Service::new(reading),
-            now: start_of_time(),
-            operator: Operator::begun_at(start_of_time()),
+            now,
+            manifest: manifest.clone(),
             fault: None,
-            ways_out: 0,
-            retries: 0,
+            ledger: Ledger::default(),
             writes: 0,
+            incarnations: 1,
+            is_meddled_with: false,
         }
     }
 
     pub(super) fn happen(&mut self, happening: &Happening) {
         match happening {
-            Happening::Work(steps) => {
-                for _ in 0..*steps {
-                    if matches!(self.step(), None | Some(Step::Wait(_))) {
-                        break;
-                    }
-                }
-            }
-            Happening::Crash => self.operator = Operator::begun_at(self.now),
+            Happening::At(site, event) => self.happen_at(*site, event),
             Happening::Pass(seconds) => self.pass(SignedDuration::from_secs(*seconds)),
-            Happening::CatchUp => self.cached = self.store.read(),
             Happening::Fail(fault) => self.fault = Some(*fault),
-            Happening::Edit(patch) => self.edit(patch),
-            Happening::Delete => self.store.delete(self.now),
             Happening::StartElsewhere { same } => {
-                if let Some(Ok(wish)) = self.store.read().map(|object| Facts::parse(&object).wish) {
+                let stored = self.sites.iter().find_map(|site| site.store.read());
+                if let Some(Ok(wish)) = stored.map(|object| Facts::parse(&object).wish) {
                     let other = BTreeMap::from([("A_CHECK".to_owned(), vec!["Other".to_owned()])]);
                     self.service
                         .start_elsewhere(&wish, if *same { &wish.mapping } else { &other }, self.now);
                 }
             }
         }
-        self.check();
+        self.ledger.check(&self.service, self.now);
+    }
+
+    fn happen_at(&mut self, at: usize, event: &Event) {
+        let now = self.now;
+        self.is_meddled_with |= matches!(event, Event::Restore { .. } | Event::RollBack(_));
+        match event {
+            Event::Work(steps) => self.work(at, false, *steps),
+            Event::WorkOn(steps) => self.work(at, true, *steps),
+            Event::Edit(patch) => self.edit(at, patch),
+            Event::Apply => {
+                if self.sites[at].store.read().is_none() {
+                    let uid = self.new_uid();
+                    self.sites[at].store.create_as(&uid, &self.manifest, now);
+                }
+            }
+            Event::Restore {
+                from,
+                changes_ago,
+                with_status,
+            } => {
+                if let Some(backup) = self.sites[*from].store.past(*changes_ago).cloned() {
+                    let uid = self.new_uid();
+                    self.sites[at].store.restore(&backup, &uid, *with_status, now);
+                }
+            }
+            Event::RollBack(changes_ago) => {
+                if let Some(backup) = self.sites[at].store.past(*changes_ago).cloned() {
+                    self.ledger.rolled_back(backup["metadata"]["uid"].as_str().unwrap());
+                    self.sites[at].store.roll_back(&backup);
+                }
+            }
+            Event::Crash => self.sites[at].crash(now),
+            Event::ChangeLeader => self.sites[at].change_leader(now),
+            Event::See(changes_ago) => self.sites[at].see(*changes_ago),
+            Event::Fail(fault) => self.sites[at].api_fault = Some(*fault),
+            Event::SetClock(seconds) => {
+                self.sites[at].ahead = SignedDuration::from_secs(*seconds);
+                self.ledger.clock_set(self.sites[at].ahead);
+            }
+            Event::Delete => self.sites[at].store.delete(now),
+        }
+    }
+
+    fn new_uid(&mut self) -> String {
+        self.incarnations += 1;
+        format!("{UID}-{}", self.incarnations)
     }
 
     fn pass(&mut self, time: SignedDuration) {
         self.now += time;
         self.service.deliver(self.now);
-    }
-
-    fn edit(&mut self, patch: &Value) {
-        let Some(object) = self.store.read() else { return };
-        let before = Facts::parse(&object);
-        if !self.store.edit(patch) {
-            return;
-        }
-        if before.phase() == Some(Phase::Conflict) {
-            self.retries += 1;
-        }
-        let hash = |facts: &Facts| facts.wish.as_ref().map(|wish| wish.request_hash.clone()).ok();
-        let asks_for_another = hash(&before) != hash(&self.store.facts());
-        if asks_for_another && matches!(before.phase(), Some(Phase::Conflict | Phase::Unknown)) {
-            self.ways_out += 1;
+        for site in &mut self.sites {
+            for write in site.deliver(self.now) {
+                self.ledger.written(&write, true, &self.service, self.now);
+            }
         }
     }
 
-    /// One step of the operator; `None` when the resource is gone.
-    fn step(&mut self) -> Option<Step> {
-        let (object, is_fresh) = self.begin_or_continue()?;
-        let facts = Facts::parse(&object);
-        let observation = Observation {
-            now: self.now,
-            facts: &facts,
-            is_fresh,
-            memory: &self.operator.memory,
-            admission: Admission::Free,
-            settings: &self.operator.settings,
-        };
-        let step = decide(&observation);
+    fn edit(&mut self, at: usize, patch: &Value) {
+        let store = &mut self.sites[at].store;
+        let Some(object) = store.read() else { return };
+        if store.edit(patch) {
+            self.ledger.edited(&Facts::parse(&object), &store.facts());
+        }
+    }
+
+    fn work(&mut self, at: usize, by_former: bool, steps: u8) {
+        for _ in 0..steps {
+            if matches!(self.step(at, by_former), None | Some(Step::Wait(_))) {
+                break;
+            }
+        }
+    }
+
+    /// One step of an operator; `None` when there is nothing for it to do.
+    fn step(&mut self, at: usize, by_former: bool) -> Option<Step> {
+        let before = self.sites[at].store.read();
+        let done = self.sites[at].step(by_former, &mut self.service, &mut self.fault, self.now);
         self.pass(SignedDuration::from_millis(3));
-        self.operator.pass = Some((object.clone(), is_fresh));
-        self.take(&step, &object, &facts);
-        Some(step)
-    }
-
-    fn begin_or_continue(&mut self) -> Option<(StoredTask, bool)> {
-        if let Some(pass) = self.operator.pass.take() {
-            return Some(pass);
-        }
-        let version = |object: &StoredTask| {
-            object
-                .metadata
-                .resource_version
-                .as_ref()
-                .and_then(|version| version.parse::<u64>().ok())
-        };
-        let cached = self.cached.clone();
-        let latest = self
-            .operator
-            .latest
-            .clone()
-            .filter(|latest| cached.as_ref().is_some_and(|cached| version(latest) > version(cached)));
-        Some((latest.or(cached)?, false))
-    }
-
-    fn take(&mut self, step: &Step, seen: &StoredTask, facts: &Facts) {
-        let fault = matches!(step, Step::Start(_) | Step::Describe(_) | Step::Cancel(_))
-            .then(|| self.fault.take())
-            .flatten();
-        if matches!(step, Step::Start(_)) {
-            self.check_start();
-        }
-        let memory = &mut self.operator.memory;
-        match step {
-            Step::Read => self.read(),
-            Step::WriteStatus(status) => {
-                self.writes += 1;
-                let written = self.store.write_status(seen, status);
-                if written.is_ok() {
-                    memory.status_written(facts);
+        match done {
+            Done::Nothing => None,
+            Done::Step(step) => {
+                if matches!(step, Step::Start(_)) && self.sites[at].former.is_none() && !self.is_meddled_with {
+                    check_start(before.as_ref());
                 }
-                self.written(written);
+                Some(step)
             }
-            Step::WriteRecord { record, with_finalizer } => {
-                let written = self.store.write_record(seen, record, *with_finalizer);
-                if written.is_ok() {
-                    memory.record_written(record.clone());
-                }
-                self.written(written);
-            }
-            Step::AddFinalizer => {
-                let written = self.store.add_finalizer(seen);
-                self.written(written);
-            }
-            Step::RemoveFinalizer { .. } => {
-                let written = self.store.remove_finalizer(seen);
-                self.written(written);
-            }
-            Step::Start(record) => {
-                let wish = facts.wish.as_ref().expect("a start needs a wish");
-                let answer = self.service.start(record, wish, self.now, fault);
-                memory.started(
-                    record,
-                    self.operator.settings.since,
-                    answer,
-                    true,
-                    moment(facts, self.now),
-                );
-            }
-            Step::Describe(task) => {
-                let answer = self.service.describe(&task.task_id, self.now, fault);
-                memory.described(&task.task_id, answer, moment(facts, self.now));
-            }
-            Step::Cancel(task) => {
-                let answer = self.service.cancel(&task.task_id, self.now, fault);
-                memory.canceled(answer, moment(facts, self.now));
-            }
-            Step::ListFailedActions(_) => memory.failed_actions = Some(FailedActions::default()),
-            Step::Delete => {
-                self.store.delete(self.now);
-                self.operator.pass = None;
-            }
-            Step::Wait(_) => {
-                if facts.phase().is_some_and(is_finished) && facts.is_observed() {
-                    *memory = Memory::default();
-                }
-                self.operator.pass = None;
+            Done::Wrote(write) => {
+                self.ledger.written(&write, false, &self.service, self.now);
+                self.writes += usize::from(matches!(write.change, super::store::Change::Status(_)));
+                Some(Step::Read)
             }
         }
     }
 
-    fn read(&mut self) {
-        self.operator.latest = self.store.read();
-        self.operator.pass = self.store.read().map(|object| (object, true));
-        if self.store.read().is_none() {
-            self.cached = None;
-        }
-    }
-
-    /// Goes on with what a write left; after a conflict with what is there now.
-    fn written(&mut self, _: Result<(), Conflict>) {
-        self.read();
-    }
-
-    /// Nothing is started once a start was seen.
-    fn check_start(&self) {
-        let Some(object) = self.store.read() else { return };
-        let facts = Facts::parse(&object);
-        let started = facts.status.as_ref().is_some_and(|status| status.task_id.is_some());
-        assert!(!started, "a start after a start was seen: {:#?}", self.store.json());
-        assert!(
-            facts.record.is_some_and(|record| record.uid == UID),
-            "a start without a record"
-        );
-    }
-
-    /// What holds at any time.
-    fn check(&self) {
-        let started = &self.service.started;
-        let distinct: std::collections::BTreeSet<_> = started.iter().map(|(request, _)| request).collect();
-        let again = started.len() - distinct.len();
-        assert!(again <= self.retries, "one manifest started {} tasks", 1 + again);
-        // Of what another manifest started longer ago the service can't tell.
-        let memorable = SignedDuration::from_hours(80 * 24);
-        let recently = started
-            .iter()
-            .filter(|(_, at)| self.now.duration_since(*at) < memorable)
-            .count();
-        assert!(recently <= 1 + self.ways_out, "one resource started {recently} tasks");
-        assert!(
-            self.service.canceled.iter().all(|token| token == UID),
-            "another's task was cancelled"
-        );
-    }
-
-    /// Nothing goes wrong any more: works until it rests for good.
+    /// Nothing goes wrong any more: works until everything rests for good.
     pub(super) fn come_to_rest(&mut self) {
         self.fault = None;
-        let mut rested_on = None;
-        for _ in 0..2_000 {
-            self.cached = self.store.read();
-            let version = self
-                .cached
-                .as_ref()
-                .and_then(|object| object.metadata.resource_version.clone());
-            match self.step() {
-                None => return,
-                Some(Step::Wait(None)) if rested_on == version => return,
-                // A pass that was under way may rest on an older version; what changed wakes it again.
-                Some(Step::Wait(_)) if rested_on != version => rested_on = version,
-                Some(Step::Wait(Some(until))) => {
-                    assert!(
-                        until > self.now - SignedDuration::from_millis(3),
-                        "a wait that lies behind"
-                    );
-                    let wait = until.duration_since(self.now).max(SignedDuration::ZERO);
-                    if self.phase() == Some(Phase::Unknown) && wait > SignedDuration::from_mins(50) {
-                        return;
-                    }
-                    self.pass(wait);
-                }
-                Some(_) => {}
-            }
-            self.check();
+        for site in &mut self.sites {
+            site.former = None;
+            site.api_fault = None;
+            site.ahead = SignedDuration::ZERO;
         }
-        panic!("it never comes to rest: {:#?}", self.store.json());
+        let mut resting: Vec<Option<Rest>> = vec![None; self.sites.len()];
+        let mut patience = 5;
+        for _ in 0..1_200 {
+            let Some(at) = (0..self.sites.len()).find(|at| !self.is_resting(*at, resting[*at].as_ref())) else {
+                let next = resting.iter().flatten().filter_map(|rest| rest.until).min();
+                let Some(next) = next else {
+                    return self.check_what_is_stored();
+                };
+                let wait = next.duration_since(self.now);
+                // What can't be found is asked for every hour, for ever.
+                if (0..self.sites.len()).any(|at| self.phase(at) == Some(Phase::Unknown)) && wait.as_mins() > 50 {
+                    patience -= 1;
+                    if patience == 0 {
+                        return self.check_what_is_stored();
+                    }
+                }
+                self.pass(wait.max(SignedDuration::ZERO));
+                continue;
+            };
+            self.sites[at].see(0);
+            let version = self.version(at);
+            resting[at] = match self.step(at, false) {
+                None => Some(Rest {
+                    version,
+                    until: None,
+                    is_certain: true,
+                }),
+                Some(Step::Wait(until)) => {
+                    let ahead = until.is_none_or(|until| until > self.now - SignedDuration::from_millis(3));
+                    assert!(ahead, "a wait that lies behind");
+                    // A pass that was under way may rest on an older version; what changed wakes it again.
+                    let is_certain = resting[at].as_ref().is_some_and(|rest| rest.version == version);
+                    Some(Rest {
+                        version,
+                        until,
+                        is_certain,
+                    })
+                }
+                Some(_) => None,
+            };
+            self.ledger.check(&self.service, self.now);
+        }
+        panic!("it never comes to rest: {:#?}", self.sites[0].store.read());
     }
 
-    pub(super) fn phase(&self) -> Option<Phase> {
-        self.store.read().and_then(|object| Facts::parse(&object).phase())
+    fn check_what_is_stored(&self) {
+        for stored in self.sites.iter().filter_map(|site| site.store.read()) {
+            let facts = Facts::parse(&stored);
+            let is_copy = facts.record.is_some_and(|record| record.uid != facts.uid);
+            // A copied status says what was so elsewhere.
+            if let Some(status) = facts.status.filter(|_| !is_copy) {
+                self.ledger.check_status(&status, &stored, &self.service, self.now);
+            }
+        }
     }
 
-    pub(super) fn spec_says(&self, field: &str) -> bool {
-        self.store.read().is_some() && self.store.json()["spec"][field] == json!(true)
+    fn is_resting(&self, at: usize, rest: Option<&Rest>) -> bool {
+        rest.is_some_and(|rest| {
+            rest.is_certain && rest.version == self.version(at) && rest.until.is_none_or(|until| until > self.now)
+        })
     }
+
+    fn version(&self, at: usize) -> Option<String> {
+        self.sites[at].store.read()?.metadata.resource_version
+    }
+
+    pub(super) fn phase(&self, at: usize) -> Option<Phase> {
+        self.sites[at]
+            .store
+            .read()
+            .and_then(|object| Facts::parse(&object).phase())
+    }
+
+    pub(super) fn spec_says(&self, at: usize, field: &str) -> bool {
+        let store = &self.sites[at].store;
+        store.read().is_some() && store.json()["spec"][field] == json!(true)
+    }
+}
+
+/// What a cluster waits for.
+#[derive(Clone, Debug)]
+struct Rest {
+    version: Option<String>,
+    until: Option<Timestamp>,
+    /// It has said so twice.
+    is_certain: bool,
+}
+
+/// Nothing is started once a start was seen.
+fn check_start(stored: Option<&StoredTask>) {
+    let Some(object) = stored else { return };
+    let facts = Facts::parse(object);
+    let started = facts.status.as_ref().is_some_and(|status| status.task_id.is_some());
+    assert!(!started, "a start after a start was seen: {facts:#?}");
+    assert!(
+        facts.record.is_some_and(|record| record.uid == facts.uid),
+        "a start without a record"
+    );
 }

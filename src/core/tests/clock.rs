@@ -1,0 +1,118 @@
+//! A node's clock that is set back: what was noted by the wrong time must neither hold up nor hurry, nor prove anything.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::attempts::crashed;
+use super::bench::{Bench, lost, refused};
+use crate::api::{Phase, Reason};
+use crate::core::answer::{DescribeAnswer, Trouble};
+use crate::core::step::Step;
+
+/// Found by the model: the look after a refusal was repeated without a pause until the clock had caught up.
+#[test]
+fn a_look_after_a_refusal_is_not_repeated_without_a_pause() {
+    let mut bench = crashed(&json!({}));
+    bench.call_start();
+    bench.answer_start(refused(Trouble::CredentialsRejected));
+    bench.pass(-51);
+    bench.call_describe();
+    bench.answer_describe(DescribeAnswer::NotFound);
+    let step = bench.next();
+    assert!(matches!(step, Step::Wait(Some(_)) | Step::Start(_)), "{step:?}");
+}
+
+/// The same for an attempt that was found by a process whose own beginning lies ahead now.
+#[test]
+fn a_look_for_an_attempt_that_was_found_is_not_repeated_without_a_pause() {
+    let mut bench = crashed(&json!({}));
+    bench.edit(&json!({ "suspend": true }));
+    bench.pass(-51);
+    for _ in 0..10 {
+        bench.call_describe();
+        bench.answer_describe(DescribeAnswer::NotFound);
+        bench.sleep();
+    }
+}
+
+#[test]
+fn a_backoff_that_lies_an_hour_ahead_holds_nothing_up() {
+    let mut bench = Bench::new(&json!({}));
+    bench.call_start();
+    bench.answer_start(refused(Trouble::CredentialsRejected));
+    bench.rest();
+    bench.pass(-3_600);
+    bench.call_start();
+}
+
+/// Nobody knows how old such a record is: after 90 days the same Start would begin a second task.
+#[test]
+fn a_record_of_a_time_to_come_is_never_settled_by_a_start() {
+    let mut bench = crashed(&json!({}));
+    bench.pass(-100 * 86_400);
+    bench.restart();
+    for _ in 0..200 {
+        match bench.next_call() {
+            Step::Describe(_) => bench.answer_describe(DescribeAnswer::NotFound),
+            Step::Wait(None) => break,
+            step => panic!("{step:?}"),
+        }
+    }
+    bench.assert_says(Phase::Unknown, Reason::TaskExpired);
+}
+
+#[test]
+fn a_record_that_this_process_wrote_for_a_time_to_come_is_written_again() {
+    let mut bench = Bench::new(&json!({}));
+    let ahead = bench.call_start();
+    bench.answer_start(refused(Trouble::CredentialsRejected));
+    bench.pass(-100 * 86_400);
+    let record = bench.call_start();
+    assert!(ahead.time.duration_since(record.time) >= SignedDuration::from_hours(99 * 24));
+}
+
+/// Fifteen minutes count from when the clock was set back: by the wrong time they would never be over.
+#[test]
+fn a_lost_start_is_settled_fifteen_minutes_after_the_clock_was_set_back() {
+    let mut bench = Bench::new(&json!({}));
+    bench.call_start();
+    bench.answer_start(lost());
+    bench.edit(&json!({ "suspend": true }));
+    bench.pass(-86_000);
+    let corrected = bench.now;
+    let mut last = corrected;
+    while bench.phase() != Some(Phase::Suspended) {
+        match bench.next_call() {
+            Step::Describe(_) => {
+                last = bench.now;
+                bench.answer_describe(DescribeAnswer::NotFound);
+            }
+            Step::Wait(_) => break,
+            step => panic!("{step:?}"),
+        }
+    }
+    let waited = last.duration_since(corrected).as_mins();
+    assert!((15..17).contains(&waited), "{waited} minutes");
+}
+
+/// Found by the model: the process itself began by the wrong clock, and looked every second until that time came.
+#[test]
+fn an_attempt_found_before_the_clock_was_set_back_is_settled_too() {
+    let mut bench = crashed(&json!({}));
+    bench.edit(&json!({ "suspend": true }));
+    bench.pass(-80_000);
+    let corrected = bench.now;
+    let mut last = corrected;
+    while bench.phase() != Some(Phase::Suspended) {
+        match bench.next_call() {
+            Step::Describe(_) => {
+                last = bench.now;
+                bench.answer_describe(DescribeAnswer::NotFound);
+            }
+            Step::Wait(_) => break,
+            step => panic!("{step:?}"),
+        }
+    }
+    let waited = last.duration_since(corrected).as_mins();
+    assert!((15..17).contains(&waited), "{waited} minutes");
+}

@@ -1,0 +1,97 @@
+//! The scratch copy of the checkout that mutants are tried in.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Mutant;
+
+/// A copy of the checkout with a target folder of its own, so that neither a mutated source nor a mutated program is
+/// ever where somebody works. Both are kept, so that the next run builds little.
+pub(super) struct Checkout {
+    folder: PathBuf,
+    target: PathBuf,
+}
+
+impl Checkout {
+    /// Copies what git knows and what it doesn't ignore.
+    pub(super) fn make(root: &Path) -> Result<Self> {
+        let parent = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| root.join("target"), PathBuf::from)
+            .join("mutants");
+        let checkout = Self {
+            folder: parent.join("checkout"),
+            target: parent.join("target"),
+        };
+        let listed = Command::new("git")
+            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+            .current_dir(root)
+            .output()
+            .context("cannot run git")?;
+        ensure!(
+            listed.status.success(),
+            "git can't list the files of {}",
+            root.display()
+        );
+        for file in listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+            let file = std::str::from_utf8(file).context("a file whose name isn't UTF-8")?;
+            copy_if_changed(&root.join(file), &checkout.folder.join(file))?;
+        }
+        Ok(checkout)
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Puts the bug in, and returns the file as it was.
+    pub(super) fn change(&self, mutant: &Mutant) -> Result<String> {
+        let path = self.folder.join(mutant.file);
+        let original = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let times = original.matches(mutant.search).count();
+        ensure!(
+            times == 1,
+            "{}: its text stands {times} times in {}; bring the mutant up to date",
+            mutant.name,
+            mutant.file
+        );
+        write(&path, &original.replacen(mutant.search, mutant.replacement, 1))?;
+        Ok(original)
+    }
+
+    pub(super) fn restore(&self, mutant: &Mutant, original: &str) -> Result<()> {
+        write(&self.folder.join(mutant.file), original)
+    }
+}
+
+/// Unchanged files keep their time, or cargo would build everything again. A file that is gone has no copy either.
+fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
+    if !from.is_file() {
+        if to.exists() {
+            fs::remove_file(to)?;
+        }
+        return Ok(());
+    }
+    let content = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    if fs::read(to).is_ok_and(|copied| copied == content) {
+        return Ok(());
+    }
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // Scripts have to stay executable, which `copy` sees to.
+    fs::copy(from, to).with_context(|| format!("cannot write {}", to.display()))?;
+    Ok(())
+}
+
+fn write(path: &Path, content: &str) -> Result<()> {
+    fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
+}
