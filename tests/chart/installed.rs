@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{PodSpec, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::Client;
-use kube::api::{Api, ListParams, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use simulator::{Config, Server};
 use support::{Cluster, ClusterOptions, Process, eventually, ports};
@@ -191,6 +191,15 @@ impl Installed {
             .unwrap();
     }
 
+    /// Edits a task's spec with a merge patch.
+    pub(crate) async fn edit(&self, namespace: &str, name: &str, spec: &Value) {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        self.tasks(namespace)
+            .patch(name, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
+
     /// Waits until a resource is in this phase.
     pub(crate) async fn phase(&self, namespace: &str, name: &str, phase: Phase, operator: &Process) {
         let tasks = self.tasks(namespace);
@@ -222,21 +231,33 @@ impl Installed {
 
     /// Waits until there is an event with this reason for a resource.
     pub(crate) async fn until_event(&self, namespace: &str, name: &str, reason: &str, operator: &Process) {
+        let has_reason = |event: &Event| event.reason.as_deref() == Some(reason);
+        self.until_some_event(namespace, name, operator, has_reason).await;
+    }
+
+    /// Waits until there is an event for a resource that counts several of its kind.
+    pub(crate) async fn until_repeated(&self, namespace: &str, name: &str, operator: &Process) {
+        self.until_some_event(namespace, name, operator, |event| event.series.is_some())
+            .await;
+    }
+
+    async fn until_some_event(
+        &self,
+        namespace: &str,
+        name: &str,
+        operator: &Process,
+        is_meant: impl Fn(&Event) -> bool,
+    ) {
         let events: Api<Event> = Api::namespaced(self.client.clone(), namespace);
-        let what = format!("the event {reason} of {name} is written");
+        let what = format!("the event of {name} is written");
         let written = eventually(LIMIT, &what, async || {
             let events = events.list(&ListParams::default()).await;
-            let events = events.map_err(|error| error.to_string())?.items;
-            let named = |event: &&Event| event.regarding.as_ref().and_then(|to| to.name.as_deref()) == Some(name);
-            let reasons: Vec<String> = events
-                .iter()
-                .filter(named)
-                .filter_map(|event| event.reason.clone())
-                .collect();
-            if reasons.iter().any(|found| found == reason) {
+            let mut events = events.map_err(|error| error.to_string())?.items;
+            events.retain(|event| event.regarding.as_ref().and_then(|to| to.name.as_deref()) == Some(name));
+            if events.iter().any(&is_meant) {
                 Ok(())
             } else {
-                Err(format!("{reasons:?}"))
+                Err(json!(events).to_string())
             }
         });
         written

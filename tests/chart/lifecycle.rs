@@ -4,7 +4,7 @@
 use audit_mitigation_operator::api::Phase;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
-use simulator::Outcome;
+use simulator::{Fault, FaultKind, Operation, Outcome};
 use support::eventually;
 
 use crate::helm::EACH;
@@ -44,6 +44,39 @@ async fn does_its_work(installed: &Installed, namespace: &str, run: &str) {
         .create(namespace, &short, &json!({ "ttlSecondsAfterFinished": 0 }))
         .await;
     installed.until_gone(namespace, &short, &operator).await;
+
+    // An answer that nobody saw is settled after a look at the resource itself, past the watch.
+    let unanswered = name("unanswered");
+    let lost = Fault::new(FaultKind::Cut).on(Operation::START).after_work();
+    installed.aws.inject(lost.task(&unanswered).times(1));
+    installed
+        .create(namespace, &unanswered, &json!({ "taskId": unanswered }))
+        .await;
+    installed
+        .phase(namespace, &unanswered, Phase::Completed, &operator)
+        .await;
+
+    // An event that repeats is counted in the first.
+    let rejected = name("rejected");
+    let invalid = FaultKind::Error {
+        status: 400,
+        code: "InvalidRequestException".to_owned(),
+        message: String::new(),
+    };
+    let fault = Fault::new(invalid).on(Operation::START).task(&rejected);
+    installed.aws.inject(fault);
+    installed
+        .create(namespace, &rejected, &json!({ "taskId": rejected }))
+        .await;
+    installed.phase(namespace, &rejected, Phase::Rejected, &operator).await;
+    for (suspend, phase) in [(true, Phase::Suspended), (false, Phase::Rejected)] {
+        installed
+            .edit(namespace, &rejected, &json!({ "suspend": suspend }))
+            .await;
+        installed.phase(namespace, &rejected, phase, &operator).await;
+    }
+    installed.until_repeated(namespace, &rejected, &operator).await;
+    installed.aws.clear_faults();
 
     let log = operator.log();
     assert!(!log.contains("forbidden"), "{log}");

@@ -2,7 +2,6 @@
 
 use audit_mitigation_operator::api::{AuditMitigationTask, Phase};
 use kube::ResourceExt as _;
-use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Outcome};
 use support::{Process, eventually, ports};
@@ -106,17 +105,10 @@ impl InFlight {
 
     async fn finish(self, installed: &Installed, operator: &Process) {
         let tasks = installed.tasks("fleet");
-        let edit = async |name: &str, spec: serde_json::Value| {
-            let patch = json!({ "spec": spec });
-            tasks
-                .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
-                .await
-                .unwrap();
-        };
         installed.aws.clear_faults();
-        edit("canceled", json!({ "cancel": true })).await;
+        installed.edit("fleet", "canceled", &json!({ "cancel": true })).await;
         installed.phase("fleet", "canceled", Phase::Canceled, operator).await;
-        edit("suspended", json!({ "suspend": false })).await;
+        installed.edit("fleet", "suspended", &json!({ "suspend": false })).await;
         for name in ["unanswered", "suspended"] {
             installed.phase("fleet", name, Phase::Running, operator).await;
         }
