@@ -6,13 +6,15 @@ use tools::Prerequisite;
 use crate::step::{Count, Report, cargo, count_tests, program, succeed};
 
 /// What the checks need to be installed.
-const NEEDED: [Prerequisite; 6] = [
+const NEEDED: [Prerequisite; 8] = [
     Prerequisite::RUSTC,
     Prerequisite::RUSTFMT,
     Prerequisite::CLIPPY,
     Prerequisite::GO,
     Prerequisite::PYTHON,
     Prerequisite::KUBECTL,
+    Prerequisite::CURL,
+    Prerequisite::GIT,
 ];
 
 /// How many tests of one program run at a time, whatever the number of cores.

@@ -58,6 +58,18 @@ impl Prerequisite {
         found: || kubectl().is_ok(),
         install: "install kubectl, or name a folder that has it in KUBEBUILDER_ASSETS",
     };
+    /// curl, with which the recipe of tasks from audits talks to the API server.
+    pub const CURL: Self = Self {
+        name: "curl",
+        found: || runs(&["curl", "--version"]),
+        install: "install curl (Debian: curl): a recipe that is tested uses it",
+    };
+    /// git, which the recipe of old manifests asks.
+    pub const GIT: Self = Self {
+        name: "git",
+        found: || runs(&["git", "--version"]),
+        install: "install git (Debian: git): a recipe that is tested uses it",
+    };
 
     /// A line that says what to do, if it isn't installed.
     fn missing(&self) -> Option<String> {
