@@ -9,15 +9,19 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt as _};
 use tokio::sync::OnceCell;
 
+use super::cached::CachedTask;
 use super::contact::Contact;
 use super::events::EventWriter;
 use super::watchdog::Schedule;
-use crate::api::{START_RECORD_ANNOTATION, StoredTask};
+use crate::api::StoredTask;
 use crate::aws::Service;
+use crate::core::decide::decide;
 use crate::core::facts::Facts;
 use crate::core::memory::Memory;
 use crate::core::observe::{Observation, Settings};
+use crate::core::phase::has_ended;
 use crate::core::queue::{Admission, Place, Queue, place};
+use crate::core::step::Step;
 use crate::health::Health;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
@@ -63,15 +67,15 @@ pub(super) struct Context {
     notes: Mutex<HashMap<String, Note>>,
     pub(super) queue: Mutex<Queue>,
     is_queue_built: OnceCell<()>,
-    pub(super) schedule: Mutex<Schedule<ObjectRef<StoredTask>>>,
+    pub(super) schedule: Mutex<Schedule<ObjectRef<CachedTask>>>,
 }
 
 /// One watch: all namespaces, or one of those that were named.
 pub(super) struct Watched {
     /// The resources, as the watch saw them last.
-    pub(super) store: Store<StoredTask>,
+    pub(super) store: Store<CachedTask>,
     /// Resources to reconcile although they have not changed.
-    pub(super) wake: UnboundedSender<ObjectRef<StoredTask>>,
+    pub(super) wake: UnboundedSender<ObjectRef<CachedTask>>,
 }
 
 /// What is kept of one resource between its reconciles.
@@ -125,7 +129,11 @@ impl Context {
                 let (memory, now) = (Memory::default(), Timestamp::now());
                 let mut queue = lock(&self.queue);
                 for object in self.watched.iter().flat_map(|watched| watched.store.state()) {
-                    let facts = Facts::parse(&object);
+                    // Most have: they hold no slot, and to parse them all takes long.
+                    if object.phase.is_some_and(has_ended) {
+                        continue;
+                    }
+                    let facts = Facts::parse(&object.open());
                     queue.set(
                         &facts.uid,
                         place(&self.observe(&facts, &memory, false, Admission::Free, now)),
@@ -175,6 +183,20 @@ impl Context {
         self.change_queue("", |queue| queue.started(region));
     }
 
+    /// Whether a resource has ended and nothing is left to do for it, ever, unless it changes.
+    pub(super) fn is_done(&self, object: &CachedTask) -> bool {
+        let is_noted = || {
+            let uid = object.metadata.uid.as_deref().unwrap_or_default();
+            lock(&self.notes).contains_key(uid)
+        };
+        if !object.phase.is_some_and(has_ended) || is_noted() {
+            return false;
+        }
+        let (facts, memory) = (Facts::parse(&object.open()), Memory::default());
+        let now = Timestamp::now();
+        decide(&self.observe(&facts, &memory, false, Admission::Free, now)) == Step::Wait(None)
+    }
+
     /// A resource is gone.
     pub(super) fn forget(&self, uid: &str) {
         lock(&self.notes).remove(uid);
@@ -209,7 +231,7 @@ impl Context {
             if due.is_empty() {
                 break;
             }
-            let is_due = |object: &StoredTask| object.metadata.uid.as_ref().is_some_and(|uid| due.contains(uid));
+            let is_due = |object: &CachedTask| object.metadata.uid.as_ref().is_some_and(|uid| due.contains(uid));
             let objects = store.state_filter(is_due);
             for object in objects {
                 due.retain(|uid| object.metadata.uid.as_ref() != Some(uid));
@@ -234,21 +256,16 @@ impl Context {
 
     /// Whether an older resource of this cluster has started, or is about to start, a task of this id there.
     pub(super) fn is_claimed_by_older(&self, facts: &Facts, region: &str, task_id: &str) -> bool {
-        let claims = |object: &StoredTask| {
-            let status = object.status.good().and_then(Option::as_ref);
-            let in_status = status.is_some_and(|status| {
-                status.task_id.as_deref() == Some(task_id) && status.region.as_deref() == Some(region)
-            });
+        let claims = |object: &CachedTask| {
+            let in_status = object.task_id.as_deref() == Some(task_id) && object.region.as_deref() == Some(region);
             // Parsing every record of the cluster would cost; the id inside the text narrows them down.
-            let record = object.annotations().get(START_RECORD_ANNOTATION);
-            let is_named = record.is_some_and(|text| text.contains(task_id));
             in_status
-                || is_named
-                    && Facts::parse(object)
+                || object.mentions(task_id)
+                    && Facts::parse(&object.open())
                         .record
                         .is_some_and(|record| record.task_id == task_id && record.region == region)
         };
-        let is_older = |object: &StoredTask| {
+        let is_older = |object: &CachedTask| {
             let created = object.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
             (created, object.metadata.uid.as_deref().unwrap_or_default()) < (facts.created, facts.uid.as_str())
         };

@@ -1,5 +1,6 @@
 //! The shell around the core: it observes, lets the core decide, does one step, and observes again.
 
+mod cached;
 mod contact;
 mod context;
 mod crd_wait;

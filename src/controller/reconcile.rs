@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
 
+use super::cached::CachedTask;
 use super::context::{Context, Note};
 use super::error::Error;
 use super::write::Resource;
@@ -135,7 +135,7 @@ impl<'a> Pass<'a> {
 
     async fn run(&mut self) -> Result<Rest, Error> {
         for _ in 0..MAX_STEPS {
-            self.context.is_touched(&ObjectRef::from_obj(&*self.object));
+            self.context.is_touched(&CachedTask::reference(&self.object));
             let facts = Facts::parse(&self.object);
             // One time for both, or a backoff that ends in between would be let in without a slot.
             let now = Timestamp::now();

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::cached::CachedTask;
 use super::context::{Context, Watched, lock};
-use crate::api::{Phase, StoredTask};
+use crate::api::Phase;
 use crate::metrics::{LaneSnapshot, Snapshot, TaskCount};
 
 impl Context {
@@ -46,13 +47,9 @@ impl Context {
     }
 
     /// The phase, the region, and whether AWS has a task there.
-    fn phase_and_region(&self, object: &StoredTask) -> (Phase, String, bool) {
-        let status = object.status.good().and_then(Option::as_ref);
-        let phase = status.and_then(|status| status.phase).unwrap_or(Phase::Pending);
-        let used = status.and_then(|status| status.region.as_ref());
-        let wished = object.spec.good().and_then(|spec| spec.region.as_ref());
-        let region = used.or(wished).or(self.settings.default_region.as_ref());
-        let has_task = status.is_some_and(|status| status.task_id.is_some());
-        (phase, region.cloned().unwrap_or_default(), has_task)
+    fn phase_and_region(&self, object: &CachedTask) -> (Phase, String, bool) {
+        let phase = object.phase.unwrap_or(Phase::Pending);
+        let region = object.region.as_deref().or(self.settings.default_region.as_deref());
+        (phase, region.unwrap_or_default().to_owned(), object.task_id.is_some())
     }
 }

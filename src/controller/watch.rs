@@ -14,10 +14,10 @@ use kube::runtime::{WatchStreamExt as _, applier, watcher};
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
+use super::cached::CachedTask;
 use super::context::{Context, Parts, Watched};
 use super::events::EventWriter;
 use super::reconcile::{Rest, reconcile};
-use crate::api::StoredTask;
 
 /// How long a resource rests whose reconcile panicked.
 const REST_AFTER_PANIC: Duration = Duration::from_mins(5);
@@ -52,7 +52,7 @@ pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken) {
 }
 
 /// The API of each watched namespace, or the one of all namespaces.
-pub(super) fn apis(client: &Client, namespaces: &[String]) -> Vec<Api<StoredTask>> {
+pub(super) fn apis(client: &Client, namespaces: &[String]) -> Vec<Api<CachedTask>> {
     if namespaces.is_empty() {
         return vec![Api::all(client.clone())];
     }
@@ -63,9 +63,9 @@ pub(super) fn apis(client: &Client, namespaces: &[String]) -> Vec<Api<StoredTask
 }
 
 async fn control(
-    changes: impl Stream<Item = ObjectRef<StoredTask>> + Send + 'static,
-    woken: UnboundedReceiver<ObjectRef<StoredTask>>,
-    store: Store<StoredTask>,
+    changes: impl Stream<Item = ObjectRef<CachedTask>> + Send + 'static,
+    woken: UnboundedReceiver<ObjectRef<CachedTask>>,
+    store: Store<CachedTask>,
     context: Arc<Context>,
     stop: CancellationToken,
 ) {
@@ -98,10 +98,10 @@ async fn control(
 }
 
 /// A panic stops one resource for a while, and no other.
-async fn guarded(object: Arc<StoredTask>, context: Arc<Context>) -> Result<Action, Infallible> {
+async fn guarded(object: Arc<CachedTask>, context: Arc<Context>) -> Result<Action, Infallible> {
     let name = object.metadata.name.clone();
     let reference = ObjectRef::from_obj(&*object);
-    let reconcile = tokio::spawn(reconcile(object, Arc::clone(&context)));
+    let reconcile = tokio::spawn(reconcile(Arc::new(object.open()), Arc::clone(&context)));
     let rest = reconcile.await.unwrap_or_else(|error| {
         tracing::error!(%error, name, "a reconcile panicked; please report it as a bug");
         Rest::For(REST_AFTER_PANIC)
@@ -112,15 +112,13 @@ async fn guarded(object: Arc<StoredTask>, context: Arc<Context>) -> Result<Actio
 
 /// Keeps the cache, and says which resources have changed.
 fn changes(
-    api: Api<StoredTask>,
-    store: Store<StoredTask>,
-    mut writer: Writer<StoredTask>,
+    api: Api<CachedTask>,
+    store: Store<CachedTask>,
+    mut writer: Writer<CachedTask>,
     context: Arc<Context>,
-) -> impl Stream<Item = ObjectRef<StoredTask>> + Send + 'static {
+) -> impl Stream<Item = ObjectRef<CachedTask>> + Send + 'static {
     watcher(api, Config::default())
         .default_backoff()
-        // Nothing reads them, and they are the larger part of many objects.
-        .modify(|object| object.metadata.managed_fields = None)
         .map(move |event| {
             let event = match event {
                 Ok(event) => event,
@@ -147,6 +145,7 @@ fn changes(
                     store
                         .state()
                         .iter()
+                        .filter(|object| !context.is_done(object))
                         .map(|object| ObjectRef::from_obj(&**object))
                         .collect()
                 }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use kube::runtime::reflector::{Lookup, ObjectRef};
 
+use super::cached::CachedTask;
 use super::context::{Context, lock};
 use super::reconcile::Rest;
-use crate::api::StoredTask;
 
 /// How long due work may stay untouched.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -96,17 +96,17 @@ impl<K: Hash + Eq + Clone> Schedule<K> {
 
 impl Context {
     /// Something has changed, or its turn has come.
-    pub(super) fn is_due(&self, resource: ObjectRef<StoredTask>) {
+    pub(super) fn is_due(&self, resource: ObjectRef<CachedTask>) {
         lock(&self.schedule).is_due(resource, Instant::now());
     }
 
     /// A step of its reconcile is taken.
-    pub(super) fn is_touched(&self, resource: &ObjectRef<StoredTask>) {
+    pub(super) fn is_touched(&self, resource: &ObjectRef<CachedTask>) {
         lock(&self.schedule).is_touched(resource, Instant::now());
     }
 
     /// Its reconcile has ended.
-    pub(super) fn rests(&self, resource: &ObjectRef<StoredTask>, rest: Rest) {
+    pub(super) fn rests(&self, resource: &ObjectRef<CachedTask>, rest: Rest) {
         let now = Instant::now();
         let until = match rest {
             Rest::UntilChange => None,

@@ -15,7 +15,7 @@
 use super::facts::Facts;
 use super::memory::{Answered, AttemptKnown};
 use super::observe::Observation;
-use super::phase::ConditionType;
+use super::phase::{ConditionType, has_ended};
 use super::sketch::{Identity, find};
 use super::stage::{already_exists, before_start, copied, deletion, finished, following, open_attempt};
 use super::step::{Step, Verdict};
@@ -72,7 +72,7 @@ impl Situation {
             return Self::Following(identity);
         }
         match facts.phase() {
-            Some(phase @ (Phase::Completed | Phase::Failed | Phase::Canceled)) => return Self::Finished(phase),
+            Some(phase) if has_ended(phase) => return Self::Finished(phase),
             Some(phase @ (Phase::Rejected | Phase::Conflict)) if facts.is_observed() => return Self::Finished(phase),
             // Edited: whatever the edit, it is reason to try again.
             Some(Phase::Rejected | Phase::Conflict) => {}

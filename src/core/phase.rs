@@ -79,6 +79,12 @@ pub fn status_in(phase: Phase, condition: ConditionType) -> Option<bool> {
     Some(holds.contains(&condition))
 }
 
+/// Whether the task has come to its end: whatever is edited now, nothing is started or followed.
+#[must_use]
+pub const fn has_ended(phase: Phase) -> bool {
+    matches!(phase, Phase::Completed | Phase::Failed | Phase::Canceled)
+}
+
 /// Whether nothing more will happen in this phase.
 #[must_use]
 pub fn is_finished(phase: Phase) -> bool {
