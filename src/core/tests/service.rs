@@ -116,11 +116,12 @@ impl Service {
             .filter_map(|task| task.by.as_ref().map(|by| (task, by)))
     }
 
-    /// Whether a request of this resource is under way, and may still be taken.
+    /// Whether a request of this resource is under way that may still start a task.
     pub(super) fn is_in_the_air(&self, uid: &str) -> bool {
-        self.late
-            .iter()
-            .any(|(at, caller, ..)| caller.uid == uid && self.is_signature_good(caller, *at))
+        self.late.iter().any(|(at, caller, record, _)| {
+            let is_taken = self.is_signature_good(caller, *at) && self.remembered(&record.task_id, *at).is_none();
+            caller.uid == uid && is_taken
+        })
     }
 
     /// Somebody else starts a task.

@@ -8,6 +8,8 @@ mod copies;
 mod deletion;
 mod existing;
 mod following;
+mod guards;
+mod kills;
 mod lease;
 mod main_job;
 mod namespaces;

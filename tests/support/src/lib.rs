@@ -20,6 +20,7 @@ mod http_get;
 pub mod operator;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 mod supervisor;
 
 pub use anyhow::Result;

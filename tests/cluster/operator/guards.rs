@@ -1,0 +1,185 @@
+//! What the operator writes is written only over what it has seen, and only while it surely leads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use audit_mitigation_operator::api::Phase;
+use kube::api::DeleteParams;
+use serde_json::json;
+use simulator::{Operation, Outcome};
+use support::proxy::{Asked, Fate, Pause, Proxy, Side};
+use support::{eventually, ports};
+
+use super::{LIMIT, World, has_finalizer, spec};
+
+const CONFLICT: u16 = 409;
+
+/// A world whose operator reaches the API server through a proxy, which holds the first request of a kind.
+struct Held {
+    world: World,
+    proxy: Proxy,
+    pause: Arc<Pause>,
+    _kubeconfig: tempfile::NamedTempFile,
+}
+
+impl Held {
+    async fn at(prefix: &str, is_it: impl Fn(&Asked) -> bool + Send + Sync + 'static) -> Self {
+        let mut world = World::without_operator(prefix, &[], |_| {}).await;
+        let (pause, done) = (Arc::new(Pause::default()), AtomicBool::new(false));
+        let held = Arc::clone(&pause);
+        let fate = move |asked: &Asked| {
+            if is_it(asked) && !done.swap(true, Ordering::SeqCst) {
+                Fate::Hold(Side::Before, Arc::clone(&held))
+            } else {
+                Fate::Pass
+            }
+        };
+        let proxy = Proxy::of_cluster(world.cluster, fate).await.unwrap();
+        let kubeconfig = proxy.kubeconfig().unwrap();
+        kubeconfig.path().clone_into(&mut world.kubeconfig);
+        world.start_operator();
+        Self {
+            world,
+            proxy,
+            pause,
+            _kubeconfig: kubeconfig,
+        }
+    }
+
+    /// Lets the request go on, which has to be refused because somebody was faster.
+    async fn is_refused(&self, is_it: impl Fn(&Asked) -> bool) {
+        self.pause.end();
+        let status = eventually(LIMIT, "the write that was held is answered", async || {
+            let answered = self.proxy.answered();
+            let first = answered.iter().find(|(asked, _)| is_it(asked));
+            first.map(|(_, status)| *status).ok_or("not yet")
+        })
+        .await;
+        assert_eq!(status.unwrap(), CONFLICT);
+    }
+
+    async fn touch(&self) {
+        self.world
+            .edit(
+                "one",
+                &json!({ "metadata": { "annotations": { "somebody": "was here" } } }),
+            )
+            .await;
+    }
+}
+
+fn is_metadata(asked: &Asked) -> bool {
+    asked.method == "PATCH" && asked.path.ends_with("/auditmitigationtasks/one")
+}
+
+fn is_status(asked: &Asked) -> bool {
+    asked.method == "PATCH" && asked.path.ends_with("/auditmitigationtasks/one/status")
+}
+
+#[tokio::test]
+async fn a_record_is_not_written_over_an_edit() {
+    let held = Held::at("guard-record", is_metadata).await;
+    held.world.create("one", &spec("guard-record")).await;
+    held.pause.reached().await;
+    held.world.edit("one", &json!({ "spec": { "suspend": true } })).await;
+    held.is_refused(is_metadata).await;
+    held.world.phase("one", Phase::Suspended).await;
+    assert!(held.world.calls(Operation::START).is_empty());
+}
+
+#[tokio::test]
+async fn a_status_is_not_written_over_another_one() {
+    let held = Held::at("guard-status", is_status).await;
+    held.world.create("one", &spec("guard-status")).await;
+    held.pause.reached().await;
+    held.touch().await;
+    held.is_refused(is_status).await;
+    held.world.phase("one", Phase::Completed).await;
+    assert_eq!(held.world.aws.starts("guard-status"), 1);
+}
+
+/// Between the last look and the removal somebody's finalizer may have come.
+#[tokio::test]
+async fn a_finalizer_is_not_taken_off_what_has_changed() {
+    let nth = AtomicUsize::new(0);
+    // The first patch is the record's.
+    let is_second = move |asked: &Asked| is_metadata(asked) && nth.fetch_add(1, Ordering::SeqCst) == 1;
+    let held = Held::at("guard-finalizer", is_second).await;
+    held.world.create("one", &spec("guard-finalizer")).await;
+    held.pause.reached().await;
+    let theirs = json!({ "metadata": { "finalizers": ["devicedefender.dev/task", "somebody.example/else"] } });
+    held.world.edit("one", &theirs).await;
+    held.pause.end();
+    let task = held
+        .world
+        .until("one", "the own finalizer is gone", |task| !has_finalizer(task))
+        .await;
+    assert_eq!(task.metadata.finalizers, Some(vec!["somebody.example/else".to_owned()]));
+    held.world
+        .edit("one", &json!({ "metadata": { "finalizers": null } }))
+        .await;
+}
+
+#[tokio::test]
+async fn a_ttl_does_not_delete_what_has_changed() {
+    let is_delete = |asked: &Asked| asked.method == "DELETE";
+    let held = Held::at("guard-delete", is_delete).await;
+    let mut spec = spec("guard-delete");
+    spec["ttlSecondsAfterFinished"] = json!(0);
+    held.world.create("one", &spec).await;
+    held.pause.reached().await;
+    // Somebody wants to keep it after all.
+    held.world
+        .edit("one", &json!({ "spec": { "ttlSecondsAfterFinished": null } }))
+        .await;
+    held.is_refused(is_delete).await;
+    held.world.phase("one", Phase::Completed).await;
+}
+
+/// A leader whose lease can't be renewed any more writes nothing, though the API server would take it.
+#[tokio::test]
+async fn nothing_is_written_while_the_lease_is_not_surely_held() {
+    let mut world = World::without_operator("guard-lease", &[], |_| {}).await;
+    world.aws.set_outcome("*", Outcome::held());
+    let cut = Arc::new(AtomicBool::new(false));
+    let failed = Arc::new(AtomicUsize::new(0));
+    let (is_cut, fails) = (Arc::clone(&cut), Arc::clone(&failed));
+    let fate = move |asked: &Asked| {
+        if asked.path.contains("/leases") && is_cut.load(Ordering::SeqCst) {
+            fails.fetch_add(1, Ordering::SeqCst);
+            Fate::Cut(Side::Before)
+        } else {
+            Fate::Pass
+        }
+    };
+    let proxy = Proxy::of_cluster(world.cluster, fate).await.unwrap();
+    let kubeconfig = proxy.kubeconfig().unwrap();
+    kubeconfig.path().clone_into(&mut world.kubeconfig);
+    world.flags = vec![
+        "--leader-elect".to_owned(),
+        format!("--lease-namespace={}", world.namespace),
+    ];
+    world.port = ports::free().unwrap();
+    world.start_operator();
+    world.create("one", &spec("guard-lease-one")).await;
+    world.phase("one", Phase::Running).await;
+
+    cut.store(true, Ordering::SeqCst);
+    let mut operator = world.operator.take().unwrap();
+    // One a second: after these it isn't sure any more, and it ends some seconds later.
+    eventually(LIMIT, "some renewals have failed", async || {
+        match failed.load(Ordering::SeqCst) {
+            times @ ..5 => Err(format!("{times}")),
+            _ => Ok(()),
+        }
+    })
+    .await
+    .unwrap();
+    world.create("two", &spec("guard-lease-two")).await;
+    assert!(!operator.wait(LIMIT).await.unwrap().success());
+    assert!(world.status("two").await.phase.is_none(), "written without the lease");
+    assert_eq!(world.aws.starts("guard-lease-two"), 0);
+    world.aws.finish("guard-lease-one");
+    let delete = DeleteParams::default();
+    world.tasks().delete("two", &delete).await.unwrap();
+}
