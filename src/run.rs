@@ -1,5 +1,6 @@
 //! The start-up at a glance.
 
+use std::io::IsTerminal as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -7,21 +8,29 @@ use jiff::Timestamp;
 use kube::client::ClientBuilder;
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::aws::Service;
+use crate::aws::{self, Service};
 use crate::cli::{LogFormat, RunArgs};
 use crate::controller::{self, Contact, Limits, Parts};
 use crate::core::observe::Settings;
 use crate::core::timing::PollBounds;
 use crate::health::Health;
 use crate::http;
-use crate::lease::{Elector, Leadership, Loss};
+use crate::lease::{self, Elector, Leadership, Loss};
 use crate::metrics::Metrics;
 
 /// The longest silence of a connection to the API server while something is expected from it.
 const READ_TIMEOUT: Duration = Duration::from_secs(295);
+
+/// The longest that what is under way may take once the process is stopping: one call of AWS, and after it a write and
+/// another read or write, should the resource have changed meanwhile.
+const DRAIN_LIMIT: Duration = aws::CALL_TIMEOUT.saturating_add(controller::TIMEOUT.saturating_mul(2));
+
+/// The longest time from SIGTERM to the end of the process. The chart's `terminationGracePeriodSeconds` is longer.
+pub const LONGEST_SHUTDOWN: Duration = DRAIN_LIMIT.saturating_add(lease::RELEASE_LIMIT);
 
 /// Why the operator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +78,8 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let health = Health::default();
     http::serve(listener, health.clone(), registry).map_err(Error::Listen)?;
     let stop = stop_on_signal()?;
+    // However this ends, also by the loss of the lease: nothing is begun any more.
+    let _ended = stop.clone().drop_guard();
     let namespaces = args.namespaces();
     let lease = args.lease().await;
     if let Some(region) = service.default_region() {
@@ -121,14 +132,27 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         metrics,
         health,
         contact,
+        stop: stop.clone(),
     };
-    let work = controller::run(parts, &namespaces, stop);
+    let work = in_time(controller::run(parts, &namespaces), stop);
     match elector {
         None => work.await,
         Some(elector) => while_leading(elector, work).await?,
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Brings the work to its end within [`DRAIN_LIMIT`]. What is dropped then are writes, each with a guard of its own.
+async fn in_time(work: impl Future<Output = ()>, stop: CancellationToken) {
+    let late = async {
+        stop.cancelled().await;
+        sleep(DRAIN_LIMIT).await;
+    };
+    tokio::select! {
+        () = work => {}
+        () = late => tracing::warn!("the work has not ended in time, and is broken off"),
+    }
 }
 
 /// Works as long as the lease is held, and gives it back after the work.
@@ -176,7 +200,8 @@ fn noted<T>(result: Result<T, Error>, problems: &mut Vec<String>) -> Option<T> {
 fn start_log(format: LogFormat, filter: EnvFilter) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => log.init(),
@@ -193,8 +218,8 @@ fn stop_on_signal() -> Result<CancellationToken, Error> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping");
         token.cancel();
+        tracing::info!("stopping: no call of AWS begins any more");
     });
     Ok(stop)
 }

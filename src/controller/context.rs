@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt as _};
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
 use super::cached::CachedTask;
 use super::contact::Contact;
@@ -51,6 +52,8 @@ pub struct Parts {
     pub health: Health,
     /// What was heard of the API server.
     pub contact: Contact,
+    /// Once it is cancelled nothing is begun any more.
+    pub stop: CancellationToken,
 }
 
 /// What all reconciles share.
@@ -62,6 +65,7 @@ pub(super) struct Context {
     pub(super) metrics: Metrics,
     pub(super) health: Health,
     pub(super) contact: Contact,
+    pub(super) stop: CancellationToken,
     pub(super) events: EventWriter,
     pub(super) watched: Vec<Watched>,
     notes: Mutex<HashMap<String, Note>>,
@@ -100,6 +104,7 @@ impl Context {
             metrics,
             health,
             contact,
+            stop,
         } = parts;
         Self {
             client,
@@ -109,6 +114,7 @@ impl Context {
             metrics,
             health,
             contact,
+            stop,
             events,
             watched,
             notes: Mutex::default(),

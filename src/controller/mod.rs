@@ -17,3 +17,4 @@ pub use context::{Limits, Parts};
 pub use crd_wait::wait_for_crd;
 pub use events::EventWriter;
 pub use watch::run;
+pub use write::TIMEOUT;

@@ -1,5 +1,6 @@
 //! One reconcile: observe, decide, do one step, and again, until there is nothing to do but wait.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use crate::core::decide::decide;
 use crate::core::facts::Facts;
 use crate::core::memory::Moment;
 use crate::core::step::{Step, TaskAddress};
-use crate::core::tell::{News, farewell, news};
+use crate::core::tell::{News, farewell, news, transition};
 use crate::metrics::{ReconcileOutcome, RetryReason};
 
 /// More steps than any resource takes before it has to wait.
@@ -25,7 +26,14 @@ const MAX_STEPS: usize = 32;
 
 /// Brings one resource as far as it gets for now.
 pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) -> Rest {
-    context.queue_is_built().await;
+    if context
+        .stop
+        .run_until_cancelled(context.queue_is_built())
+        .await
+        .is_none()
+    {
+        return Rest::UntilChange;
+    }
     let uid = cached.uid().unwrap_or_default();
     let note = context.take_note(&uid);
     if note.errors > 0 {
@@ -34,7 +42,12 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
     let began = Instant::now();
     let mut pass = Pass::begin(&context, cached, note);
     let result = pass.run().await;
-    let Pass { mut note, object, .. } = pass;
+    let Pass {
+        mut note,
+        object,
+        steps,
+        ..
+    } = pass;
     let outcome = if result.is_ok() {
         ReconcileOutcome::Success
     } else {
@@ -47,6 +60,8 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
         note.errors.saturating_add(1)
     };
     let wait = retry_wait(note.errors);
+    let (name, namespace) = (&object.metadata.name, &object.metadata.namespace);
+    tracing::debug!(name, namespace, steps = steps.join(", "), ?result, "reconcile");
     if let Err(error) = &result
         && error.is_invalid()
         && note.errors == 1
@@ -61,7 +76,7 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
             Rest::UntilChange
         }
         Err(error) => {
-            tracing::warn!(%error, uid, retry_seconds = wait.as_secs(), "reconcile failed");
+            tracing::warn!(name, namespace, %error, retry_seconds = wait.as_secs(), "reconcile failed");
             Rest::For(wait)
         }
     }
@@ -113,6 +128,8 @@ struct Pass<'a> {
     object: Arc<StoredTask>,
     is_fresh: bool,
     note: Note,
+    /// What was done, for the log.
+    steps: Vec<Cow<'static, str>>,
 }
 
 impl<'a> Pass<'a> {
@@ -130,6 +147,7 @@ impl<'a> Pass<'a> {
             object,
             is_fresh: false,
             note,
+            steps: Vec::new(),
         }
     }
 
@@ -144,12 +162,11 @@ impl<'a> Pass<'a> {
                 .context
                 .observe(&facts, &self.note.memory, self.is_fresh, admission, now);
             let step = decide(&observation);
-            tracing::debug!(
-                name = self.object.metadata.name,
-                namespace = self.object.metadata.namespace,
-                ?step,
-                "step"
-            );
+            if step.begins_call() && self.context.stop.is_cancelled() {
+                self.steps.push("stopping".into());
+                return Ok(Rest::UntilChange);
+            }
+            self.steps.push(step.name().into());
             if let Some(rest) = self.take(step, &facts).await? {
                 return Ok(rest);
             }
@@ -243,21 +260,19 @@ impl<'a> Pass<'a> {
             StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => {}
         }
         let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);
-        tracing::info!(
-            name = self.object.metadata.name,
-            namespace = self.object.metadata.namespace,
-            task_id = record.task_id,
-            region = record.region,
-            ?answer,
-            "StartAuditMitigationActionsTask was answered"
-        );
+        self.steps
+            .push(format!("{} in {}: {answer:?}", record.task_id, record.region).into());
         self.note
             .memory
             .started(record, self.context.settings.since, answer, unclaimed, moment(facts));
     }
 
     async fn describe(&mut self, facts: &Facts, task: &TaskAddress) {
-        let answer = self.context.service.describe(task).await;
+        // A question changes nothing, so it need not be brought to its end when the process is stopping.
+        let asked = self.context.service.describe(task);
+        let Some(answer) = self.context.stop.run_until_cancelled(Box::pin(asked)).await else {
+            return;
+        };
         // The answer may have taken seconds: what was read before it is not fresh any more.
         self.is_fresh = false;
         self.note.memory.described(&task.task_id, answer, moment(facts));
@@ -270,7 +285,11 @@ impl<'a> Pass<'a> {
             .heard_of(&task.task_id)
             .and_then(|heard| heard.task.clone());
         if let Some(described) = heard {
-            self.note.memory.failed_actions = Some(self.context.service.failed_actions(task, &described).await);
+            // Half a look is not kept: the status is not written yet, so the next process looks again.
+            let look = self.context.service.failed_actions(task, &described);
+            if let Some(found) = self.context.stop.run_until_cancelled(Box::pin(look)).await {
+                self.note.memory.failed_actions = Some(found);
+            }
         }
     }
 
@@ -305,10 +324,12 @@ impl<'a> Pass<'a> {
         if let Some(phase) = status.phase.filter(|phase| facts.phase() != Some(*phase)) {
             self.context.metrics.changed_to(phase);
         }
-        for news in news(facts, status) {
-            let News { reason, note, .. } = &news;
+        if let Some((phase, ready)) = transition(facts, status) {
             let (name, namespace) = (&self.object.metadata.name, &self.object.metadata.namespace);
-            tracing::info!(name, namespace, phase = ?status.phase, %reason, note, "transition");
+            let (reason, note) = (&ready.reason, &ready.message);
+            tracing::info!(name, namespace, ?phase, reason, note, "transition");
+        }
+        for news in news(facts, status) {
             self.context.events.tell(&self.object, news);
         }
     }

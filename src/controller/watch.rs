@@ -12,7 +12,6 @@ use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{Config, Error as WatchError, Event};
 use kube::runtime::{WatchStreamExt as _, applier, watcher};
 use kube::{Api, Client};
-use tokio_util::sync::CancellationToken;
 
 use super::cached::CachedTask;
 use super::context::{Context, Parts, Watched};
@@ -22,8 +21,8 @@ use super::reconcile::{Rest, reconcile};
 /// How long a resource rests whose reconcile panicked.
 const REST_AFTER_PANIC: Duration = Duration::from_mins(5);
 
-/// Runs the controller until it is told to stop; reconciles that are under way are brought to their end.
-pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken) {
+/// Runs the controller until it is told to stop; no further call of AWS begins from then on, and reconciles that are under way are brought to their end.
+pub async fn run(parts: Parts, namespaces: &[String]) {
     let mut watched = Vec::new();
     let mut sources = Vec::new();
     for api in apis(&parts.client, namespaces) {
@@ -46,7 +45,7 @@ pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken) {
     context.health.guard(move || guarded.upgrade()?.stuck());
     let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
         let changes = changes(api, store.clone(), writer, Arc::clone(&context));
-        control(changes, woken, store, Arc::clone(&context), stop.clone())
+        control(changes, woken, store, Arc::clone(&context))
     });
     future::join_all(controllers).await;
 }
@@ -67,13 +66,12 @@ async fn control(
     woken: UnboundedReceiver<ObjectRef<CachedTask>>,
     store: Store<CachedTask>,
     context: Arc<Context>,
-    stop: CancellationToken,
 ) {
     let scheduled = Arc::clone(&context);
     let due = Arc::clone(&context);
     let triggers = stream::select(changes, woken)
         .inspect(move |object| due.is_due(object.clone()))
-        .take_until(stop.cancelled_owned())
+        .take_until(context.stop.clone().cancelled_owned())
         .map(Ok::<_, WatchError>)
         .boxed();
     let results = applier(

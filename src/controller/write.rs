@@ -15,7 +15,7 @@ use crate::api::{
 };
 
 /// The longest wait for an answer of the API server.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One resource on the API server.
 pub(super) struct Resource {

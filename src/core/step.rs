@@ -60,6 +60,42 @@ impl Step {
         }
     }
 
+    /// Whether it calls AWS, or is there to prepare a call: none is begun any more once the process is stopping.
+    #[must_use]
+    pub const fn begins_call(&self) -> bool {
+        match self {
+            Self::WriteRecord { .. }
+            | Self::Start(_)
+            | Self::Describe(_)
+            | Self::Cancel(_)
+            | Self::ListFailedActions(_) => true,
+            Self::Read
+            | Self::WriteStatus(_)
+            | Self::AddFinalizer
+            | Self::RemoveFinalizer { .. }
+            | Self::Delete
+            | Self::Wait(_) => false,
+        }
+    }
+
+    /// Its name, for the log.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Read => "Read",
+            Self::WriteStatus(_) => "WriteStatus",
+            Self::WriteRecord { .. } => "WriteRecord",
+            Self::AddFinalizer => "AddFinalizer",
+            Self::RemoveFinalizer { .. } => "RemoveFinalizer",
+            Self::Start(_) => "Start",
+            Self::Describe(_) => "Describe",
+            Self::Cancel(_) => "Cancel",
+            Self::ListFailedActions(_) => "ListFailedActions",
+            Self::Delete => "Delete",
+            Self::Wait(_) => "Wait",
+        }
+    }
+
     /// This step when it is due, until then a wait.
     #[must_use]
     pub fn when(self, due: Timestamp, now: Timestamp) -> Self {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
 use super::checks;
 use super::facts::Facts;
 use super::phase::ConditionType;
@@ -21,6 +23,16 @@ pub struct News {
     pub note: String,
 }
 
+/// The phase and the condition Ready, where a status write changes the phase or the reason.
+#[must_use]
+pub fn transition<'a>(facts: &Facts, after: &'a AuditMitigationTaskStatus) -> Option<(Phase, &'a Condition)> {
+    let (phase, ready) = (after.phase?, find(&after.conditions, ConditionType::Ready)?);
+    let before = facts.status.as_ref();
+    let was = before.and_then(|before| Some((before.phase?, find(&before.conditions, ConditionType::Ready)?)));
+    was.is_none_or(|(was_phase, was_ready)| was_phase != phase || was_ready.reason != ready.reason)
+        .then_some((phase, ready))
+}
+
 /// The events that a status write is worth.
 #[must_use]
 pub fn news(facts: &Facts, after: &AuditMitigationTaskStatus) -> Vec<News> {
@@ -30,15 +42,6 @@ pub fn news(facts: &Facts, after: &AuditMitigationTaskStatus) -> Vec<News> {
         news.extend(misspelled_checks(facts));
         news.extend(ttl_of_a_tracked_resource(facts));
     }
-    let was = before.and_then(|before| {
-        Some((
-            before.phase?,
-            find(&before.conditions, ConditionType::Ready)?.reason.clone(),
-        ))
-    });
-    let (Some(phase), Some(ready)) = (after.phase, find(&after.conditions, ConditionType::Ready)) else {
-        return news;
-    };
     let started_before = before.and_then(|before| find(&before.conditions, ConditionType::Started));
     let started = find(&after.conditions, ConditionType::Started).filter(|started| started.status == "True");
     if let Some(started) = started.filter(|_| started_before.is_none_or(|before| before.status != "True")) {
@@ -54,11 +57,9 @@ pub fn news(facts: &Facts, after: &AuditMitigationTaskStatus) -> Vec<News> {
             note: started.message.clone(),
         });
     }
-    let changed = was.is_none_or(|(was_phase, was_reason)| was_phase != phase || was_reason != ready.reason);
     // That a task runs was said by the event of its start.
-    let says_more = ready.reason != Reason::InProgress.as_str();
-    if changed
-        && says_more
+    if let Some((phase, ready)) =
+        transition(facts, after).filter(|(_, ready)| ready.reason != Reason::InProgress.as_str())
         && let Some(reason) = Reason::ALL
             .iter()
             .copied()

@@ -16,3 +16,4 @@ mod tests;
 pub use election::Loss;
 pub use elector::{Elector, LeaseName, own_namespace};
 pub use leadership::Leadership;
+pub use terms::RELEASE_LIMIT;

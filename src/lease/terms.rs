@@ -20,7 +20,7 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long giving the lease back may take; a standby that isn't told waits for [`DURATION`].
-pub(super) const RELEASE_LIMIT: Duration = Duration::from_secs(5);
+pub const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What clocks that run at different speeds, and a slow scheduler, are granted.
 const MARGIN: Duration = Duration::from_secs(1);

@@ -55,7 +55,7 @@ fn what_can_not_be_meant_is_refused() {
             &["prometheusRule.enabled=true", "prometheusRule.disabledAlerts[0]=None"],
             "there is no alert None",
         ),
-        (&["terminationGracePeriodSeconds=5"], "terminationGracePeriodSeconds"),
+        (&["terminationGracePeriodSeconds=35"], "terminationGracePeriodSeconds"),
         (&["watchNamespaces[0]=Fleet"], "watchNamespaces"),
         (&["watchNamespaces[0]=a", "watchNamespaces[1]=a"], "watchNamespaces"),
         (&["leaderElection.enabled=false"], "set replicaCount to 1"),
@@ -197,5 +197,19 @@ fn a_variable_of_the_user_wins() {
     assert_eq!(
         regions,
         [serde_json::json!({ "name": "AWS_REGION", "value": "us-east-1" })]
+    );
+}
+
+/// SIGKILL must not come before the operator has brought to its end what is under way.
+#[test]
+fn a_pod_has_more_time_to_end_than_the_operator_takes() {
+    let objects = crate::helm::objects(&EACH[0].template("fleet", &[]));
+    let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
+    let grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64();
+    let longest = audit_mitigation_operator::run::LONGEST_SHUTDOWN.as_secs();
+    assert!(grace.unwrap() > longest, "{grace:?}, and it may take {longest} s");
+    assert_eq!(
+        longest, 35,
+        "as values.schema.json, values.yaml and docs/operating.md say"
     );
 }

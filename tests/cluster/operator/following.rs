@@ -8,7 +8,8 @@ use simulator::{AUDIT_OF_DEVICES, Failure, Fault, FaultKind, Operation, Outcome}
 
 use super::{World, condition, message, spec};
 
-fn everything_fails() -> Outcome {
+/// Every action fails.
+pub(super) fn everything_fails() -> Outcome {
     Outcome::failing([Failure {
         finding: "*".to_owned(),
         check: "*".to_owned(),

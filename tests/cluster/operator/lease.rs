@@ -3,14 +3,11 @@
 use audit_mitigation_operator::api::Phase;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::api::{Api, DeleteParams};
-use serde_json::{Value, json};
+use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Outcome};
 use support::{Process, eventually, ports};
-use tempfile::NamedTempFile;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
 
+use super::proxy::Proxy;
 use super::{LIMIT, World, http_get, spec};
 
 const HOLDS: &str = "this process holds the lease";
@@ -167,46 +164,4 @@ async fn a_lease_that_was_deleted_is_made_again_and_one_that_was_taken_is_left()
     assert!(!first.process.wait(LIMIT).await.unwrap().success());
     first.has_said("the lease was lost").unwrap();
     assert_eq!(lease(&world).await.holder_identity.as_deref(), Some("somebody"));
-}
-
-/// A way to the API server that can be cut like a cable: nothing is refused, nothing is answered.
-pub(super) struct Proxy {
-    pub(super) kubeconfig: NamedTempFile,
-    cut: CancellationToken,
-}
-
-impl Proxy {
-    pub(super) async fn start(world: &World) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = world.cluster.url().trim_start_matches("https://").to_owned();
-        let cut = CancellationToken::new();
-        tokio::spawn(serve(listener, server, cut.clone()));
-        let text = std::fs::read_to_string(world.cluster.kubeconfig()).unwrap();
-        let mut kubeconfig: Value = serde_json::from_str(&text).unwrap();
-        kubeconfig["clusters"][0]["cluster"]["server"] = json!(format!("https://{address}"));
-        let file = NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), kubeconfig.to_string()).unwrap();
-        Self { kubeconfig: file, cut }
-    }
-
-    pub(super) fn cut(&self) {
-        self.cut.cancel();
-    }
-}
-
-async fn serve(listener: TcpListener, server: String, cut: CancellationToken) {
-    while let Ok((mut client, _)) = listener.accept().await {
-        let (server, cut) = (server.clone(), cut.clone());
-        tokio::spawn(async move {
-            let forward = async {
-                let mut upstream = TcpStream::connect(&server).await?;
-                copy_bidirectional(&mut client, &mut upstream).await
-            };
-            if cut.run_until_cancelled(forward).await.is_none() {
-                // Held open: whoever waits for an answer has to have a limit of its own.
-                std::future::pending::<()>().await;
-            }
-        });
-    }
 }

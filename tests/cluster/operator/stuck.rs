@@ -9,7 +9,7 @@ use audit_mitigation_operator::api::Phase;
 use simulator::{Fault, FaultKind, Operation};
 use support::eventually;
 
-use super::lease::Proxy;
+use super::proxy::Proxy;
 use super::{World, http_get, spec};
 
 /// Due work may stay untouched for two minutes.
