@@ -38,3 +38,21 @@ fn every_phase_is_explained() {
         );
     }
 }
+
+/// A promise is worth the test that shows it: `path/of/file.rs: name_of_the_test`.
+#[test]
+fn every_test_that_a_promise_names_exists() {
+    let page = include_str!("../RELIABILITY.md");
+    let named: Vec<_> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|code| code.split_once(".rs: "))
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for (file, test) in named {
+        let path = format!("{}/{file}.rs", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(text.contains(&format!("fn {test}(")), "{file}.rs has no test {test}");
+    }
+}
