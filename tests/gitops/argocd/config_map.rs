@@ -10,7 +10,7 @@ use super::runner::{FOLDER, succeeded, test_config_map};
 use crate::generated::{check, root};
 use crate::world::cluster;
 
-const FILE: &str = "gitops/argocd/argocd-cm.yaml";
+pub(super) const FILE: &str = "gitops/argocd/argocd-cm.yaml";
 
 #[test]
 fn the_patch_has_the_scripts() {

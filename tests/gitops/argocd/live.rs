@@ -8,7 +8,7 @@ use crate::world::World;
 
 impl World {
     /// Does what a click on an action does: the scripts' patch of the object as it is now.
-    async fn act(&self, name: &str, action: &str) {
+    pub(super) async fn act(&self, name: &str, action: &str) {
         let patch = patch(&format!("{}-{name}", self.namespace), action, &self.get(name).await);
         self.edit(name, &patch).await;
     }

@@ -12,7 +12,7 @@ use crate::generated::root;
 pub(crate) const FOLDER: &str = "gitops/argocd/resource_customizations/devicedefender.dev/AuditMitigationTask";
 
 fn program() -> Command {
-    Command::new(support::tools::ARGOCD_LUA.path().unwrap())
+    Command::new(support::tools::ARGOCD_RUNNER.path().unwrap())
 }
 
 /// Tests the scripts in this folder, as upstream's tests do.

@@ -148,9 +148,9 @@ pub const PROMETHEUS_OPERATOR: GoSource = GoSource {
     module: "github.com/prometheus-operator/prometheus-operator",
 };
 
-/// Runs scripts for a custom resource in Argo CD's own Lua VM.
-pub const ARGOCD_LUA: GoTool = GoTool {
-    name: "argocd-lua",
+/// Does what Argo CD does with a custom resource: runs its scripts, syncs it.
+pub const ARGOCD_RUNNER: GoTool = GoTool {
+    name: "argocd-runner",
     module: "argocd",
     package: ".",
     link_flags: "",
@@ -214,6 +214,6 @@ pub const ALL: [GoTool; 13] = [
     KUBECONFORM,
     HELM_UNITTEST,
     PROMTOOL,
-    ARGOCD_LUA,
+    ARGOCD_RUNNER,
     FLUX_HEALTH,
 ];

@@ -1,0 +1,144 @@
+//! Syncs of an Application, by Argo CD's own engine with the health that `argocd-cm` gives it.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use support::{Process, eventually, tools};
+
+use super::config_map::FILE;
+use super::runner::scratch;
+use crate::generated::root;
+use crate::world::{LIMIT, World};
+
+/// The Application to copy, for its sync options.
+const APPLICATION: &str = "gitops/argocd/applications/tasks.yaml";
+
+/// How a sync ended.
+pub(crate) struct Synced {
+    pub(crate) succeeded: bool,
+    /// A line for each step, then one for each resource.
+    pub(crate) log: String,
+}
+
+impl Synced {
+    #[track_caller]
+    pub(crate) fn succeeded(self) {
+        assert!(self.succeeded, "{}", self.log);
+    }
+
+    #[track_caller]
+    pub(crate) fn failed(self, because: &str) {
+        assert!(!self.succeeded, "{}", self.log);
+        assert!(self.log.contains(because), "{}", self.log);
+    }
+}
+
+impl World {
+    /// A world with an operator, and with the `argocd-cm` of an Argo CD that got our patch.
+    pub(crate) async fn with_argo_cd(prefix: &str) -> Self {
+        let world = Self::with_unpatched_argo_cd(prefix).await;
+        let patch = root().join(FILE);
+        world
+            .kubectl(&[
+                "patch",
+                "configmap",
+                "argocd-cm",
+                "--patch-file",
+                patch.to_str().unwrap(),
+            ])
+            .await;
+        world
+    }
+
+    pub(crate) async fn with_unpatched_argo_cd(prefix: &str) -> Self {
+        let mut world = Self::new(prefix).await;
+        let config = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": { "name": "argocd-cm", "labels": { "app.kubernetes.io/part-of": "argocd" } },
+        });
+        world.create_object(&config).await;
+        world.start_operator(&[]);
+        world
+    }
+
+    /// Begins to sync the Application that has these manifests in this commit.
+    pub(crate) fn begin_sync(&self, revision: &str, manifests: &[&str]) -> Process {
+        let file = scratch(&format!("{}-{revision}.yaml", self.namespace));
+        fs::write(&file, manifests.join("\n---\n")).unwrap();
+        let mut command = std::process::Command::new(tools::ARGOCD_RUNNER.path().unwrap());
+        command
+            .env("KUBECONFIG", self.cluster.kubeconfig())
+            .args(["sync", &self.namespace])
+            .arg(root().join(APPLICATION))
+            .arg(revision)
+            .arg(file);
+        self.cluster.spawn("argocd", command).unwrap()
+    }
+
+    /// Syncs to the end.
+    pub(crate) async fn sync(&self, revision: &str, manifests: &[&str]) -> Synced {
+        ended(self.begin_sync(revision, manifests)).await
+    }
+
+    /// Whether wave 2, a `ConfigMap` of this name, was applied.
+    pub(crate) async fn has_config_map(&self, name: &str) -> bool {
+        let args = ["get", "configmap", name, "--ignore-not-found", "-o", "name"];
+        !self.kubectl(&args).await.is_empty()
+    }
+
+    pub(crate) async fn uid(&self, name: &str) -> String {
+        self.get(name).await["metadata"]["uid"].as_str().unwrap().to_owned()
+    }
+
+    /// The resources that there are, whatever they are called.
+    pub(crate) async fn resources(&self) -> Vec<Value> {
+        let list = self.kubectl(&["get", "amt", "-o", "json"]).await;
+        let list: Value = serde_json::from_str(&list).unwrap();
+        list["items"].as_array().unwrap().clone()
+    }
+
+    /// Waits until no resource is left.
+    pub(crate) async fn until_empty(&self) {
+        eventually(LIMIT, "every resource is deleted", async || {
+            let left = self.resources().await;
+            if left.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{left:?}"))
+            }
+        })
+        .await
+        .unwrap();
+    }
+
+    /// How many tasks were ever started.
+    pub(crate) fn started(&self) -> usize {
+        self.aws.tasks().len()
+    }
+}
+
+/// Waits until a sync says that it waits for a task's health, and has looked twice again since then.
+pub(crate) async fn held(sync: &mut Process, task: &str) {
+    let waits = format!("Running: waiting for healthy state of devicedefender.dev/AuditMitigationTask/{task}");
+    let looks = |sync: &Process| sync.log().matches(&waits).count();
+    let before = looks(sync);
+    eventually(LIMIT, "the sync waits", async || {
+        if looks(sync) >= before + 2 {
+            Ok(())
+        } else {
+            Err(sync.log())
+        }
+    })
+    .await
+    .unwrap();
+    assert!(sync.ended().unwrap().is_none(), "{}", sync.log());
+}
+
+pub(crate) async fn ended(mut sync: Process) -> Synced {
+    let status = sync.wait(LIMIT).await.unwrap();
+    Synced {
+        succeeded: status.success(),
+        log: sync.log(),
+    }
+}
