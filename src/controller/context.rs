@@ -1,13 +1,13 @@
 //! What all reconciles share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt as _};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::cached::CachedTask;
@@ -68,6 +68,9 @@ pub(super) struct Context {
     pub(super) stop: CancellationToken,
     pub(super) events: EventWriter,
     pub(super) watched: Vec<Watched>,
+    /// The paths of the watches that have not had their first list yet. (A store of kube wakes only the last of those
+    /// who wait for it, and its own controller is one.)
+    pub(super) unlisted: watch::Sender<BTreeSet<String>>,
     notes: Mutex<HashMap<String, Note>>,
     pub(super) queue: Mutex<Queue>,
     is_queue_built: OnceCell<()>,
@@ -117,6 +120,7 @@ impl Context {
             stop,
             events,
             watched,
+            unlisted: watch::Sender::default(),
             notes: Mutex::default(),
             queue: Mutex::new(Queue::new(limits.running_tasks)),
             is_queue_built: OnceCell::new(),
@@ -128,10 +132,8 @@ impl Context {
     pub(super) async fn queue_is_built(&self) {
         self.is_queue_built
             .get_or_init(|| async {
-                for Watched { store, .. } in &self.watched {
-                    // An error means that the watch has ended, and so will this reconcile.
-                    let _ = store.wait_until_ready().await;
-                }
+                // The sender is here, so it can't fail.
+                let _ = self.unlisted.subscribe().wait_for(BTreeSet::is_empty).await;
                 let (memory, now) = (Memory::default(), Timestamp::now());
                 let mut queue = lock(&self.queue);
                 for object in self.watched.iter().flat_map(|watched| watched.store.state()) {
@@ -201,6 +203,17 @@ impl Context {
         let (facts, memory) = (Facts::parse(&object.open()), Memory::default());
         let now = Timestamp::now();
         decide(&self.observe(&facts, &memory, false, Admission::Free, now)) == Step::Wait(None)
+    }
+
+    /// A watch has had its list. The operator is ready when all have had their first: only then is the queue complete.
+    pub(super) fn is_listed(&self, path: &str) {
+        self.unlisted.send_modify(|unlisted| {
+            unlisted.remove(path);
+        });
+        match self.unlisted.borrow().first() {
+            None => self.health.is_ready(),
+            Some(other) => self.health.is_waiting(&format!("waiting for the list of {other}")),
+        }
     }
 
     /// A resource is gone.

@@ -3,20 +3,24 @@
 use std::time::Duration;
 
 use kube::Client;
-use kube::api::ListParams;
+use kube::api::{Api, ListParams};
 use tokio::time::sleep;
 
+use super::cached::CachedTask;
 use super::watch::apis;
 use crate::health::Health;
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Waits until the API server serves the resource and lets this operator list it.
+/// Waits until the API server serves the resource and lets this operator list it, in each namespace to watch.
 pub async fn wait_for_crd(client: &Client, namespaces: &[String], health: &Health) {
-    let Some(api) = apis(client, namespaces).into_iter().next() else {
-        return;
-    };
+    for api in apis(client, namespaces) {
+        wait_for(&api, health).await;
+    }
+}
+
+async fn wait_for(api: &Api<CachedTask>, health: &Health) {
     let mut said = String::new();
     loop {
         let problem = match api.list_metadata(&ListParams::default().limit(1)).await {

@@ -115,6 +115,10 @@ fn changes(
     mut writer: Writer<CachedTask>,
     context: Arc<Context>,
 ) -> impl Stream<Item = ObjectRef<CachedTask>> + Send + 'static {
+    let url = api.resource_url().to_owned();
+    context.unlisted.send_modify(|unlisted| {
+        unlisted.insert(url.clone());
+    });
     watcher(api, Config::default())
         .default_backoff()
         .map(move |event| {
@@ -137,7 +141,7 @@ fn changes(
                 // Not before the end of a list is it in the cache.
                 Event::Init | Event::InitApply(_) => Vec::new(),
                 Event::InitDone => {
-                    context.health.is_ready();
+                    context.is_listed(&url);
                     tracing::info!(resources = store.len(), "watching AuditMitigationTasks");
                     context.forget_the_deleted();
                     store

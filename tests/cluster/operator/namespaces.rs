@@ -122,3 +122,43 @@ async fn the_crd_can_be_removed_and_come_back() {
     })
     .await;
 }
+
+/// Of two namespaces the operator may list only one at first: it says which it waits for, and starts nothing.
+#[tokio::test]
+async fn the_operator_is_ready_when_it_can_list_every_namespace() {
+    let mut world = World::without_operator("listed", &[], |_| {}).await;
+    let other = world.cluster.namespace("unlisted").await.unwrap();
+    let account = format!("--serviceaccount={}:default", world.namespace);
+    let grant = ["create", "rolebinding", "all", "--clusterrole=cluster-admin", &account];
+    world.kubectl(&grant).await;
+    let kubeconfig = world
+        .cluster
+        .kubeconfig_for_service_account(&world.namespace, "default");
+    world.kubeconfig = kubeconfig.await.unwrap();
+    let own = std::mem::take(&mut world.namespace);
+    world.namespace = format!("{own},{other}");
+    world.start_operator();
+    world.namespace = own;
+    let readyz = async |code: u16, says: &str| {
+        eventually(LIMIT, says, async || match http_get(world.port, "/readyz").await {
+            Ok((status, text)) if status == code && text.contains(says) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await
+        .unwrap();
+    };
+    readyz(503, &other).await;
+    world.create("one", &spec("one")).await;
+    assert_eq!(
+        world.aws.starts("one"),
+        0,
+        "before the other's tasks are known, the queue is not"
+    );
+    world
+        .cluster
+        .kubectl_ok(&[&["--namespace", &other], &grant[..]].concat())
+        .await
+        .unwrap();
+    readyz(200, "ok").await;
+    world.phase("one", Phase::Completed).await;
+}
