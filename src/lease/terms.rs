@@ -19,7 +19,7 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 /// A leader that could not renew for so long gives up.
 pub(super) const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long giving the lease back may take; a standby that isn't told waits for [`DURATION`].
+/// How long giving the lease back may take; a standby that isn't told waits for the end of the lease.
 pub const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What clocks that run at different speeds, and a slow scheduler, are granted.
