@@ -13,5 +13,6 @@ mod docs;
 mod flux;
 mod generated;
 mod kustomize;
+mod kustomize_controller;
 mod manifests;
 mod world;

@@ -11,7 +11,7 @@ use crate::generated::root;
 use crate::world::{LIMIT, cluster};
 
 /// The cluster of these tests, with the definitions of both tools.
-async fn with_definitions() -> &'static Cluster {
+pub(crate) async fn with_definitions() -> &'static Cluster {
     static SERVED: OnceCell<()> = OnceCell::const_new();
     let cluster = cluster().await;
     let served = SERVED.get_or_init(|| async {

@@ -190,6 +190,17 @@ pub const FLUX_HELM: GoSource = GoSource {
     module: "github.com/fluxcd/helm-controller",
 };
 
+/// The controller of Flux's Kustomizations.
+pub const KUSTOMIZE_CONTROLLER: GoTool = GoTool {
+    name: "kustomize-controller",
+    module: "kustomize-controller",
+    package: "github.com/fluxcd/kustomize-controller",
+    link_flags: "",
+    minutes: 5,
+    tags: "",
+    assets: Assets::Preferred,
+};
+
 /// Judges objects by the health check expressions of Flux.
 pub const FLUX_HEALTH: GoTool = GoTool {
     name: "flux-health",
@@ -202,7 +213,7 @@ pub const FLUX_HEALTH: GoTool = GoTool {
 };
 
 /// Every tool that is built from a Go module.
-pub const ALL: [GoTool; 13] = [
+pub const ALL: [GoTool; 14] = [
     ETCD,
     KUBE_APISERVER,
     KUBE_CONTROLLER_MANAGER,
@@ -216,4 +227,5 @@ pub const ALL: [GoTool; 13] = [
     PROMTOOL,
     ARGOCD_RUNNER,
     FLUX_HEALTH,
+    KUSTOMIZE_CONTROLLER,
 ];
