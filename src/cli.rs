@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::core::budget::Rates;
 use crate::lease::{self, LeaseName};
 
 mod names;
@@ -72,6 +73,12 @@ pub struct RunArgs {
     /// The most tasks that run at a time, for each account and region.
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_running_tasks: u16,
+    /// The most Start calls a second, for each account and region; 0 for no limit. The service allows 10.
+    #[arg(long, env, value_name = "CALLS", default_value_t = Rates::START, value_parser = rate)]
+    pub max_start_rate: f64,
+    /// The most Describe calls a second, for each account and region; 0 for no limit. The service allows 25.
+    #[arg(long, env, value_name = "CALLS", default_value_t = Rates::DESCRIBE, value_parser = rate)]
+    pub max_describe_rate: f64,
     /// The shortest wait between two Describe calls of a task.
     #[arg(long, env, default_value = "1s", value_parser = duration)]
     pub min_poll_interval: Duration,
@@ -139,6 +146,12 @@ impl RunArgs {
         EnvFilter::try_new(&self.log_level).ok()
     }
 
+    /// The bounds of the call budget.
+    #[must_use]
+    pub fn rates(&self) -> Rates {
+        Rates::new(self.max_start_rate, self.max_describe_rate)
+    }
+
     /// The lease to hold, if any.
     pub async fn lease(&self) -> Option<LeaseName> {
         if !self.leader_elect {
@@ -170,6 +183,15 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
         .ok_or_else(|| "write a duration such as 500ms, 30s or 10m".to_owned())
+}
+
+/// A hundredth is a call in two minutes: less would be a mistake, or a wish for `suspend`.
+fn rate(text: &str) -> Result<f64, String> {
+    let is_rate = |rate: &f64| *rate == 0.0 || (0.01..=1_000.0).contains(rate);
+    text.parse()
+        .ok()
+        .filter(is_rate)
+        .ok_or_else(|| "write calls a second from 0.01 to 1000, such as 8 or 0.5; 0 for no limit".to_owned())
 }
 
 #[cfg(test)]
@@ -206,5 +228,33 @@ mod tests {
             ["--lease-name: \"\" is no name of a Lease: write lower-case letters, digits, - and ."]
         );
         assert!(problems(&["operator", "--lease-name=", "--leader-elect=false"]).is_empty());
+    }
+
+    #[test]
+    fn rates_are_calls_a_second_or_no_limit() {
+        let rates = |args: &[&str]| {
+            let cli = Cli::try_parse_from([&["operator"], args].concat());
+            cli.map(|cli| cli.run.rates()).map_err(|error| error.to_string())
+        };
+        let others = Some(8.0);
+        let (start, describe) = (Some(8.0), Some(20.0));
+        let all = Rates {
+            start,
+            describe,
+            others,
+        };
+        assert_eq!(rates(&[]), Ok(all));
+        assert_eq!(
+            rates(&["--max-start-rate=0", "--max-describe-rate=0.5"]),
+            Ok(Rates {
+                start: None,
+                describe: Some(0.5),
+                others,
+            })
+        );
+        for wrong in ["-1", "0.001", "NaN", "inf", "1001", "8/s", ""] {
+            let error = rates(&[&format!("--max-start-rate={wrong}")]).unwrap_err();
+            assert!(error.contains("calls a second from 0.01 to 1000"), "{wrong}: {error}");
+        }
     }
 }

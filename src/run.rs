@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::aws::{self, Service};
 use crate::cli::{LogFormat, RunArgs};
 use crate::controller::{self, Contact, Limits, Parts};
+use crate::core::budget::Rates;
 use crate::core::observe::Settings;
 use crate::core::timing::PollBounds;
 use crate::health::Health;
@@ -66,7 +67,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let (metrics, registry) = Metrics::new();
     let contact = Contact::default();
     let mut problems = args.problems();
-    let service = Service::from_environment(metrics.clone()).await;
+    let service = Service::from_environment(args.rates(), metrics.clone()).await;
     problems.extend(service.problem().await);
     let client = noted(cluster(&contact).await, &mut problems);
     let listener = noted(TcpListener::bind(args.http_addr).map_err(Error::Listen), &mut problems);
@@ -101,6 +102,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         version = env!("CARGO_PKG_VERSION"),
         ?settings,
         ?limits,
+        rates = ?args.rates(),
         ?namespaces,
         ?lease,
         "starting"
@@ -185,7 +187,12 @@ pub(crate) async fn cluster(contact: &Contact) -> Result<Client, Error> {
 pub async fn problems_around() -> Vec<String> {
     let mut problems = Vec::new();
     let (metrics, _) = Metrics::new();
-    problems.extend(Service::from_environment(metrics).await.problem().await);
+    problems.extend(
+        Service::from_environment(Rates::default(), metrics)
+            .await
+            .problem()
+            .await,
+    );
     noted(cluster(&Contact::default()).await, &mut problems);
     problems
 }

@@ -14,6 +14,7 @@ use audit_mitigation_operator::aws::Service;
 use audit_mitigation_operator::core::answer::{
     CancelAnswer, DescribeAnswer, Effect, Failure, StartAnswer, TaskState, Trouble,
 };
+use audit_mitigation_operator::core::budget::Rates;
 use audit_mitigation_operator::core::facts::Wish;
 use audit_mitigation_operator::core::step::TaskAddress;
 use audit_mitigation_operator::metrics::Metrics;
@@ -56,7 +57,7 @@ fn service(endpoint: &str) -> Service {
         .region(Region::new("eu-central-1"))
         .endpoint_url(endpoint)
         .build();
-    Service::new(&config, Metrics::new().0)
+    Service::new(&config, Rates::default(), Metrics::new().0)
 }
 
 fn record(id: &str) -> StartRecord {

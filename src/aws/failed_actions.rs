@@ -26,9 +26,10 @@ type Finding = (String, Option<String>);
 impl Service {
     /// The failed actions of a task, as far as 50 calls and 20 seconds show them. The executions can only be listed
     /// for a task and a finding together, so the findings of an audit are listed first. An error ends the look and
-    /// holds up nothing: what was found is kept, and said to be incomplete.
-    pub async fn failed_actions(&self, task: &TaskAddress, described: &Described) -> FailedActions {
+    /// holds up nothing: what was found is kept, and said to be incomplete. The calls are made in turns of the resource.
+    pub async fn failed_actions(&self, uid: &str, task: &TaskAddress, described: &Described) -> FailedActions {
         let mut search = Search {
+            uid,
             calls: 0,
             failures: Vec::new(),
             is_complete: false,
@@ -49,13 +50,14 @@ impl Service {
     }
 }
 
-struct Search {
+struct Search<'a> {
+    uid: &'a str,
     calls: usize,
     failures: Vec<FindingFailure>,
     is_complete: bool,
 }
 
-impl Search {
+impl Search<'_> {
     async fn run(&mut self, service: &Service, task: &TaskAddress, described: &Described) {
         let Some(target) = &described.target else { return };
         let named = target.finding_ids.as_deref().unwrap_or_default();
@@ -81,12 +83,12 @@ impl Search {
                 .list_suppressed_findings(false)
                 .max_results(250)
                 .set_next_token(next_token);
-            let Ok(page) = service
-                .counted(Operation::ListFindings, &task.region, call.send(), REPEATABLE)
-                .await
-            else {
-                return;
-            };
+            service
+                .pace()
+                .turn(self.uid, Operation::ListFindings, &task.region)
+                .await;
+            let listed = service.counted(Operation::ListFindings, &task.region, call.send(), REPEATABLE);
+            let Ok(page) = listed.await else { return };
             let findings: Vec<Finding> = page
                 .findings
                 .unwrap_or_default()
@@ -123,12 +125,12 @@ impl Search {
                 .task_id(&task.task_id)
                 .finding_id(finding)
                 .action_status(AuditMitigationActionsExecutionStatus::Failed);
-            let Ok(page) = service
-                .counted(Operation::ListExecutions, &task.region, call.send(), REPEATABLE)
-                .await
-            else {
-                return false;
-            };
+            service
+                .pace()
+                .turn(self.uid, Operation::ListExecutions, &task.region)
+                .await;
+            let listed = service.counted(Operation::ListExecutions, &task.region, call.send(), REPEATABLE);
+            let Ok(page) = listed.await else { return false };
             for execution in page.actions_executions.unwrap_or_default() {
                 if self.failures.len() >= MAX_FAILURES {
                     return false;

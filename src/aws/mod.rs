@@ -1,14 +1,16 @@
 //! AWS IoT over the wire: the only room that knows the SDK.
 //!
-//! Every call is one attempt with time-outs. What an answer means is classified in `classify`; what to do about
+//! Every call is one attempt with time-outs, and made within the budget of [`Pace`]. What an answer means is classified in `classify`; what to do about
 //! it is decided in [`crate::core`].
 
 mod answer_limit;
 mod classify;
 mod endpoint;
 mod failed_actions;
+mod pace;
 mod sent;
 mod service;
 mod shapes;
 
+pub use pace::Pace;
 pub use service::{CALL_TIMEOUT, Service};

@@ -10,14 +10,17 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_iot::Client;
 use aws_sdk_iot::config::http::HttpResponse;
 use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
+use jiff::Timestamp;
 
 use super::answer_limit::AnswerLimit;
 use super::classify::Problem;
 use super::endpoint;
+use super::pace::Pace;
 use super::sent::SentMark;
 use super::shapes;
 use crate::api::StartRecord;
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, Failure, Operation, StartAnswer, Trouble};
+use crate::core::budget::Rates;
 use crate::core::facts::Wish;
 use crate::core::step::TaskAddress;
 use crate::metrics::{CallOutcome, Metrics};
@@ -34,19 +37,24 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Service {
     config: SdkConfig,
     clients: Mutex<HashMap<String, Client>>,
+    pace: Pace,
     metrics: Metrics,
 }
 
 impl Service {
     /// Reads region, credentials and endpoint the way every SDK does: environment, profile, web identity (IRSA),
     /// container credentials (EKS Pod Identity), instance profile.
-    pub async fn from_environment(metrics: Metrics) -> Self {
-        Self::new(&aws_config::load_defaults(BehaviorVersion::latest()).await, metrics)
+    pub async fn from_environment(rates: Rates, metrics: Metrics) -> Self {
+        Self::new(
+            &aws_config::load_defaults(BehaviorVersion::latest()).await,
+            rates,
+            metrics,
+        )
     }
 
     /// AWS IoT by this configuration, but for time-outs and retries.
     #[must_use]
-    pub fn new(config: &SdkConfig, metrics: Metrics) -> Self {
+    pub fn new(config: &SdkConfig, rates: Rates, metrics: Metrics) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(CALL_TIMEOUT)
@@ -61,6 +69,7 @@ impl Service {
         Self {
             config,
             clients: Mutex::default(),
+            pace: Pace::new(rates),
             metrics,
         }
     }
@@ -76,7 +85,13 @@ impl Service {
         self.config.region().map(ToString::to_string)
     }
 
-    /// Times and counts a call.
+    /// When which call may be made. A Start, Describe or Cancel is for its turn only; the Lists wait for theirs.
+    #[must_use]
+    pub const fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// Times and counts a call, and lets the pace know when it is too fast.
     pub(super) async fn counted<T, E>(
         &self,
         operation: Operation,
@@ -96,6 +111,9 @@ impl Service {
             }
             _ => (CallOutcome::Answered, true),
         };
+        if outcome == CallOutcome::Trouble(Trouble::Throttled) {
+            self.pace.budget().throttled(operation, region, Timestamp::now());
+        }
         self.metrics
             .called(operation, region, outcome, is_answered, began.elapsed());
         result

@@ -17,6 +17,7 @@ use crate::aws::Service;
 use crate::cli::RunArgs;
 use crate::controller::Contact;
 use crate::core::answer::{DescribeAnswer, Operation};
+use crate::core::budget::Rates;
 use crate::core::step::TaskAddress;
 use crate::metrics::Metrics;
 use crate::run;
@@ -63,7 +64,7 @@ pub async fn check(args: &RunArgs) -> Vec<Finding> {
         findings.push(Finding::Good("the flags".to_owned()));
     }
     findings.extend(cluster(args).await);
-    findings.push(aws().await);
+    findings.push(aws(args.rates()).await);
     findings
 }
 
@@ -109,9 +110,9 @@ async fn answers(client: &Client, args: &RunArgs) -> Vec<Finding> {
     findings
 }
 
-async fn aws() -> Finding {
+async fn aws(rates: Rates) -> Finding {
     let (metrics, _) = Metrics::new();
-    let service = Service::from_environment(metrics).await;
+    let service = Service::from_environment(rates, metrics).await;
     let Some(region) = service.default_region() else {
         return Finding::Skipped(
             "AWS, because there is no default region (AWS_REGION, the chart's aws.region): only tasks that name a \

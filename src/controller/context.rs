@@ -7,12 +7,13 @@ use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt as _};
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::cached::CachedTask;
 use super::contact::Contact;
 use super::events::EventWriter;
+use super::traffic::Traffic;
 use super::watchdog::Schedule;
 use crate::api::StoredTask;
 use crate::aws::Service;
@@ -21,7 +22,7 @@ use crate::core::facts::Facts;
 use crate::core::memory::Memory;
 use crate::core::observe::{Observation, Settings};
 use crate::core::phase::has_ended;
-use crate::core::queue::{Admission, Place, Queue, place};
+use crate::core::queue::Admission;
 use crate::core::step::Step;
 use crate::health::Health;
 use crate::lease::Leadership;
@@ -72,8 +73,7 @@ pub(super) struct Context {
     /// who wait for it, and its own controller is one.)
     pub(super) unlisted: watch::Sender<BTreeSet<String>>,
     notes: Mutex<HashMap<String, Note>>,
-    pub(super) queue: Mutex<Queue>,
-    is_queue_built: OnceCell<()>,
+    pub(super) traffic: Traffic,
     pub(super) schedule: Mutex<Schedule<ObjectRef<CachedTask>>>,
 }
 
@@ -81,6 +81,8 @@ pub(super) struct Context {
 pub(super) struct Watched {
     /// The resources, as the watch saw them last.
     pub(super) store: Store<CachedTask>,
+    /// The namespace; `None` for all.
+    pub(super) namespace: Option<String>,
     /// Resources to reconcile although they have not changed.
     pub(super) wake: UnboundedSender<ObjectRef<CachedTask>>,
 }
@@ -122,33 +124,9 @@ impl Context {
             watched,
             unlisted: watch::Sender::default(),
             notes: Mutex::default(),
-            queue: Mutex::new(Queue::new(limits.running_tasks)),
-            is_queue_built: OnceCell::new(),
+            traffic: Traffic::new(limits.running_tasks),
             schedule: Mutex::default(),
         }
-    }
-
-    /// The queue is rebuilt from all resources before the first of them may start anything.
-    pub(super) async fn queue_is_built(&self) {
-        self.is_queue_built
-            .get_or_init(|| async {
-                // The sender is here, so it can't fail.
-                let _ = self.unlisted.subscribe().wait_for(BTreeSet::is_empty).await;
-                let (memory, now) = (Memory::default(), Timestamp::now());
-                let mut queue = lock(&self.queue);
-                for object in self.watched.iter().flat_map(|watched| watched.store.state()) {
-                    // Most have: they hold no slot, and to parse them all takes long.
-                    if object.phase.is_some_and(has_ended) {
-                        continue;
-                    }
-                    let facts = Facts::parse(&object.open());
-                    queue.set(
-                        &facts.uid,
-                        place(&self.observe(&facts, &memory, false, Admission::Free, now)),
-                    );
-                }
-            })
-            .await;
     }
 
     pub(super) fn observe<'a>(
@@ -167,28 +145,6 @@ impl Context {
             admission,
             settings: &self.settings,
         }
-    }
-
-    /// Puts a resource into its place in the queue, and wakes whoever may start because of it.
-    pub(super) fn enter_queue(&self, facts: &Facts, memory: &Memory, now: Timestamp) -> Admission {
-        let observation = self.observe(facts, memory, false, Admission::Free, now);
-        let place = place(&observation);
-        let task_id = facts
-            .wish
-            .as_ref()
-            .map(|wish| wish.task_id.as_str())
-            .unwrap_or_default();
-        self.change_queue(&facts.uid, |queue| queue.enter(&facts.uid, place, task_id, now))
-    }
-
-    /// The service said that it runs its limit of tasks already.
-    pub(super) fn slots_are_used_elsewhere(&self, region: &str) {
-        self.change_queue("", |queue| queue.limited(region, Timestamp::now()));
-    }
-
-    /// The service took a start.
-    pub(super) fn start_was_taken(&self, region: &str) {
-        self.change_queue("", |queue| queue.started(region));
     }
 
     /// Whether a resource has ended and nothing is left to do for it, ever, unless it changes.
@@ -219,7 +175,7 @@ impl Context {
     /// A resource is gone.
     pub(super) fn forget(&self, uid: &str) {
         lock(&self.notes).remove(uid);
-        self.change_queue(uid, |queue| queue.set(uid, Place::None));
+        self.leave_queue(uid);
     }
 
     /// After a new list: what is not in it was deleted while nobody watched.
@@ -232,33 +188,7 @@ impl Context {
         lock(&self.notes).retain(|uid, _| uids.contains(uid.as_str()));
         let names: HashSet<_> = objects.iter().map(|object| ObjectRef::from_obj(&**object)).collect();
         lock(&self.schedule).retain(|name| names.contains(name));
-        self.change_queue("", |queue| queue.retain(|uid| uids.contains(uid)));
-    }
-
-    /// Changes the queue on behalf of one resource, and wakes all others whose turn has come with it: also when
-    /// somebody who was ahead has stepped aside without ever holding a slot.
-    fn change_queue<R>(&self, uid: &str, change: impl FnOnce(&mut Queue) -> R) -> R {
-        let (result, mut due) = {
-            let mut queue = lock(&self.queue);
-            let before = queue.next();
-            let result = change(&mut queue);
-            let mut due = queue.next();
-            due.retain(|next| next != uid && !before.contains(next));
-            (result, due)
-        };
-        for Watched { store, wake } in &self.watched {
-            if due.is_empty() {
-                break;
-            }
-            let is_due = |object: &CachedTask| object.metadata.uid.as_ref().is_some_and(|uid| due.contains(uid));
-            let objects = store.state_filter(is_due);
-            for object in objects {
-                due.retain(|uid| object.metadata.uid.as_ref() != Some(uid));
-                // Fails only when the controller is ending.
-                let _ = wake.unbounded_send(ObjectRef::from_obj(&*object));
-            }
-        }
-        result
+        self.keep_in_queue(|uid| uids.contains(uid));
     }
 
     pub(super) fn take_note(&self, uid: &str) -> Note {

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod reconcile;
 mod snapshot;
+mod traffic;
 mod watch;
 mod watchdog;
 mod write;

@@ -13,10 +13,10 @@ use super::context::{Context, Note};
 use super::error::Error;
 use super::write::Resource;
 use crate::api::{AuditMitigationTaskStatus, Reason, StartRecord, StoredTask};
-use crate::core::answer::{StartAnswer, Trouble};
 use crate::core::decide::decide;
 use crate::core::facts::Facts;
 use crate::core::memory::Moment;
+use crate::core::queue::Admission;
 use crate::core::step::{Step, TaskAddress};
 use crate::core::tell::{News, farewell, news, transition};
 use crate::metrics::{ReconcileOutcome, RetryReason};
@@ -69,6 +69,9 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
         tell_unwritable(&context, &object, error);
     }
     context.keep_note(&uid, note);
+    if result.is_err() {
+        context.step_aside(&uid);
+    }
     match result {
         Ok(rest) => rest,
         Err(error) if error.is_gone() => {
@@ -157,7 +160,8 @@ impl<'a> Pass<'a> {
             let facts = Facts::parse(&self.object);
             // One time for both, or a backoff that ends in between would be let in without a slot.
             let now = Timestamp::now();
-            let admission = self.context.enter_queue(&facts, &self.note.memory, now);
+            let memory = &self.note.memory;
+            let admission = self.context.enter_queue(&self.object, &facts, memory, now);
             let observation = self
                 .context
                 .observe(&facts, &self.note.memory, self.is_fresh, admission, now);
@@ -165,6 +169,14 @@ impl<'a> Pass<'a> {
             if step.begins_call() && self.context.stop.is_cancelled() {
                 self.steps.push("stopping".into());
                 return Ok(Rest::UntilChange);
+            }
+            if let Err(until) = self.context.ask_turn(&step, &facts) {
+                self.steps.push("await turn".into());
+                return Ok(Rest::For(until_then(until)));
+            }
+            // A turn that it waits for is kept; one for a call that isn't to be made any more is not.
+            if matches!(step, Step::Wait(_)) && !matches!(admission, Admission::Paced { .. }) {
+                self.context.give_back_turn(&facts.uid);
             }
             self.steps.push(step.name().into());
             if let Some(rest) = self.take(step, &facts).await? {
@@ -217,11 +229,12 @@ impl<'a> Pass<'a> {
             Step::Start(record) => self.start(facts, &record).await,
             Step::Describe(task) => self.describe(facts, &task).await,
             Step::Cancel(task) => {
+                self.context.spend_turn(&facts.uid);
                 let answer = self.context.service.cancel(&task).await;
                 self.note.memory.canceled(answer, moment(facts));
                 self.is_fresh = false;
             }
-            Step::ListFailedActions(task) => self.list_failed_actions(&task).await,
+            Step::ListFailedActions(task) => self.list_failed_actions(facts, &task).await,
             Step::Delete => {
                 match resource.delete(&seen).await {
                     Err(error) if error.is_conflict() => self.observed(resource.read().await)?,
@@ -250,15 +263,9 @@ impl<'a> Pass<'a> {
 
     async fn start(&mut self, facts: &Facts, record: &StartRecord) {
         let Ok(wish) = &facts.wish else { return };
+        self.context.spend_turn(&facts.uid);
         let answer = self.context.service.start(record, wish).await;
-        match &answer {
-            StartAnswer::Success { .. } => self.context.start_was_taken(&record.region),
-            StartAnswer::Failed(failure) if failure.trouble == Trouble::LimitExceeded => {
-                self.context.slots_are_used_elsewhere(&record.region);
-            }
-            // They show no free slot.
-            StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => {}
-        }
+        self.context.start_was_answered(&facts.uid, &record.region, &answer);
         let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);
         self.steps
             .push(format!("{} in {}: {answer:?}", record.task_id, record.region).into());
@@ -268,6 +275,7 @@ impl<'a> Pass<'a> {
     }
 
     async fn describe(&mut self, facts: &Facts, task: &TaskAddress) {
+        self.context.spend_turn(&facts.uid);
         // A question changes nothing, so it need not be brought to its end when the process is stopping.
         let asked = self.context.service.describe(task);
         let Some(answer) = self.context.stop.run_until_cancelled(Box::pin(asked)).await else {
@@ -278,7 +286,7 @@ impl<'a> Pass<'a> {
         self.note.memory.described(&task.task_id, answer, moment(facts));
     }
 
-    async fn list_failed_actions(&mut self, task: &TaskAddress) {
+    async fn list_failed_actions(&mut self, facts: &Facts, task: &TaskAddress) {
         let heard = self
             .note
             .memory
@@ -286,7 +294,7 @@ impl<'a> Pass<'a> {
             .and_then(|heard| heard.task.clone());
         if let Some(described) = heard {
             // Half a look is not kept: the status is not written yet, so the next process looks again.
-            let look = self.context.service.failed_actions(task, &described);
+            let look = self.context.service.failed_actions(&facts.uid, task, &described);
             if let Some(found) = self.context.stop.run_until_cancelled(Box::pin(look)).await {
                 self.note.memory.failed_actions = Some(found);
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::cached::CachedTask;
-use super::context::{Context, Watched, lock};
+use super::context::{Context, Watched};
 use crate::api::Phase;
 use crate::metrics::{LaneSnapshot, Snapshot, TaskCount};
 
@@ -28,17 +28,14 @@ impl Context {
                 count,
             });
         let now = Timestamp::now();
-        let lanes = lock(&self.queue)
-            .lanes()
-            .map(|(region, lane)| LaneSnapshot {
-                region: region.to_owned(),
-                in_use: lane.in_use(),
-                waiting: lane.waiting(),
-                oldest: lane.oldest().map_or(Duration::ZERO, |created| {
-                    Duration::try_from(now.duration_since(created)).unwrap_or_default()
-                }),
-            })
-            .collect();
+        let lanes = self.lanes(|region, lane| LaneSnapshot {
+            region: region.to_owned(),
+            in_use: lane.in_use(),
+            waiting: lane.waiting(),
+            oldest: lane.oldest().map_or(Duration::ZERO, |created| {
+                Duration::try_from(now.duration_since(created)).unwrap_or_default()
+            }),
+        });
         Snapshot {
             tasks: tasks.collect(),
             lanes,

@@ -25,12 +25,13 @@ const REST_AFTER_PANIC: Duration = Duration::from_mins(5);
 pub async fn run(parts: Parts, namespaces: &[String]) {
     let mut watched = Vec::new();
     let mut sources = Vec::new();
-    for api in apis(&parts.client, namespaces) {
+    for (index, api) in apis(&parts.client, namespaces).into_iter().enumerate() {
         let (store, writer) = reflector::store();
         let (wake, woken) = unbounded();
         parts.contact.watch_begins(api.resource_url());
         watched.push(Watched {
             store: store.clone(),
+            namespace: namespaces.get(index).cloned(),
             wake,
         });
         sources.push((api, store, writer, woken));
@@ -97,11 +98,12 @@ async fn control(
 
 /// A panic stops one resource for a while, and no other.
 async fn guarded(object: Arc<CachedTask>, context: Arc<Context>) -> Result<Action, Infallible> {
-    let name = object.metadata.name.clone();
+    let (name, uid) = (object.metadata.name.clone(), object.metadata.uid.clone());
     let reference = ObjectRef::from_obj(&*object);
     let reconcile = tokio::spawn(reconcile(Arc::new(object.open()), Arc::clone(&context)));
     let rest = reconcile.await.unwrap_or_else(|error| {
         tracing::error!(%error, name, "a reconcile panicked; please report it as a bug");
+        context.step_aside(uid.as_deref().unwrap_or_default());
         Rest::For(REST_AFTER_PANIC)
     });
     context.rests(&reference, rest);

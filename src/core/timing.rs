@@ -76,10 +76,13 @@ pub fn retry_at(now: Timestamp, trouble: Trouble, count: u32, uid: &str) -> Time
     }
 }
 
+/// The longest wait between two probes of a region.
+pub const MAX_PROBE_WAIT: Duration = Duration::from_mins(1);
+
 /// When to probe a region again whose slots others use: at most a minute later.
 #[must_use]
 pub fn probe_at(now: Timestamp, count: u32, region: &str) -> Timestamp {
-    doubling(now, Duration::from_secs(1), Duration::from_mins(1), count, region)
+    doubling(now, Duration::from_secs(3), MAX_PROBE_WAIT, count, region)
 }
 
 fn doubling(now: Timestamp, base: Duration, cap: Duration, count: u32, seed: &str) -> Timestamp {

@@ -7,6 +7,7 @@ use audit_mitigation_operator::aws::Service;
 use audit_mitigation_operator::core::answer::{
     CancelAnswer, DescribeAnswer, Described, Effect, FailedActions, Failure, StartAnswer, TaskState, Trouble,
 };
+use audit_mitigation_operator::core::budget::Rates;
 use audit_mitigation_operator::core::facts::Wish;
 use audit_mitigation_operator::core::step::TaskAddress;
 use audit_mitigation_operator::metrics::Metrics;
@@ -41,7 +42,12 @@ impl Account {
             .region(Region::new("eu-central-1"))
             .endpoint_url(server.endpoint())
             .build();
-        let service = Service::new(&config, Metrics::new().0);
+        let no_limit = Rates {
+            start: None,
+            describe: None,
+            others: None,
+        };
+        let service = Service::new(&config, no_limit, Metrics::new().0);
         Self {
             runtime,
             server,
@@ -59,7 +65,7 @@ impl Account {
                     start: service.start(&record(), &wish()).await,
                     describe: service.describe(&address()).await,
                     cancel: service.cancel(&address()).await,
-                    failed_actions: service.failed_actions(&address(), &ended()).await,
+                    failed_actions: service.failed_actions("uid", &address(), &ended()).await,
                 }
             };
             tokio::time::timeout(LIMIT, heard).await.unwrap()

@@ -1,6 +1,6 @@
 //! Nothing was started: hold back, queue, or begin.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{Attempt, DeletionPolicy, Phase, Reason, StartRecord};
 use crate::core::answer::{Operation, Trouble};
@@ -12,6 +12,9 @@ use crate::core::queue::Admission;
 use crate::core::sketch::{Sketch, TaskIn};
 use crate::core::step::{Step, Verdict};
 use crate::core::timing;
+
+/// A wait for the call budget alone that is shorter than this is not written into a status.
+const NOT_WORTH_TELLING: SignedDuration = SignedDuration::from_secs(3);
 
 /// What to do while nothing was started. `refused` is a record whose every attempt was refused.
 pub(crate) fn assess(o: &Observation<'_>, refused: Option<&AttemptKnown>) -> Verdict {
@@ -47,6 +50,10 @@ pub(crate) fn assess(o: &Observation<'_>, refused: Option<&AttemptKnown>) -> Ver
     }
     match o.admission {
         Admission::Free => begin(o, wish, region, refused),
+        Admission::Paced { until, .. } if until.duration_since(o.now) <= NOT_WORTH_TELLING => {
+            Verdict::act(Step::Wait(Some(until)))
+        }
+        Admission::Paced { ahead, until } => Verdict::say(queued(wish, region, ahead), Step::Wait(Some(until))),
         Admission::Behind(ahead) => Verdict::say(queued(wish, region, ahead), Step::Wait(None)),
         Admission::LimitedUntil(time) => Verdict::say(limited(wish, region, time), Step::Wait(Some(time))),
     }
@@ -114,7 +121,7 @@ fn after_setback(o: &Observation<'_>, setback: &Setback, wish: &Wish) -> Sketch 
 fn queued(wish: &Wish, region: &str, ahead: usize) -> Sketch {
     let task_id = &wish.task_id;
     let message = format!(
-        "task {task_id} waits for one of the slots for running tasks in {region}; {ahead} were ahead of it when this was written"
+        "task {task_id} waits for its turn to be started in {region}; {ahead} were ahead of it when this was written"
     );
     Sketch::new(Phase::Queued, Reason::Queued, message, TaskIn::Nowhere)
 }

@@ -75,6 +75,8 @@ fn admission() -> impl Strategy<Value = Admission> {
     prop_oneof![
         4 => Just(Admission::Free),
         1 => Just(Admission::Behind(3)),
+        1 => Just(Admission::Paced { ahead: 2, until: start_of_time() + SignedDuration::from_secs(2) }),
+        1 => Just(Admission::Paced { ahead: 20, until: start_of_time() + SignedDuration::from_secs(9) }),
         1 => Just(Admission::LimitedUntil(start_of_time() + SignedDuration::from_secs(9))),
     ]
 }

@@ -79,7 +79,7 @@ fn retries_double_up_to_their_cap_for_each_trouble() {
     let rows = [
         (Trouble::Throttled, 1, 300),
         (Trouble::ServiceUnavailable, 1, 300),
-        (Trouble::LimitExceeded, 1, 60),
+        (Trouble::LimitExceeded, 3, 60),
         (Trouble::AccessDenied, 15, 300),
         (Trouble::CredentialsRejected, 15, 300),
         (Trouble::UnexpectedAnswer, 15, 300),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use audit_mitigation_operator::api::{Phase, StartRecord, StartedBy};
 use audit_mitigation_operator::aws::Service;
 use audit_mitigation_operator::core::answer::StartAnswer;
+use audit_mitigation_operator::core::budget::Rates;
 use audit_mitigation_operator::core::facts::Facts;
 use audit_mitigation_operator::metrics::Metrics;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -342,7 +343,7 @@ async fn start_elsewhere(world: &World) {
         uid: String::new(),
         time: Timestamp::UNIX_EPOCH,
     };
-    let answer = Service::new(&config, Metrics::new().0).start(&record, &wish).await;
+    let answer = Service::new(&config, Rates::default(), Metrics::new().0).start(&record, &wish).await;
     assert!(matches!(answer, StartAnswer::Success { .. }), "{answer:?}");
 }
 

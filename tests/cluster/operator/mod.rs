@@ -15,6 +15,7 @@ mod logs;
 mod main_job;
 mod namespaces;
 mod proxy;
+mod queue;
 mod readings;
 mod recreation;
 mod requests;

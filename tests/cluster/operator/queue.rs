@@ -1,0 +1,189 @@
+//! The queue on real parts: order, slots, somebody else's tasks, a restart, a region that stands still.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use audit_mitigation_operator::api::{Phase, START_RECORD_ANNOTATION, StartRecord};
+use kube::ResourceExt as _;
+use kube::api::ListParams;
+use serde_json::json;
+use simulator::{Call, Config, Fault, FaultKind, Operation, Outcome};
+use support::eventually;
+
+use super::{World, message, spec, status};
+
+/// A world without an operator yet, and so many resources in it.
+async fn crowd(prefix: &str, flags: &[&str], tasks: usize, change: impl FnOnce(&mut Config)) -> World {
+    let world = World::without_operator(prefix, flags, change).await;
+    let mut manifests = String::new();
+    for n in 0..tasks {
+        let name = format!("t{n:02}");
+        writeln!(manifests, "---\n{}", super::object(&name, &spec(&name))).unwrap();
+    }
+    world.apply(&manifests).await;
+    world
+}
+
+impl World {
+    /// The ids of all resources, first come first.
+    async fn in_order(&self) -> Vec<String> {
+        let mut tasks = self.tasks().list(&ListParams::default()).await.unwrap().items;
+        tasks.sort_by_key(|task| (task.creation_timestamp().map(|time| time.0), task.uid()));
+        tasks.iter().map(kube::ResourceExt::name_any).collect()
+    }
+
+    async fn until_all_are_completed(&self, names: &[String]) {
+        for name in names {
+            self.phase(name, Phase::Completed).await;
+        }
+    }
+
+    /// The Start calls that the service refused, and why.
+    fn refused(&self) -> Vec<Call> {
+        let mut calls = self.calls(Operation::START);
+        calls.retain(|call| call.code.is_some());
+        calls
+    }
+
+    /// The ids of all resources in the order in which they were let in: then the start record is written.
+    async fn start_order(&self) -> Vec<String> {
+        let mut tasks = self.tasks().list(&ListParams::default()).await.unwrap().items;
+        tasks.sort_by_key(|task| {
+            let record: StartRecord = serde_json::from_str(&task.annotations()[START_RECORD_ANNOTATION]).unwrap();
+            record.time
+        });
+        tasks.iter().map(kube::ResourceExt::name_any).collect()
+    }
+}
+
+#[tokio::test]
+async fn thirty_tasks_on_ten_slots_start_in_order_and_none_is_refused() {
+    let mut world = crowd("queue-order", &[], 30, |config| {
+        config.settings.task_duration = Duration::from_secs(3);
+    })
+    .await;
+    let order = world.in_order().await;
+    world.start_operator();
+    world.until_all_are_completed(&order).await;
+    assert_eq!(world.start_order().await, order);
+    assert_eq!(world.calls(Operation::START).len(), 30);
+    assert!(
+        world.aws.calls().iter().all(|call| call.code.is_none()),
+        "{:?}",
+        world.refused()
+    );
+    assert_eq!(world.aws.counters().max_running, 10, "all slots were used");
+}
+
+#[tokio::test]
+async fn two_slots_are_two_slots() {
+    let mut world = crowd("queue-two", &["--max-running-tasks", "2"], 6, |_| {}).await;
+    let order = world.in_order().await;
+    world.start_operator();
+    world.until_all_are_completed(&order).await;
+    assert_eq!(world.start_order().await, order);
+    assert_eq!(world.aws.counters().max_running, 2);
+}
+
+#[tokio::test]
+async fn while_others_hold_all_slots_single_probes_wait_longer_and_longer() {
+    // Slow enough for the first answer to come before the second start.
+    let mut world = crowd("queue-others", &["--max-start-rate", "0.5"], 4, |config| {
+        config.settings.quotas.running_by_others = 10;
+    })
+    .await;
+    let order = world.in_order().await;
+    world.start_operator();
+    world.until_called(Operation::START, 3).await;
+    let refused = world.refused();
+    let probes: Vec<_> = refused.iter().map(|call| call.task_id.as_deref()).collect();
+    assert_eq!(probes[..3], [Some(order[0].as_str()); 3], "the head alone probes");
+    let wait = |n: usize| refused[n + 1].time.duration_since(refused[n].time).as_secs_f64();
+    assert!(wait(0) >= 2.2 && wait(1) >= 4.4, "{} {}", wait(0), wait(1));
+    let head = world
+        .until(&order[0], "it says why it waits", |task| {
+            message(&status(task)).contains("the service runs its limit of tasks")
+        })
+        .await;
+    assert_eq!(status(&head).phase, Some(Phase::Queued));
+    world.phase(&order[3], Phase::Queued).await;
+
+    world.aws.set_quotas(|quotas| quotas.running_by_others = 0);
+    world.until_all_are_completed(&order).await;
+    assert_eq!(world.start_order().await, order);
+    assert!(world.refused().len() <= 5, "{:?}", world.refused());
+}
+
+#[tokio::test]
+async fn a_restart_in_mid_queue_starts_nothing_twice_and_keeps_the_order() {
+    let mut world = crowd("queue-restart", &[], 24, |config| {
+        config.settings.task_duration = Duration::from_secs(3);
+    })
+    .await;
+    let order = world.in_order().await;
+    world.start_operator();
+    world.until_called(Operation::START, 14).await;
+    world.operator.take().unwrap().kill().unwrap();
+    world.start_operator();
+    world.until_all_are_completed(&order).await;
+    // As many as there are slots may be under way when the process dies, and come in any order then.
+    for (place, id) in world.start_order().await.iter().enumerate() {
+        let rank = order.iter().position(|other| other == id).unwrap();
+        assert!(place.abs_diff(rank) < 10, "{id} was number {place} instead of {rank}");
+    }
+    assert!(order.iter().all(|id| world.aws.starts(id) == 1));
+    assert!(world.refused().is_empty(), "{:?}", world.refused());
+    assert_eq!(world.aws.counters().max_running, 10);
+}
+
+#[tokio::test]
+async fn a_region_that_stands_still_holds_up_no_other() {
+    let world = World::new("queue-regions").await;
+    let there = |id: &str, region: &str| {
+        let mut spec = spec(id);
+        spec["region"] = json!(region);
+        spec
+    };
+    // One is full of tasks that never end, and nothing answers in another.
+    world.aws.set_outcome("full-*", Outcome::held());
+    world.aws.inject(Fault {
+        region: Some("eu-west-2".to_owned()),
+        ..Fault::new(FaultKind::Hang)
+    });
+    for n in 0..12 {
+        let (full, dead) = (format!("full-{n:02}"), format!("dead-{n:02}"));
+        world.create(&full, &there(&full, "eu-west-1")).await;
+        world.create(&dead, &there(&dead, "eu-west-2")).await;
+    }
+    eventually(super::LIMIT, "the slots are taken", async || {
+        match world.aws.counters().max_running {
+            10 => Ok(()),
+            running => Err(format!("{running} run")),
+        }
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", world.log()));
+    world.until_called_in("eu-west-2").await;
+    for n in 0..3 {
+        let name = format!("alive-{n}");
+        world.create(&name, &there(&name, "us-east-1")).await;
+        world.phase(&name, Phase::Completed).await;
+    }
+    assert_eq!(world.aws.counters().max_running, 10);
+    assert!(world.aws.tasks().iter().all(|task| task.region != "eu-west-2"));
+}
+
+impl World {
+    async fn until_called_in(&self, region: &str) {
+        eventually(super::LIMIT, "a start is sent there", async || {
+            let calls = self.calls(Operation::START);
+            if calls.iter().any(|call| call.region == region) {
+                Ok(())
+            } else {
+                Err(format!("{} calls elsewhere", calls.len()))
+            }
+        })
+        .await
+        .unwrap();
+    }
+}
