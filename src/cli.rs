@@ -73,10 +73,10 @@ pub struct RunArgs {
     /// The most tasks that run at a time, for each account and region.
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_running_tasks: u16,
-    /// The most Start calls a second, for each account and region; 0 for no limit. The service allows 10.
+    /// The most Start calls a second, for each account and region; 0 for no limit.
     #[arg(long, env, value_name = "CALLS", default_value_t = Rates::START, value_parser = rate)]
     pub max_start_rate: f64,
-    /// The most Describe calls a second, for each account and region; 0 for no limit. The service allows 25.
+    /// The most Describe calls a second, for each account and region; 0 for no limit.
     #[arg(long, env, value_name = "CALLS", default_value_t = Rates::DESCRIBE, value_parser = rate)]
     pub max_describe_rate: f64,
     /// The shortest wait between two Describe calls of a task.

@@ -343,7 +343,9 @@ async fn start_elsewhere(world: &World) {
         uid: String::new(),
         time: Timestamp::UNIX_EPOCH,
     };
-    let answer = Service::new(&config, Rates::default(), Metrics::new().0).start(&record, &wish).await;
+    let answer = Service::new(&config, Rates::default(), Metrics::new().0)
+        .start(&record, &wish)
+        .await;
     assert!(matches!(answer, StartAnswer::Success { .. }), "{answer:?}");
 }
 
