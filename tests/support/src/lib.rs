@@ -22,6 +22,7 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 mod supervisor;
+pub mod wire;
 
 pub use anyhow::Result;
 pub use cluster::{AuditedRequest, AuditedUser, Cluster, ClusterOptions, shared};
@@ -30,3 +31,4 @@ pub use http_get::http_get;
 pub use process::Process;
 pub use supervisor::Supervisor;
 pub use tools;
+pub use wire::Wire;

@@ -1,0 +1,18 @@
+//! A short soak of a fixed seed: each kind of action and fault at least once, and everything holds at the end.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use clap::Parser as _;
+use soak::Options;
+
+const OPERATOR: &str = env!("CARGO_BIN_EXE_audit-mitigation-operator");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_holds_after_half_a_minute_of_faults() {
+    let options = Options::parse_from(["soak", "--operator", OPERATOR, "--minutes", "0.35", "--seed", "1"]);
+    let summary = soak::run(&options).await.unwrap();
+    println!("{summary}");
+    assert!(summary.violations.is_empty(), "{summary}");
+    assert!(summary.actions() > 50, "{summary}");
+    assert!(summary.figure("tasks started by the operator") > Some(5), "{summary}");
+}
