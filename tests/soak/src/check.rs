@@ -7,27 +7,17 @@ use kube::{
     ResourceExt as _,
     api::{DeleteParams, DynamicObject, ListParams, PostParams},
 };
-use simulator::{Call, Operation, Task};
+use simulator::{Operation, Task};
 use support::eventually;
 
 use crate::{
     expect::{Rest, rest},
+    rates,
     resources::{AUDIT, object},
     stranger::TOKEN_PREFIX,
     summary::Summary,
     world::{LIMIT, World},
 };
-
-/// The operator's own limits are 8 starts and 20 others a second, with a burst of one second's worth, and each new
-/// process begins afresh: this is what two processes in a row may reach, and far from what a hot loop does.
-const CALLS_A_SECOND: usize = 2 * 2 * (8 + 20);
-
-/// A backoff that begins anew with each process makes a few attempts in ten seconds; a hot loop makes hundreds.
-const STARTS_OF_AN_ID_IN_TEN_SECONDS: usize = 20;
-
-/// For each action of the plan, which touches one resource, and each process, which looks at all.
-const REQUESTS_AN_ACTION: usize = 20;
-const REQUESTS_A_PROCESS: usize = 100;
 
 const CANARY: &str = "canary";
 
@@ -35,7 +25,7 @@ pub(crate) async fn check(world: &mut World, summary: &mut Summary) -> Result<()
     settle(world, summary).await?;
     starts(world, summary);
     cancels(world, summary);
-    rates(world, summary)?;
+    rates::rates(world, summary)?;
     quiet(world, summary).await?;
     logs(world, summary)
 }
@@ -170,73 +160,6 @@ fn cancels(world: &World, summary: &mut Summary) {
     summary.figures.push(("calls of Cancel", cancels.len()));
 }
 
-/// No hot loop on either side.
-fn rates(world: &World, summary: &mut Summary) -> Result<()> {
-    let calls = world.aws.calls();
-    let refused = calls.iter().filter(|call| call.code.is_some()).count();
-    let busiest = most_within(calls.iter(), 1);
-    let mut by_id: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.operation == Some(Operation::START)) {
-        by_id
-            .entry(call.task_id.as_deref().unwrap_or_default())
-            .or_default()
-            .push(call);
-    }
-    let of_one_id = by_id
-        .into_values()
-        .map(|calls| most_within(calls.into_iter(), 10))
-        .max()
-        .unwrap_or_default();
-    let exceeded = |count: usize, limit: usize, what: &str| (count > limit).then(|| format!("{count} {what}"));
-    summary.check(
-        "calls of the service are bounded, in all and for each task",
-        exceeded(busiest, CALLS_A_SECOND, "calls in a second")
-            .into_iter()
-            .chain(exceeded(
-                of_one_id,
-                STARTS_OF_AN_ID_IN_TEN_SECONDS,
-                "starts of an id in ten seconds",
-            )),
-    );
-    let requests = world.cluster.requests_of(&world.user)?;
-    let about_tasks = requests
-        .iter()
-        .filter(|request| request.resource.starts_with("auditmitigationtasks"))
-        .count();
-    let processes: usize = world.replicas.iter().map(crate::replica::Replica::processes).sum();
-    let limit = REQUESTS_AN_ACTION * summary.actions() + REQUESTS_A_PROCESS * processes;
-    summary.check(
-        "requests to the API server are bounded",
-        exceeded(about_tasks, limit, "requests about tasks"),
-    );
-    summary.figures.extend([
-        ("processes", processes),
-        ("calls of the service", calls.len()),
-        ("calls refused", refused),
-        ("calls in the busiest second", busiest),
-        ("starts of one id in ten seconds, most", of_one_id),
-        ("API requests about tasks", about_tasks),
-        ("API requests in all", requests.len()),
-    ]);
-    Ok(())
-}
-
-/// The most calls in a window of so many seconds of the simulator's clock.
-fn most_within<'a>(calls: impl Iterator<Item = &'a Call>, seconds: i64) -> usize {
-    let times: Vec<_> = calls.map(|call| call.time.as_millisecond()).collect();
-    let mut first = times.iter().peekable();
-    let mut inside = 0;
-    let mut most = 0;
-    for time in &times {
-        inside += 1;
-        while first.next_if(|earliest| time - **earliest >= seconds * 1000).is_some() {
-            inside -= 1;
-        }
-        most = most.max(inside);
-    }
-    most
-}
-
 /// New processes look at everything and touch nothing, and do new work at once.
 async fn quiet(world: &mut World, summary: &mut Summary) -> Result<()> {
     for replica in &mut world.replicas {
@@ -290,29 +213,4 @@ fn logs(world: &World, summary: &mut Summary) -> Result<()> {
     }
     summary.check("no process panicked", panics);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_busiest_window_is_found() {
-        let call = |millis: i64| -> Call {
-            serde_json::from_value(serde_json::json!({
-                "seq": 1, "time": "1970-01-01T00:00:00Z", "access_key": "", "account": "", "region": "",
-                "operation": null, "task_id": null, "method": "", "uri": millis.to_string(), "body": null,
-                "unknown_members": [], "worked": true, "status": null, "code": null, "delivered": true,
-            }))
-            .map(|mut call: Call| {
-                call.time += std::time::Duration::from_millis(millis.unsigned_abs());
-                call
-            })
-            .unwrap()
-        };
-        let calls: Vec<_> = [0, 600, 1100, 1599, 1600, 9000].map(call).into();
-        assert_eq!(most_within(calls.iter(), 1), 3);
-        assert_eq!(most_within(calls.iter(), 10), 6);
-        assert_eq!(most_within([].iter(), 1), 0);
-    }
 }

@@ -12,6 +12,7 @@ mod actor;
 mod check;
 mod expect;
 mod plan;
+mod rates;
 mod replica;
 mod resources;
 mod stranger;
