@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[derive(Clone, Default)]
 pub struct Health {
     state: Arc<Mutex<State>>,
-    watchdog: Arc<OnceLock<Watchdog>>,
+    broken: Arc<OnceLock<Question>>,
+    watchdog: Arc<OnceLock<Question>>,
 }
 
-/// Says what is stuck, if anything is.
-type Watchdog = Box<dyn Fn() -> Option<String> + Send + Sync>;
+/// Says what is wrong, if anything is.
+type Question = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
@@ -49,8 +50,14 @@ impl Health {
     pub fn waits_for(&self) -> Option<String> {
         match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Waiting(what) => Some(what.clone()),
-            State::Ready => None,
+            State::Ready => self.broken.get().and_then(|broken| broken()),
         }
+    }
+
+    /// From now on this is asked whether the work, once it has begun, waits for a watch to come back. Only the first
+    /// call counts: there is one controller.
+    pub fn listen(&self, broken: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        let _ = self.broken.set(Box::new(broken));
     }
 
     /// From now on this is asked whether the work is stuck. Only the first call counts: there is one controller.

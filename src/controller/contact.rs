@@ -1,7 +1,7 @@
 //! What was heard of the API server, by listening to the connection itself: the client library keeps the signs of life
 //! of a quiet watch (bookmarks) to itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ struct Heard {
     failed: Option<Instant>,
     /// When each watch was last heard of, by its path.
     watches: HashMap<String, Instant>,
+    /// The watches that broke off and were not heard of since, by their paths, and why they did.
+    broken: BTreeMap<String, String>,
 }
 
 impl Contact {
@@ -48,13 +50,26 @@ impl Contact {
         lock(&self.0).failed
     }
 
+    /// A watch broke off. It is taken up again where it was, and nothing but its next sign of life tells that it was.
+    pub(super) fn broke_off(&self, path: &str, why: String) {
+        lock(&self.0).broken.insert(path.to_owned(), why);
+    }
+
+    /// Why a watch is not at work, if one isn't.
+    #[must_use]
+    pub fn broken(&self) -> Option<String> {
+        lock(&self.0).broken.values().next().cloned()
+    }
+
     fn failed(&self) {
         lock(&self.0).failed = Some(Instant::now());
     }
 
     fn heard(&self, path: &str) {
-        if let Some(at) = lock(&self.0).watches.get_mut(path) {
+        let mut heard = lock(&self.0);
+        if let Some(at) = heard.watches.get_mut(path) {
             *at = Instant::now();
+            heard.broken.remove(path);
         }
     }
 
@@ -109,9 +124,13 @@ where
             unanswered.settle();
             contact.answered(&path, response.status());
             let broken = contact.clone();
+            // What a refusal says is no sign of the watch's life.
+            let lives = response.status().is_success();
             Ok(response.map(|body| {
                 let body = body.map_frame(move |frame| {
-                    contact.heard(&path);
+                    if lives {
+                        contact.heard(&path);
+                    }
                     frame
                 });
                 body.map_err(move |error| {
@@ -204,5 +223,18 @@ mod tests {
         assert_eq!(contact.silence(later), begun);
         ask(&contact, WATCH, Ok(200)).await.unwrap();
         assert!(contact.silence(later) < begun);
+    }
+
+    /// A watch that goes on without another list once left the operator unready for good.
+    #[tokio::test]
+    async fn a_watch_that_broke_off_is_whole_at_its_next_sign_of_life() {
+        let contact = Contact::default();
+        contact.watch_begins(WATCH);
+        contact.broke_off(WATCH, "cut".to_owned());
+        ask(&contact, "/other", Ok(200)).await.unwrap();
+        let _ = ask(&contact, WATCH, Ok(403)).await;
+        assert_eq!(contact.broken().as_deref(), Some("cut"));
+        ask(&contact, WATCH, Ok(200)).await.unwrap();
+        assert_eq!(contact.broken(), None);
     }
 }

@@ -36,6 +36,8 @@ pub async fn run(parts: Parts, namespaces: &[String]) {
         });
         sources.push((api, store, writer, woken));
     }
+    let contact = parts.contact.clone();
+    parts.health.listen(move || contact.broken());
     let events = EventWriter::start(parts.client.clone());
     let context = Arc::new(Context::new(parts, events, watched));
     let observed = Arc::downgrade(&context);
@@ -127,7 +129,7 @@ fn changes(
             let event = match event {
                 Ok(event) => event,
                 Err(error) => {
-                    context.health.is_waiting(&format!("the watch broke off: {error}"));
+                    context.contact.broke_off(&url, format!("the watch broke off: {error}"));
                     tracing::warn!(%error, "the watch broke off; it is taken up again");
                     return Vec::new();
                 }
