@@ -10,8 +10,8 @@ use procfs::process::Process;
 pub(crate) struct Memory {
     /// Resident, shared pages included: what a memory limit of a container is compared with.
     pub(crate) resident: u64,
-    /// Resident and written to by the process: its heap and stacks, without the program itself.
-    pub(crate) private: u64,
+    /// Of no file: heap and stacks, without the program itself.
+    pub(crate) anonymous: u64,
     /// The most that was ever resident.
     pub(crate) peak: u64,
 }
@@ -38,14 +38,11 @@ pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let process = process(pid)?;
     let status = process.status()?;
     let maps = process.smaps_rollup()?.memory_map_rollup;
-    let private = maps
-        .iter()
-        .filter_map(|map| map.extension.map.get("Private_Dirty"))
-        .sum();
+    let anonymous = maps.iter().filter_map(|map| map.extension.map.get("Anonymous")).sum();
     let kib = |value: Option<u64>| value.map(|kib| kib.saturating_mul(KIB)).context("no memory");
     Ok(Memory {
         resident: kib(status.vmrss)?,
-        private,
+        anonymous,
         peak: kib(status.vmhwm)?,
     })
 }

@@ -32,7 +32,7 @@ pub(super) async fn run(stand: &Stand, candidate: &Candidate, sizes: &[usize]) -
             seconds(&name("quiet after"), quiet),
             seconds(&name("CPU until then"), cpu),
             mebibytes(&name("resident"), memory.resident),
-            mebibytes(&name("of which written to"), memory.private),
+            mebibytes(&name("of which heap and stacks"), memory.anonymous),
             mebibytes(&name("resident, most"), memory.peak),
         ]);
         let empty = *empty.get_or_insert(memory.resident);
