@@ -123,5 +123,11 @@ fn every_flag_exists() {
             };
             assert!(help.lines().any(known), "{flag} isn't in:\n{help}");
         }
+        for variable in container["env"].as_array().unwrap() {
+            let name = variable["name"].as_str().unwrap();
+            // The SDK's own are no flags.
+            let known = name.starts_with("AWS_") || help.contains(&format!("[env: {name}="));
+            assert!(known, "{name} isn't in:\n{help}");
+        }
     }
 }
