@@ -79,6 +79,8 @@ fn checkov_finds_nothing_but_what_is_accepted() {
     let rendered = rendered::all();
     let python = crate::python();
     let output = Command::new(&python)
+        // It would find nothing in a target folder under one such as `.cache`.
+        .env("CKV_IGNORE_HIDDEN_DIRECTORIES", "False")
         .arg(python.with_file_name("checkov"))
         // It would ask its vendor's site for guidance.
         .args(["--framework", "kubernetes", "--skip-download", "--output=json"])
