@@ -111,7 +111,7 @@ impl World {
 
     fn happen_at(&mut self, at: usize, event: &Event) {
         let now = self.now;
-        self.is_meddled_with |= matches!(event, Event::Restore { .. } | Event::RollBack(_));
+        self.is_meddled_with |= matches!(event, Event::Restore { .. } | Event::RollBack(_) | Event::Apply);
         match event {
             Event::Work(steps) => self.work(at, false, *steps),
             Event::WorkOn(steps) => self.work(at, true, *steps),
