@@ -136,6 +136,48 @@ async fn a_restart_in_mid_queue_starts_nothing_twice_and_keeps_the_order() {
     assert_eq!(world.aws.counters().max_running, 10);
 }
 
+/// What the operator asks of AWS is as slow as its flags say, though everything is due at once.
+#[tokio::test]
+async fn no_more_calls_a_second_than_the_flags_say() {
+    let flags = ["--max-start-rate", "2", "--max-describe-rate", "1"];
+    let mut world = crowd("queue-rates", &flags, 6, |config| {
+        config.settings.task_duration = Duration::from_secs(5);
+    })
+    .await;
+    let order = world.in_order().await;
+    world.start_operator();
+    world.until_all_are_completed(&order).await;
+    for (operation, rate) in [(Operation::START, 2.0), (Operation::DESCRIBE, 1.0)] {
+        let calls = world.calls(operation);
+        let span = calls[calls.len() - 1].time.duration_since(calls[0].time).as_secs_f64();
+        // The first, one that was saved up, and one that was held up on its way.
+        let most = span * rate + 3.0;
+        let made = f64::from(u32::try_from(calls.len()).unwrap());
+        assert!(made <= most, "{made} calls of {operation:?} in {span} seconds");
+    }
+    assert_eq!(world.calls(Operation::START).len(), 6);
+}
+
+/// The service throttles: the operator gives way, says so, and everything gets done.
+#[tokio::test]
+async fn throttled_starts_are_made_in_the_end_and_once() {
+    let mut world = crowd("queue-throttled", &[], 6, |config| {
+        config.settings.quotas.start = Some(1);
+    })
+    .await;
+    let order = world.in_order().await;
+    world.start_operator();
+    world.until_all_are_completed(&order).await;
+    assert!(order.iter().all(|id| world.aws.starts(id) == 1));
+    let refused = world.refused();
+    assert!(
+        refused
+            .iter()
+            .all(|call| call.code.as_deref() == Some("ThrottlingException"))
+    );
+    assert!((1..=12).contains(&refused.len()), "{} were throttled", refused.len());
+}
+
 #[tokio::test]
 async fn a_region_that_stands_still_holds_up_no_other() {
     let world = World::new("queue-regions").await;
