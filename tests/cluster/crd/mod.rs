@@ -90,7 +90,7 @@ pub async fn install(cluster: &Cluster, definition: &str) {
 }
 
 /// The resource in a namespace, as soon as the API server serves it.
-async fn served(cluster: &Cluster, namespace: &str) -> Api<DynamicObject> {
+pub async fn served(cluster: &Cluster, namespace: &str) -> Api<DynamicObject> {
     let resource = ApiResource::erase::<AuditMitigationTask>(&());
     let tasks = Api::namespaced_with(cluster.client().await.unwrap(), namespace, &resource);
     eventually(LIMIT, "the resource is served", async || {

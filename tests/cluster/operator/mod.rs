@@ -39,7 +39,7 @@ use simulator::{Call, Config, Operation, Server};
 use support::{Cluster, Process, eventually, http_get, operator, ports, shared};
 use tokio::sync::OnceCell;
 
-use crate::crd::{CRD, install};
+use crate::crd::{CRD, install, served};
 
 /// Generous, for a machine that is busy building.
 pub(crate) const LIMIT: Duration = Duration::from_mins(2);
@@ -73,7 +73,11 @@ impl World {
     pub(crate) async fn without_operator(prefix: &str, flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         static INSTALLED: OnceCell<()> = OnceCell::const_new();
         let cluster = shared().await.unwrap();
-        INSTALLED.get_or_init(|| install(cluster, CRD)).await;
+        let installed = async || {
+            install(cluster, CRD).await;
+            served(cluster, "default").await;
+        };
+        INSTALLED.get_or_init(installed).await;
         let namespace = cluster.namespace(prefix).await.unwrap();
         let mut config = Config::default();
         config.settings.task_duration = Duration::from_millis(200);
