@@ -325,7 +325,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     core(
         "more-slots-than-the-quota",
         "no more tasks at a time than the quota",
-        "src/core/queue.rs",
+        "src/core/queue/mod.rs",
         "            slots,\n            lanes",
         "            slots: slots + 1,\n            lanes",
     ),
