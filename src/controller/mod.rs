@@ -6,6 +6,7 @@ mod context;
 mod crd_wait;
 mod error;
 mod events;
+mod pass;
 mod reconcile;
 mod snapshot;
 mod traffic;

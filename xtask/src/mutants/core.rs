@@ -4,7 +4,8 @@ use super::{CORE, Mutant};
 
 const BEFORE_START: &str = "src/core/stage/before_start.rs";
 const OPEN_ATTEMPT: &str = "src/core/stage/open_attempt.rs";
-const FOLLOWING: &str = "src/core/stage/following.rs";
+const FOLLOWING: &str = "src/core/stage/following/mod.rs";
+const CANCELING: &str = "src/core/stage/following/canceling.rs";
 const DELETION: &str = "src/core/stage/deletion.rs";
 const DECIDE: &str = "src/core/decide.rs";
 const MEMORY: &str = "src/core/memory.rs";
@@ -247,14 +248,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     core(
         "cancels-another-s-task",
         "only what this resource started is cancelled",
-        FOLLOWING,
+        CANCELING,
         "let is_ours = self.identity.started_by == StartedBy::This && ",
         "let is_ours = ",
     ),
     core(
         "cancels-what-took-the-id-later",
         "after the retention an id may be somebody else's",
-        FOLLOWING,
+        CANCELING,
         "is_ours && may_run && !self.is_past_retention(self.o.now) && ",
         "is_ours && may_run && ",
     ),

@@ -3,7 +3,7 @@
 use super::Mutant;
 
 const WRITE: &str = "src/controller/write.rs";
-const RECONCILE: &str = "src/controller/reconcile.rs";
+const PASS: &str = "src/controller/pass.rs";
 
 const fn shell(
     name: &'static str,
@@ -68,7 +68,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     shell(
         "acts-without-the-lease",
         "nothing is changed while the lease isn't surely held",
-        RECONCILE,
+        PASS,
         (
             "if is_the_leaders(&step) && !self.context.leadership.is_surely_held(Instant::now()) {",
             "if is_the_leaders(&step) && !self.context.leadership.is_surely_held(Instant::now()) && false {",
@@ -78,7 +78,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     shell(
         "a-claim-is-overlooked",
         "an older resource's claim to the id counts",
-        RECONCILE,
+        PASS,
         (
             "let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);",
             "let unclaimed = true;",

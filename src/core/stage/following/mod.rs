@@ -1,17 +1,19 @@
 //! The task is known: follow it to its end, and cancel it where that is asked for and it is this resource's own.
 
+mod canceling;
+mod ended;
+
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::{DeletionPolicy, FindingStatistics, Phase, Reason, StartedBy};
+use crate::api::{DeletionPolicy, Phase, Reason, StartedBy};
 use crate::core::answer::{Described, Operation, TaskState, Trouble};
 use crate::core::compare::{Difference, difference};
 use crate::core::memory::{Answered, Heard, Setback};
 use crate::core::observe::Observation;
 use crate::core::phase::ConditionType;
-use crate::core::sketch::{Identity, Sketch, TaskIn, failed_findings, find};
+use crate::core::sketch::{Identity, Sketch, TaskIn, find};
 use crate::core::stage::copied;
 use crate::core::step::{Step, TaskAddress, Verdict};
 use crate::core::timing;
@@ -40,10 +42,6 @@ pub(crate) fn address(identity: &Identity) -> TaskAddress {
     }
 }
 
-/// The way to another run of what has run: the spec of this resource is frozen.
-const ANOTHER_RUN: &str = "For another run create another resource, or delete this one and apply it again, with another \
-                           spec.taskId";
-
 struct View<'a> {
     o: &'a Observation<'a>,
     identity: &'a Identity,
@@ -65,109 +63,6 @@ impl View<'_> {
     fn start_time(&self, task: Option<&Described>) -> Option<Timestamp> {
         let written = || self.o.facts.status.as_ref()?.start_time.as_ref().map(|time| time.0);
         task.and_then(|task| task.start_time).or_else(written)
-    }
-
-    /// Why the task is to be cancelled, if it is. A cancellation that was begun keeps its reason.
-    fn wants_cancel(&self, task: Option<&Described>) -> Option<Reason> {
-        let facts = self.o.facts;
-        if facts.phase() == Some(Phase::Canceling)
-            && let Some(begun) = self.reason_written()
-        {
-            return Some(begun);
-        }
-        // Only a task that this process has seen run is overdue: it may have ended while nobody looked.
-        let deadline = task.and_then(|_| self.deadline(task));
-        if facts.deleting_since.is_some() && facts.deletion_policy() == DeletionPolicy::Cancel {
-            Some(Reason::CanceledByDeletion)
-        } else if facts.wish.as_ref().is_ok_and(|wish| wish.cancel) {
-            Some(Reason::CanceledBySpec)
-        } else {
-            deadline
-                .filter(|deadline| *deadline <= self.o.now)
-                .map(|_| Reason::DeadlineExceeded)
-        }
-    }
-
-    fn reason_written(&self) -> Option<Reason> {
-        let status = self.o.facts.status.as_ref()?;
-        let written = &find(&status.conditions, ConditionType::Reconciling)?.reason;
-        [
-            Reason::CanceledBySpec,
-            Reason::DeadlineExceeded,
-            Reason::CanceledByDeletion,
-        ]
-        .into_iter()
-        .find(|reason| reason.as_str() == written)
-    }
-
-    /// The operator's clock is compared with the service's start time.
-    fn deadline(&self, task: Option<&Described>) -> Option<Timestamp> {
-        let seconds = self.o.facts.wish.as_ref().ok()?.deadline_seconds?;
-        Some(timing::after(
-            self.start_time(task)?,
-            Duration::from_secs(seconds.try_into().unwrap_or_default()),
-        ))
-    }
-
-    /// Cancels only what this resource started, and only what is not known to have ended.
-    fn may_send_cancel(&self, heard: Option<&Heard>) -> bool {
-        let task = heard.and_then(|heard| heard.task.as_ref());
-        let may_run = heard.is_none_or(|heard| heard.task.as_ref().is_some_and(|task| !task.state.is_ended()));
-        let is_ours = self.identity.started_by == StartedBy::This && self.conflict(task).is_none();
-        is_ours && may_run && !self.is_past_retention(self.o.now) && self.wants_cancel(task).is_some()
-    }
-
-    /// Whether the service has forgotten the task by then; what has its id after that is somebody else's.
-    fn is_past_retention(&self, time: Timestamp) -> bool {
-        let recorded = self.o.facts.record.as_ref().map(|record| record.time);
-        let started = self.start_time(None).into_iter().chain(recorded).min();
-        started.is_some_and(|started| time.duration_since(started) >= timing::TASK_LIFETIME)
-    }
-
-    fn cancel(&self, heard: Option<&Heard>) -> Verdict {
-        let o = self.o;
-        let task = heard.and_then(|heard| heard.task.as_ref());
-        let reason = self.wants_cancel(task).unwrap_or(Reason::CanceledBySpec);
-        let setback = o
-            .memory
-            .held_back(&[Operation::Cancel, Operation::Describe], o.facts.generation, o.now);
-        let mut sketch = Sketch::new(
-            Phase::Canceling,
-            reason,
-            self.canceling_message(reason, setback),
-            self.task(),
-        );
-        sketch.described = task.cloned();
-        sketch.next_attempt = setback.map(|setback| setback.retry_at);
-        let step = match (o.memory.cancel, heard) {
-            _ if self.needs_finalizer() => Step::AddFinalizer,
-            _ if setback.is_some() => Step::Wait(sketch.next_attempt),
-            (None, _) => Step::Cancel(address(self.identity)),
-            // Taken, or refused because it doesn't run: Describe says what became of it.
-            (Some(_), None) => self.describe(),
-            (Some(known), Some(heard))
-                if !known.accepted && heard.at >= known.at && self.next_poll(heard.at, task) <= o.now =>
-            {
-                Step::Cancel(address(self.identity))
-            }
-            (Some(_), Some(heard)) => self.poll(heard.at, task),
-        };
-        Verdict::say(sketch, step)
-    }
-
-    fn canceling_message(&self, reason: Reason, setback: Option<&Setback>) -> String {
-        let why = match reason {
-            Reason::DeadlineExceeded => "it ran longer than spec.activeDeadlineSeconds",
-            Reason::CanceledByDeletion => "the resource is being deleted",
-            _ => "spec.cancel is true",
-        };
-        let trouble = setback
-            .map(|setback| format!("; {}, tried again at nextAttemptTime", setback.message))
-            .unwrap_or_default();
-        format!(
-            "task {} is being cancelled because {why}{trouble}",
-            self.identity.task_id
-        )
     }
 
     /// The service has not been asked by this process yet.
@@ -309,81 +204,6 @@ impl View<'_> {
         }
     }
 
-    fn ended(&self, task: &Described) -> Verdict {
-        let found = &self.o.memory.failed_actions;
-        if failed_findings(&task.statistics) > 0 && found.is_none() {
-            return Verdict::act(Step::ListFailedActions(address(self.identity)));
-        }
-        let (phase, reason) = match task.state {
-            TaskState::Completed => (Phase::Completed, Reason::Completed),
-            TaskState::Failed => (Phase::Failed, Reason::ActionsFailed),
-            _ => (Phase::Canceled, self.reason_of_cancellation()),
-        };
-        let mut sketch = Sketch::new(phase, reason, self.ending(task, reason), self.task());
-        sketch.described = Some(task.clone());
-        sketch.failed_actions.clone_from(found);
-        Verdict::say(sketch, Step::Wait(None))
-    }
-
-    fn reason_of_cancellation(&self) -> Reason {
-        let begun = self.o.facts.phase() == Some(Phase::Canceling);
-        self.reason_written()
-            .filter(|_| begun)
-            .unwrap_or(Reason::CanceledElsewhere)
-    }
-
-    fn ending(&self, task: &Described, reason: Reason) -> String {
-        let task_id = &self.identity.task_id;
-        let what = match reason {
-            Reason::Completed => format!("task {task_id} completed{}", endings(&task.statistics)),
-            Reason::ActionsFailed => self.failure(task),
-            Reason::CanceledBySpec => format!("task {task_id} was cancelled because spec.cancel is true"),
-            Reason::DeadlineExceeded => {
-                format!("task {task_id} was cancelled because it ran longer than spec.activeDeadlineSeconds")
-            }
-            Reason::CanceledByDeletion => format!("task {task_id} was cancelled because the resource was deleted"),
-            _ => return self.canceled_elsewhere(),
-        };
-        if self.ended_before_this_resource(task) {
-            format!("{what}. That was before this resource was created: nothing was run again. {ANOTHER_RUN}")
-        } else {
-            what
-        }
-    }
-
-    fn failure(&self, task: &Described) -> String {
-        let task_id = &self.identity.task_id;
-        let found = self.o.memory.failed_actions.as_ref();
-        let details = if found.is_some_and(|found| !found.failures.is_empty()) {
-            "see status.failures"
-        } else {
-            "they could not be listed, look with `aws iot list-audit-mitigation-actions-executions`"
-        };
-        match failed_findings(&task.statistics) {
-            0 => format!("task {task_id} ended, and the service says that it failed"),
-            failed => format!(
-                "task {task_id} ended, and at least one action failed on {failed} of its {} findings: {details}",
-                total_findings(&task.statistics)
-            ),
-        }
-    }
-
-    /// Nobody knows who it was. A manifest that is applied again most often meets what its own deletion left.
-    fn canceled_elsewhere(&self) -> String {
-        let task_id = &self.identity.task_id;
-        match self.identity.started_by {
-            StartedBy::This => format!("task {task_id} was cancelled, and not by this resource"),
-            StartedBy::Other => format!(
-                "task {task_id} existed already and was cancelled, and not by this resource. Deleting the resource that \
-                 started a task does that while it runs. Nothing was run again. {ANOTHER_RUN}"
-            ),
-        }
-    }
-
-    fn ended_before_this_resource(&self, task: &Described) -> bool {
-        task.end_time.is_some_and(|end| end < self.o.facts.created)
-    }
-
     /// The service said "not found" at this time, though the start was seen.
     fn missing(&self, at: Timestamp) -> Verdict {
         let o = self.o;
@@ -438,25 +258,6 @@ impl View<'_> {
             && facts.deleting_since.is_none()
             && facts.deletion_policy() == DeletionPolicy::Cancel
     }
-}
-
-/// Completed doesn't mean that every finding was mitigated: suppressed ones are skipped, for example.
-fn endings(statistics: &BTreeMap<String, FindingStatistics>) -> String {
-    let skipped = sum(statistics, |counts| counts.skipped_findings_count);
-    match (total_findings(statistics), skipped) {
-        _ if statistics.is_empty() => String::new(),
-        (0, _) => ", and covered no findings".to_owned(),
-        (_, 0) => String::new(),
-        (total, skipped) => format!("; {skipped} of its {total} findings were skipped"),
-    }
-}
-
-fn total_findings(statistics: &BTreeMap<String, FindingStatistics>) -> i64 {
-    sum(statistics, |counts| counts.total_findings_count)
-}
-
-fn sum(statistics: &BTreeMap<String, FindingStatistics>, count: fn(&FindingStatistics) -> Option<i64>) -> i64 {
-    statistics.values().filter_map(count).fold(0, i64::saturating_add)
 }
 
 /// One throttled or lost poll is no news; one that IAM refuses is.

@@ -1,0 +1,314 @@
+//! One pass over a resource: observe, decide, do one step, and again, until there is nothing to do but wait.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::cached::CachedTask;
+use super::context::{Context, Note};
+use super::error::Error;
+use super::reconcile::Rest;
+use super::write::Resource;
+use crate::api::{AuditMitigationTaskStatus, Reason, StartRecord, StoredTask};
+use crate::core::decide::decide;
+use crate::core::facts::Facts;
+use crate::core::memory::Moment;
+use crate::core::queue::Admission;
+use crate::core::step::{Step, TaskAddress};
+use crate::core::tell::{News, farewell, news, transition};
+use crate::metrics::RetryReason;
+
+/// More steps than any resource takes before it has to wait.
+const MAX_STEPS: usize = 32;
+
+pub(super) struct Pass<'a> {
+    context: &'a Context,
+    /// As it was last read or written.
+    pub(super) object: Arc<StoredTask>,
+    is_fresh: bool,
+    pub(super) note: Note,
+    /// What was done, for the log.
+    pub(super) steps: Vec<Cow<'static, str>>,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn begin(context: &'a Context, cached: Arc<StoredTask>, mut note: Note) -> Self {
+        // The cache may not have seen this process's own last write yet.
+        let object = match note.latest.take() {
+            Some(latest) if version(&latest) > version(&cached) => {
+                note.latest = Some(Arc::clone(&latest));
+                latest
+            }
+            _ => cached,
+        };
+        Self {
+            context,
+            object,
+            is_fresh: false,
+            note,
+            steps: Vec::new(),
+        }
+    }
+
+    /// Takes steps until it has to wait.
+    pub(super) async fn run(&mut self) -> Result<Rest, Error> {
+        for _ in 0..MAX_STEPS {
+            self.context.is_touched(&CachedTask::reference(&self.object));
+            let facts = Facts::parse(&self.object);
+            // One time for both, or a backoff that ends in between would be let in without a slot.
+            let now = Timestamp::now();
+            let memory = &self.note.memory;
+            let admission = self.context.enter_queue(&self.object, &facts, memory, now);
+            let observation = self
+                .context
+                .observe(&facts, &self.note.memory, self.is_fresh, admission, now);
+            let step = decide(&observation);
+            if step.begins_call() && self.context.stop.is_cancelled() {
+                self.steps.push("stopping".into());
+                return Ok(Rest::UntilChange);
+            }
+            if let Err(until) = self.context.ask_turn(&step, &facts) {
+                self.steps.push("await turn".into());
+                return Ok(Rest::For(until_then(until)));
+            }
+            // A turn that it waits for is kept; one for a call that isn't to be made any more is not.
+            if matches!(step, Step::Wait(_)) && !matches!(admission, Admission::Paced { .. }) {
+                self.context.give_back_turn(&facts.uid);
+            }
+            self.steps.push(step.name().into());
+            if let Some(rest) = self.take(step, &facts).await? {
+                return Ok(rest);
+            }
+        }
+        Err(Error::TooManySteps(MAX_STEPS))
+    }
+
+    /// Does one step; a rest when there is nothing more to do for now.
+    async fn take(&mut self, step: Step, facts: &Facts) -> Result<Option<Rest>, Error> {
+        if is_the_leaders(&step) && !self.context.leadership.is_surely_held(Instant::now()) {
+            self.context.leadership.surely_held().await;
+            // Meanwhile everything may have changed: it is looked at and decided afresh.
+            self.is_fresh = false;
+            return Ok(None);
+        }
+        self.count_retry(&step);
+        let resource = Resource::of(self.context.client.clone(), &self.object);
+        let seen = Arc::clone(&self.object);
+        match step {
+            Step::Read => self.observed(resource.read().await)?,
+            Step::WriteStatus(status) => {
+                let written = resource.write_status(&seen, &status).await;
+                if written.is_ok() {
+                    self.note.memory.status_written(facts);
+                    self.tell(facts, &status);
+                }
+                self.written(written, &resource).await?;
+            }
+            Step::WriteRecord { record, with_finalizer } => {
+                let written = resource.write_record(&seen, &record, with_finalizer).await;
+                if written.is_ok() {
+                    self.note.memory.record_written(record);
+                }
+                self.written(written, &resource).await?;
+            }
+            Step::AddFinalizer => self.written(resource.add_finalizer(&seen).await, &resource).await?,
+            Step::RemoveFinalizer { abandons_task } => {
+                let written = resource.remove_finalizer(&seen).await;
+                if written.is_ok() && abandons_task {
+                    self.tell_abandoned();
+                } else if written.is_ok()
+                    && let Some(news) = farewell(facts)
+                {
+                    self.context.events.tell(&seen, news);
+                }
+                self.written(written, &resource).await?;
+            }
+            Step::Start(record) => self.start(facts, &record).await,
+            Step::Describe(task) => self.describe(facts, &task).await,
+            Step::Cancel(task) => {
+                self.context.spend_turn(&facts.uid);
+                let answer = self.context.service.cancel(&task).await;
+                self.note.memory.canceled(answer, moment(facts));
+                self.is_fresh = false;
+            }
+            Step::ListFailedActions(task) => self.list_failed_actions(facts, &task).await,
+            Step::Delete => {
+                match resource.delete(&seen).await {
+                    Err(error) if error.is_conflict() => self.observed(resource.read().await)?,
+                    result => result?,
+                }
+                return Ok(Some(Rest::UntilChange));
+            }
+            Step::Wait(until) => {
+                self.forget_the_finished(facts);
+                return Ok(Some(
+                    until.map_or(Rest::UntilChange, |until| Rest::For(until_then(until))),
+                ));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A call that went wrong before, and nothing has gone well since.
+    fn count_retry(&self, step: &Step) {
+        if let Some(setback) = &self.note.memory.setback
+            && step.operation() == Some(setback.operation)
+        {
+            self.context.metrics.retried(RetryReason::Aws(setback.trouble));
+        }
+    }
+
+    async fn start(&mut self, facts: &Facts, record: &StartRecord) {
+        let Ok(wish) = &facts.wish else { return };
+        self.context.spend_turn(&facts.uid);
+        let answer = self.context.service.start(record, wish).await;
+        self.context.start_was_answered(&facts.uid, &record.region, &answer);
+        let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);
+        self.steps
+            .push(format!("{} in {}: {answer:?}", record.task_id, record.region).into());
+        self.note
+            .memory
+            .started(record, self.context.settings.since, answer, unclaimed, moment(facts));
+    }
+
+    async fn describe(&mut self, facts: &Facts, task: &TaskAddress) {
+        self.context.spend_turn(&facts.uid);
+        // A question changes nothing, so it need not be brought to its end when the process is stopping.
+        let asked = self.context.service.describe(task);
+        let Some(answer) = self.context.stop.run_until_cancelled(Box::pin(asked)).await else {
+            return;
+        };
+        // The answer may have taken seconds: what was read before it is not fresh any more.
+        self.is_fresh = false;
+        self.note.memory.described(&task.task_id, answer, moment(facts));
+    }
+
+    async fn list_failed_actions(&mut self, facts: &Facts, task: &TaskAddress) {
+        let heard = self
+            .note
+            .memory
+            .heard_of(&task.task_id)
+            .and_then(|heard| heard.task.clone());
+        if let Some(described) = heard {
+            // Half a look is not kept: the status is not written yet, so the next process looks again.
+            let look = self.context.service.failed_actions(&facts.uid, task, &described);
+            if let Some(found) = self.context.stop.run_until_cancelled(Box::pin(look)).await {
+                self.note.memory.failed_actions = Some(found);
+            }
+        }
+    }
+
+    /// Goes on with what a write left; after a conflict with what is there now.
+    async fn written(&mut self, written: Result<StoredTask, Error>, resource: &Resource) -> Result<(), Error> {
+        match written {
+            Ok(object) => {
+                let object = Arc::new(object);
+                self.note.latest = Some(Arc::clone(&object));
+                self.object = object;
+                self.is_fresh = true;
+                Ok(())
+            }
+            Err(error) if error.is_conflict() => self.observed(resource.read().await),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn observed(&mut self, read: Result<StoredTask, Error>) -> Result<(), Error> {
+        let object = Arc::new(read?);
+        if object.metadata.uid != self.object.metadata.uid {
+            // Deleted and made again: another resource, with a reconcile of its own.
+            return Err(kube::Error::Api(Box::new(gone())).into());
+        }
+        self.note.latest = Some(Arc::clone(&object));
+        self.object = object;
+        self.is_fresh = true;
+        Ok(())
+    }
+
+    fn tell(&self, facts: &Facts, status: &AuditMitigationTaskStatus) {
+        if let Some(phase) = status.phase.filter(|phase| facts.phase() != Some(*phase)) {
+            self.context.metrics.changed_to(phase);
+        }
+        if let Some((phase, ready)) = transition(facts, status) {
+            let (name, namespace) = (&self.object.metadata.name, &self.object.metadata.namespace);
+            let (reason, note) = (&ready.reason, &ready.message);
+            tracing::info!(name, namespace, ?phase, reason, note, "transition");
+        }
+        for news in news(facts, status) {
+            self.context.events.tell(&self.object, news);
+        }
+    }
+
+    fn tell_abandoned(&self) {
+        let note = "the task could not be cancelled in time, so the resource was let go; it may still run in AWS: look with \
+                    DescribeAuditMitigationActionsTask";
+        tracing::warn!(
+            name = self.object.metadata.name,
+            namespace = self.object.metadata.namespace,
+            note
+        );
+        self.context.metrics.abandoned();
+        let news = News {
+            is_warning: true,
+            action: "Delete".to_owned(),
+            reason: Reason::CancelAbandoned,
+            note: note.to_owned(),
+        };
+        self.context.events.tell(&self.object, news);
+    }
+
+    /// A finished resource costs nothing, memory included.
+    fn forget_the_finished(&mut self, facts: &Facts) {
+        if facts.phase().is_some_and(crate::core::phase::is_finished) && facts.is_observed() {
+            self.note.memory = crate::core::memory::Memory::default();
+        }
+    }
+}
+
+/// Whether the step is one that only the leader may do, and only while it surely is. That counts for what is written,
+/// too: its guard, the resourceVersion, doesn't keep out what was true before another process started the task.
+const fn is_the_leaders(step: &Step) -> bool {
+    match step {
+        Step::Start(_)
+        | Step::Cancel(_)
+        | Step::WriteStatus(_)
+        | Step::WriteRecord { .. }
+        | Step::AddFinalizer
+        | Step::RemoveFinalizer { .. }
+        | Step::Delete => true,
+        Step::Read | Step::Describe(_) | Step::ListFailedActions(_) | Step::Wait(_) => false,
+    }
+}
+
+fn gone() -> kube::core::Status {
+    kube::core::Status::failure("the resource was deleted and made again", "NotFound").with_code(404)
+}
+
+fn moment(facts: &Facts) -> Moment<'_> {
+    Moment {
+        now: Timestamp::now(),
+        uid: &facts.uid,
+        generation: facts.generation,
+    }
+}
+
+/// Resource versions are comparable numbers ("Kubernetes API Concepts", resource versions).
+fn version(object: &StoredTask) -> u64 {
+    object
+        .metadata
+        .resource_version
+        .as_deref()
+        .and_then(|version| version.parse().ok())
+        .unwrap_or_default()
+}
+
+fn until_then(until: Timestamp) -> Duration {
+    let wait = until.duration_since(Timestamp::now());
+    if wait.is_negative() {
+        Duration::ZERO
+    } else {
+        wait.unsigned_abs()
+    }
+}
