@@ -1,7 +1,10 @@
 //! Installed by the real helm on a real API server, with the operator run exactly as the installed Deployment says and
 //! RBAC enforced: a verb that is missing fails these tests.
 
+use std::collections::BTreeSet;
+
 use audit_mitigation_operator::api::Phase;
+use audit_mitigation_operator::check::rights::{LEASE, LEASES, WATCHED};
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Outcome};
@@ -84,11 +87,41 @@ async fn does_its_work(installed: &Installed, namespace: &str, run: &str) {
     assert!(ended.success(), "{ended}: {}", operator.log());
 }
 
+/// What a role grants and nobody uses is a right too many.
+async fn uses_each_right(installed: &Installed) {
+    let granted: BTreeSet<_> = WATCHED
+        .iter()
+        .chain([&LEASES, &LEASE])
+        .flat_map(|rights| rights.verbs.iter().map(|verb| format!("{verb} {}", rights.resource)))
+        .collect();
+    eventually(LIMIT, "each right is in the log of what was done", async || {
+        let requests = installed
+            .cluster
+            .requests_by(ACCOUNT)
+            .map_err(|error| error.to_string())?;
+        let used: BTreeSet<_> = requests
+            .iter()
+            // The Lease isn't there when it is looked for, which is a use of the right, too.
+            .filter(|request| request.code != 403)
+            .map(|request| format!("{} {}", request.verb, request.resource))
+            .collect();
+        let unused: Vec<_> = granted.difference(&used).collect();
+        if unused.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{unused:?} of {used:?}"))
+        }
+    })
+    .await
+    .unwrap();
+}
+
 #[tokio::test]
 async fn a_release_for_all_namespaces_works_is_uninstalled_and_installed_again() {
     for helm in EACH {
         let installed = Installed::new(helm, &["fleet"], "").await;
         does_its_work(&installed, "fleet", "first").await;
+        uses_each_right(&installed).await;
         let leases = ["get", "leases", "--namespace", "system", "--output", "name"];
         let leases_found = installed.cluster.kubectl_ok(&leases).await.unwrap();
         assert_eq!(leases_found.trim(), format!("lease.coordination.k8s.io/{NAME}"));

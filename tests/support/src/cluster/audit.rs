@@ -19,8 +19,11 @@ use serde_json::{Value, json};
 use super::{Cluster, START_LIMIT, access::unique};
 use crate::eventually;
 
-/// Whoever is in this group may do everything, and each of their requests is logged; nobody else's is.
+/// Whoever is in this group may do everything, and each of their requests is logged.
 const GROUP: &str = "audited";
+
+/// So are those of service accounts, which may do what they were granted; nobody else's are.
+const SERVICE_ACCOUNTS: &str = "system:serviceaccounts";
 
 const LOG: &str = "audit.log";
 
@@ -48,13 +51,13 @@ pub struct AuditedRequest {
     pub code: u16,
 }
 
-/// The arguments of an API server that logs the requests of [`GROUP`].
+/// The arguments of an API server that logs the requests of [`GROUP`] and of [`SERVICE_ACCOUNTS`].
 pub(super) fn arguments(folder: &Path) -> Result<Vec<String>> {
     let policy = json!({
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
-        "rules": [{ "level": "Metadata", "userGroups": [GROUP] }, { "level": "None" }],
+        "rules": [{ "level": "Metadata", "userGroups": [GROUP, SERVICE_ACCOUNTS] }, { "level": "None" }],
     });
     let path = folder.join("audit-policy.json");
     fs::write(&path, policy.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
@@ -107,10 +110,18 @@ impl Cluster {
     /// # Errors
     /// When the log can't be read.
     pub fn requests_of(&self, user: &AuditedUser) -> Result<Vec<AuditedRequest>> {
+        self.requests_by(&user.name)
+    }
+
+    /// The same of a service account, by its user's name: `system:serviceaccount:NAMESPACE:NAME`.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub fn requests_by(&self, user: &str) -> Result<Vec<AuditedRequest>> {
         let path = self.supervisor.folder().join(LOG);
         let log = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-        Ok(lines.filter_map(|line: Value| request(&line, &user.name)).collect())
+        Ok(lines.filter_map(|line: Value| request(&line, user)).collect())
     }
 }
 
