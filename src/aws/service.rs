@@ -32,6 +32,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that one call may take; a lost lease and a shutdown wait for it.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// More regions than AWS has. Where resources name more, most are made up, and their clients are not worth keeping.
+const MAX_CLIENTS: usize = 64;
+
 /// AWS IoT, with one client for each region.
 #[derive(Debug)]
 pub struct Service {
@@ -122,6 +125,9 @@ impl Service {
     /// The client for a region.
     pub(super) fn client(&self, region: &str) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if clients.len() >= MAX_CLIENTS && !clients.contains_key(region) {
+            clients.clear();
+        }
         clients
             .entry(region.to_owned())
             .or_insert_with(|| {
@@ -212,5 +218,22 @@ fn nobodys_id() -> Failure {
             "{} was answered with an id that no task can have; check the operator's endpoint",
             Operation::Start.name()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_that_are_made_up_cost_no_more_memory_than_those_that_are() {
+        let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+        let service = Service::new(&config, Rates::default(), Metrics::new().0);
+        for number in 0..10 * MAX_CLIENTS {
+            let region = format!("made-up-{number}");
+            let client = service.client(&region);
+            assert_eq!(client.config().region().map(AsRef::as_ref), Some(region.as_str()));
+            assert!(service.clients.lock().unwrap().len() <= MAX_CLIENTS);
+        }
     }
 }
