@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::api::{AuditMitigationTask, Parsed, Phase, START_RECORD_ANNOTATION, StoredTask};
+use crate::core::tracker;
 
 /// A resource as the watch cache keeps it.
 #[derive(Resource, Clone, Debug)]
@@ -89,14 +90,19 @@ fn divide(whole: ObjectMeta) -> (ObjectMeta, ObjectMeta) {
         ..ObjectMeta::default()
     };
     let annotations = whole.annotations.map(|mut annotations| {
-        annotations.retain(|name, _| name == START_RECORD_ANNOTATION);
+        annotations.retain(|name, _| name == START_RECORD_ANNOTATION || tracker::is_mark(name));
         annotations
+    });
+    let labels = whole.labels.map(|mut labels| {
+        labels.retain(|name, _| tracker::is_marking_label(name));
+        labels
     });
     let read = ObjectMeta {
         generation: whole.generation,
         deletion_timestamp: whole.deletion_timestamp,
         finalizers: whole.finalizers,
         annotations,
+        labels,
         ..identity.clone()
     };
     (identity, read)
@@ -155,7 +161,24 @@ mod tests {
             object.as_object_mut().unwrap().remove(part);
             object
         };
+        let marked = |marks: Value| {
+            let mut object = object();
+            object["metadata"]["annotations"] = marks["annotations"].clone();
+            object["metadata"]["labels"] = marks["labels"].clone();
+            object
+        };
+        let argo_cd =
+            json!({ "argocd.argoproj.io/tracking-id": "app:devicedefender.dev/AuditMitigationTask:fleet/one" });
+        let mut hook = argo_cd.clone();
+        hook["argocd.argoproj.io/hook"] = json!("PostSync");
+        let tracked = marked(json!({ "annotations": argo_cd }));
+        let facts = |object: &Value| Facts::parse(&serde_json::from_value(object.clone()).unwrap());
+        assert!(facts(&tracked).tracker.is_some());
         for object in [
+            tracked,
+            marked(json!({ "annotations": hook })),
+            marked(json!({ "labels": { "kustomize.toolkit.fluxcd.io/name": "app" } })),
+            marked(json!({ "labels": { "helm.toolkit.fluxcd.io/name": "app" } })),
             object(),
             broken_spec(object()),
             broken_status(object()),

@@ -15,6 +15,18 @@ const FLUX_HELM_RELEASE: &str = "helm.toolkit.fluxcd.io/name";
 /// Hooks are made at a sync or a release and left alone after it: that one is deleted bothers nobody.
 const HOOKS: [&str; 2] = ["argocd.argoproj.io/hook", "helm.sh/hook"];
 
+/// Whether an annotation is one that tells who tracks a resource.
+#[must_use]
+pub fn is_mark(annotation: &str) -> bool {
+    annotation == ARGO_CD || HOOKS.contains(&annotation)
+}
+
+/// Whether a label is one that tells who tracks a resource.
+#[must_use]
+pub fn is_marking_label(label: &str) -> bool {
+    [FLUX_KUSTOMIZATION, FLUX_HELM_RELEASE].contains(&label)
+}
+
 /// A tool that makes the resource again when it is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracker {
