@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::client::ClientBuilder;
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
@@ -86,9 +85,8 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     if let Some(region) = service.default_region() {
         metrics.default_region(&region);
     }
-    let mut settings = Settings {
+    let settings = Settings {
         default_region: service.default_region(),
-        since: Timestamp::now(),
         poll: PollBounds {
             min: args.min_poll_interval,
             max: args.max_poll_interval,
@@ -124,7 +122,6 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         }
     };
     metrics.leads(true);
-    settings.since = Timestamp::now();
     let parts = Parts {
         client,
         service,

@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc::UnboundedSender;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt as _};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::cached::CachedTask;
+use super::clock::Clock;
 use super::contact::Contact;
 use super::events::EventWriter;
 use super::traffic::Traffic;
@@ -62,6 +63,7 @@ pub(super) struct Context {
     pub(super) client: Client,
     pub(super) service: Service,
     pub(super) settings: Settings,
+    pub(super) clock: Clock,
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) health: Health,
@@ -92,6 +94,8 @@ pub(super) struct Watched {
 pub(super) struct Note {
     /// What the service said.
     pub(super) memory: Memory,
+    /// By how far the clock had been set when that was noted.
+    pub(super) clock_was_set_by: SignedDuration,
     /// The resource as the last own write left it, until the watch cache has caught up.
     pub(super) latest: Option<Arc<StoredTask>>,
     /// How often in a row the API server failed.
@@ -115,6 +119,7 @@ impl Context {
             client,
             service,
             settings,
+            clock: Clock::begin(),
             leadership,
             metrics,
             health,
@@ -139,6 +144,7 @@ impl Context {
     ) -> Observation<'a> {
         Observation {
             now,
+            since: self.clock.since(now),
             facts,
             is_fresh,
             memory,
@@ -197,7 +203,12 @@ impl Context {
 
     /// Keeps what is worth keeping: nothing for a resource of which there is nothing to know.
     pub(super) fn keep_note(&self, uid: &str, note: Note) {
-        let Note { memory, latest, errors } = &note;
+        let Note {
+            memory,
+            clock_was_set_by: _,
+            latest,
+            errors,
+        } = &note;
         if *memory != Memory::default() || latest.is_some() || *errors > 0 {
             lock(&self.notes).insert(uid.to_owned(), note);
         }

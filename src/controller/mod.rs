@@ -1,6 +1,7 @@
 //! The shell around the core: it observes, lets the core decide, does one step, and observes again.
 
 mod cached;
+mod clock;
 mod contact;
 mod context;
 mod crd_wait;

@@ -58,7 +58,7 @@ impl<'a> Pass<'a> {
             self.context.is_touched(&CachedTask::reference(&self.object));
             let facts = Facts::parse(&self.object);
             // One time for both, or a backoff that ends in between would be let in without a slot.
-            let now = Timestamp::now();
+            let now = self.now();
             let memory = &self.note.memory;
             let admission = self.context.enter_queue(&self.object, &facts, memory, now);
             let observation = self
@@ -130,7 +130,8 @@ impl<'a> Pass<'a> {
             Step::Cancel(task) => {
                 self.context.spend_turn(&facts.uid);
                 let answer = self.context.service.cancel(&task).await;
-                self.note.memory.canceled(answer, moment(facts));
+                let moment = self.moment(facts);
+                self.note.memory.canceled(answer, moment);
                 self.is_fresh = false;
             }
             Step::ListFailedActions(task) => self.list_failed_actions(facts, &task).await,
@@ -151,6 +152,21 @@ impl<'a> Pass<'a> {
         Ok(None)
     }
 
+    /// The time, with all that was noted moved to the clock that shows it.
+    fn now(&mut self) -> Timestamp {
+        let now = Timestamp::now();
+        self.note.move_to(self.context.clock.was_set_by(now));
+        now
+    }
+
+    fn moment<'f>(&mut self, facts: &'f Facts) -> Moment<'f> {
+        Moment {
+            now: self.now(),
+            uid: &facts.uid,
+            generation: facts.generation,
+        }
+    }
+
     /// A call that went wrong before, and nothing has gone well since.
     fn count_retry(&self, step: &Step) {
         if let Some(setback) = &self.note.memory.setback
@@ -168,9 +184,9 @@ impl<'a> Pass<'a> {
         let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);
         self.steps
             .push(format!("{} in {}: {answer:?}", record.task_id, record.region).into());
-        self.note
-            .memory
-            .started(record, self.context.settings.since, answer, unclaimed, moment(facts));
+        let moment = self.moment(facts);
+        let since = self.context.clock.since(moment.now);
+        self.note.memory.started(record, since, answer, unclaimed, moment);
     }
 
     async fn describe(&mut self, facts: &Facts, task: &TaskAddress) {
@@ -182,7 +198,8 @@ impl<'a> Pass<'a> {
         };
         // The answer may have taken seconds: what was read before it is not fresh any more.
         self.is_fresh = false;
-        self.note.memory.described(&task.task_id, answer, moment(facts));
+        let moment = self.moment(facts);
+        self.note.memory.described(&task.task_id, answer, moment);
     }
 
     async fn list_failed_actions(&mut self, facts: &Facts, task: &TaskAddress) {
@@ -284,14 +301,6 @@ const fn is_the_leaders(step: &Step) -> bool {
 
 fn gone() -> kube::core::Status {
     kube::core::Status::failure("the resource was deleted and made again", "NotFound").with_code(404)
-}
-
-fn moment(facts: &Facts) -> Moment<'_> {
-    Moment {
-        now: Timestamp::now(),
-        uid: &facts.uid,
-        generation: facts.generation,
-    }
 }
 
 /// Resource versions are comparable numbers ("Kubernetes API Concepts", resource versions).

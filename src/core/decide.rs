@@ -93,7 +93,7 @@ impl Situation {
                 Self::NotStarted(None)
             };
         }
-        let known = o.memory.attempt_under(record, o.settings.since);
+        let known = o.memory.attempt_under(record, o.since);
         if is_at_rest(facts) {
             // Leaving one of these phases is written before the next record is: nothing can be in the air.
             let holds_back = facts.wish.as_ref().is_ok_and(|wish| wish.suspend || wish.cancel);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::identity;
+use super::timing;
 use super::tracker::Tracker;
 use crate::api::{
     AuditMitigationTaskSpec, AuditMitigationTaskStatus, DeletionPolicy, FINALIZER, Parsed, Phase,
@@ -142,11 +143,13 @@ impl Facts {
         self.status.as_ref().and_then(|status| status.phase)
     }
 
-    /// When the status says that the next attempt is made.
+    /// When the status says that what is missing is asked for again, if that lies ahead of this time. What lies further
+    /// ahead than any such wait was written by a wrong clock.
     #[must_use]
-    pub fn next_attempt(&self) -> Option<Timestamp> {
-        let time = self.status.as_ref()?.next_attempt_time.as_ref()?;
-        Some(time.0)
+    pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
+        let time = self.status.as_ref()?.next_attempt_time.as_ref()?.0;
+        let furthest = timing::next_whole_second(timing::after(now, timing::MISSING_POLL.unsigned_abs()));
+        (time > now && time <= furthest).then_some(time)
     }
 
     /// Whether the status speaks of the present spec.

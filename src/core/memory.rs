@@ -3,7 +3,7 @@
 //! All of it may be lost at any instant, and losing it is always safe: a process that knows nothing takes every
 //! start record that it finds for an attempt whose answer was lost.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::answer::{
     CancelAnswer, DescribeAnswer, Described, Effect, FailedActions, Failure, Operation, StartAnswer, Trouble,
@@ -121,6 +121,29 @@ pub struct Moment<'a> {
 }
 
 impl Memory {
+    /// The clock was set ahead by this much, or back. What was noted by the old time is noted by the new one: what has
+    /// passed since is what has really passed.
+    pub fn clock_was_set(&mut self, by: SignedDuration) {
+        let Self {
+            attempt,
+            described,
+            missing_since,
+            cancel,
+            failed_actions: _,
+            setback,
+        } = self;
+        let times = [
+            attempt.as_mut().map(|known| &mut known.last_sent),
+            described.as_mut().map(|heard| &mut heard.at),
+            missing_since.as_mut(),
+            cancel.as_mut().map(|cancel| &mut cancel.at),
+            setback.as_mut().map(|setback| &mut setback.retry_at),
+        ];
+        for time in times.into_iter().flatten() {
+            *time = timing::moved(*time, by);
+        }
+    }
+
     /// A record was written by this process: what happens under it is known from the beginning.
     pub fn record_written(&mut self, record: StartRecord) {
         *self = Self {
@@ -170,8 +193,8 @@ impl Memory {
         }
     }
 
-    /// Both times may lie ahead, when a clock has been set back. What another process sent it sent before this one
-    /// heard anything.
+    /// A record may be of a time to come, by the clock of another node. What another process sent it sent before this
+    /// one heard anything.
     fn not_after_an_answer(&self, task_id: &str, time: Timestamp) -> Timestamp {
         let first = self.missing_since.filter(|_| self.heard_of(task_id).is_some());
         first.map_or(time, |first| time.min(first))
@@ -207,9 +230,7 @@ impl Memory {
     #[must_use]
     pub fn held_back(&self, operations: &[Operation], generation: i64, now: Timestamp) -> Option<&Setback> {
         self.setback.as_ref().filter(|setback| {
-            // What lies further ahead than any backoff was set by a clock that has been set back since.
-            let is_ahead = setback.retry_at > now && setback.retry_at <= timing::after(now, timing::MAX_RETRY);
-            operations.contains(&setback.operation) && setback.generation == generation && is_ahead
+            operations.contains(&setback.operation) && setback.generation == generation && setback.retry_at > now
         })
     }
 
@@ -269,10 +290,6 @@ impl Memory {
             DescribeAnswer::NotFound => None,
             DescribeAnswer::Failed(failure) => return self.failed(Operation::Describe, failure, moment),
         };
-        if let Some(known) = &mut self.attempt {
-            // The clock may have been set back since; whatever was sent was sent before this answer came.
-            known.last_sent = known.last_sent.min(moment.now);
-        }
         let same = self.described.as_ref().is_some_and(|heard| heard.task_id == task_id);
         self.missing_since = match task {
             Some(_) => None,

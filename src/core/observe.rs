@@ -14,6 +14,8 @@ use super::timing::PollBounds;
 pub struct Observation<'a> {
     /// The time, by the operator's clock.
     pub now: Timestamp,
+    /// From when on only this process may send requests. It moves with the clock when that is set.
+    pub since: Timestamp,
     /// The resource, as the API server stores it.
     pub facts: &'a Facts,
     /// Whether the resource was read from the API server in this pass, and not from the watch cache, which may lag.
@@ -31,8 +33,6 @@ pub struct Observation<'a> {
 pub struct Settings {
     /// The region of resources that name none.
     pub default_region: Option<String>,
-    /// From when on only this process may send requests.
-    pub since: Timestamp,
     /// Bounds of the wait between two Describe calls of a task.
     pub poll: PollBounds,
     /// How long a deletion waits for the service.

@@ -52,7 +52,7 @@ impl PollBounds {
     #[must_use]
     pub fn next(&self, last: Timestamp, started: Timestamp, uid: &str) -> Timestamp {
         let age = last.duration_since(started).max(SignedDuration::ZERO).unsigned_abs();
-        let wait = (age / 10).min(self.max).max(self.min);
+        let wait = (age / 10).max(self.min);
         // Jitter only ever lengthens: the shortest wait is a promise to the account.
         after(
             last,
@@ -96,6 +96,17 @@ fn doubling(now: Timestamp, base: Duration, cap: Duration, count: u32, seed: &st
 #[must_use]
 pub fn after(time: Timestamp, wait: Duration) -> Timestamp {
     time.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+/// A time by a clock that was set ahead by this much, or back.
+#[must_use]
+pub fn moved(time: Timestamp, by: SignedDuration) -> Timestamp {
+    let end = if by.is_negative() {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    };
+    time.checked_add(by).unwrap_or(end)
 }
 
 /// The time as a status keeps it: the API's times have no fractions of a second.

@@ -30,10 +30,8 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
     }
     let Some(heard) = o.memory.heard_of(&record.task_id) else {
         // After a restart a task that was missing is not asked for before its time, unless the spec was edited.
-        return match o.facts.next_attempt() {
-            Some(time) if is_known_missing && time > o.now && o.facts.is_observed() => {
-                Verdict::act(Step::Wait(Some(time)))
-            }
+        return match o.facts.next_look(o.now) {
+            Some(time) if is_known_missing && o.facts.is_observed() => Verdict::act(Step::Wait(Some(time))),
             _ => Verdict::act(describe),
         };
     };

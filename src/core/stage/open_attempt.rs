@@ -70,16 +70,12 @@ fn look<'a>(o: &Observation<'a>, known: &AttemptKnown, heard: Option<&Heard>) ->
             setback: Some(setback),
         };
     }
-    // No answer is later than a time to come, which a clock leaves that is set back: then every look counts.
-    let is_ahead = known.last_sent > o.now;
-    let next = heard
-        .filter(|heard| heard.at >= known.last_sent || is_ahead)
-        .map(|heard| {
-            let settled = timing::after(known.last_sent, timing::SIGNATURE_LIFETIME.unsigned_abs());
-            let next = o.settings.poll.next(heard.at, known.last_sent, &o.facts.uid);
-            // The look that settles it is not put off.
-            if heard.at < settled { next.min(settled) } else { next }
-        });
+    let next = heard.filter(|heard| heard.at >= known.last_sent).map(|heard| {
+        let settled = timing::after(known.last_sent, timing::SIGNATURE_LIFETIME.unsigned_abs());
+        let next = o.settings.poll.next(heard.at, known.last_sent, &o.facts.uid);
+        // The look that settles it is not put off.
+        if heard.at < settled { next.min(settled) } else { next }
+    });
     match next {
         Some(next) if next > o.now => Attempting {
             step: Step::Wait(Some(next)),

@@ -19,6 +19,7 @@ pub(super) struct Case {
     pub(super) store: Store,
     pub(super) memory: Memory,
     pub(super) settings: Settings,
+    pub(super) since: Timestamp,
     pub(super) is_fresh: bool,
     pub(super) admission: Admission,
     pub(super) now: Timestamp,
@@ -38,9 +39,9 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
             memory,
             settings: Settings {
                 default_region: default_region.clone(),
-                since,
                 ..super::bench::settings()
             },
+            since,
             is_fresh,
             admission,
             now: start_of_time(),

@@ -41,7 +41,6 @@ pub(super) fn start_of_time() -> Timestamp {
 pub(super) fn settings() -> Settings {
     Settings {
         default_region: Some(REGION.to_owned()),
-        since: start_of_time(),
         poll: PollBounds {
             min: Duration::from_secs(1),
             max: Duration::from_mins(1),
@@ -55,6 +54,8 @@ pub(super) struct Bench {
     pub(super) memory: Memory,
     pub(super) settings: Settings,
     pub(super) now: Timestamp,
+    /// When the process began.
+    pub(super) since: Timestamp,
     pub(super) admission: Admission,
     pub(super) is_fresh: bool,
     pub(super) told: Vec<News>,
@@ -74,6 +75,7 @@ impl Bench {
             memory: Memory::default(),
             settings: settings(),
             now: start_of_time(),
+            since: start_of_time(),
             admission: Admission::Free,
             is_fresh: false,
             told: Vec::new(),
@@ -101,6 +103,7 @@ impl Bench {
         let facts = self.facts();
         decide(&Observation {
             now: self.now,
+            since: self.since,
             facts: &facts,
             is_fresh: self.is_fresh,
             memory: &self.memory,
@@ -208,13 +211,8 @@ impl Bench {
     pub(super) fn answer_start_claimed(&mut self, answer: StartAnswer, unclaimed: bool) {
         let facts = self.facts();
         let record = facts.record.clone().expect("a record stands before a start");
-        self.memory.started(
-            &record,
-            self.settings.since,
-            answer,
-            unclaimed,
-            moment(&facts, self.now),
-        );
+        self.memory
+            .started(&record, self.since, answer, unclaimed, moment(&facts, self.now));
     }
 
     pub(super) fn answer_describe(&mut self, answer: DescribeAnswer) {
@@ -248,13 +246,21 @@ impl Bench {
     /// A new process: it remembers nothing, and only it may send from now on.
     pub(super) fn restart(&mut self) {
         self.memory = Memory::default();
-        self.settings.since = self.now;
+        self.since = self.now;
         self.is_fresh = false;
     }
 
     pub(super) fn pass(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
         self.is_fresh = false;
+    }
+
+    /// Somebody sets the clock ahead, or back: no time passes.
+    pub(super) fn set_clock(&mut self, seconds: i64) {
+        let by = SignedDuration::from_secs(seconds);
+        self.now += by;
+        self.since += by;
+        self.memory.clock_was_set(by);
     }
 
     pub(super) fn status(&self) -> AuditMitigationTaskStatus {

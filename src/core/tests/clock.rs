@@ -1,9 +1,9 @@
-//! A node's clock that is set back: what was noted by the wrong time must neither hold up nor hurry, nor prove anything.
+//! A node's clock that is set: what was noted by the wrong time must neither hold up nor hurry, nor prove anything.
 
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::attempts::crashed;
+use super::attempts::{crashed, describe_nothing_until};
 use super::bench::{Bench, lost, refused};
 use crate::api::{Phase, Reason};
 use crate::core::answer::{DescribeAnswer, Trouble};
@@ -15,19 +15,19 @@ fn a_look_after_a_refusal_is_not_repeated_without_a_pause() {
     let mut bench = crashed(&json!({}));
     bench.call_start();
     bench.answer_start(refused(Trouble::CredentialsRejected));
-    bench.pass(-51);
+    bench.set_clock(-51);
     bench.call_describe();
     bench.answer_describe(DescribeAnswer::NotFound);
     let step = bench.next();
     assert!(matches!(step, Step::Wait(Some(_)) | Step::Start(_)), "{step:?}");
 }
 
-/// The same for an attempt that was found by a process whose own beginning lies ahead now.
+/// The same for an attempt that was found.
 #[test]
 fn a_look_for_an_attempt_that_was_found_is_not_repeated_without_a_pause() {
     let mut bench = crashed(&json!({}));
     bench.edit(&json!({ "suspend": true }));
-    bench.pass(-51);
+    bench.set_clock(-51);
     for _ in 0..10 {
         bench.call_describe();
         bench.answer_describe(DescribeAnswer::NotFound);
@@ -41,7 +41,7 @@ fn a_backoff_that_lies_an_hour_ahead_holds_nothing_up() {
     bench.call_start();
     bench.answer_start(refused(Trouble::CredentialsRejected));
     bench.rest();
-    bench.pass(-3_600);
+    bench.set_clock(-3_600);
     bench.call_start();
 }
 
@@ -49,7 +49,7 @@ fn a_backoff_that_lies_an_hour_ahead_holds_nothing_up() {
 #[test]
 fn a_record_of_a_time_to_come_is_never_settled_by_a_start() {
     let mut bench = crashed(&json!({}));
-    bench.pass(-100 * 86_400);
+    bench.set_clock(-100 * 86_400);
     bench.restart();
     for _ in 0..200 {
         match bench.next_call() {
@@ -66,7 +66,7 @@ fn a_record_that_this_process_wrote_for_a_time_to_come_is_written_again() {
     let mut bench = Bench::new(&json!({}));
     let ahead = bench.call_start();
     bench.answer_start(refused(Trouble::CredentialsRejected));
-    bench.pass(-100 * 86_400);
+    bench.set_clock(-100 * 86_400);
     let record = bench.call_start();
     assert!(ahead.time.duration_since(record.time) >= SignedDuration::from_hours(99 * 24));
 }
@@ -78,7 +78,7 @@ fn a_lost_start_is_settled_fifteen_minutes_after_the_clock_was_set_back() {
     bench.call_start();
     bench.answer_start(lost());
     bench.edit(&json!({ "suspend": true }));
-    bench.pass(-86_000);
+    bench.set_clock(-86_000);
     let corrected = bench.now;
     let mut last = corrected;
     while bench.phase() != Some(Phase::Suspended) {
@@ -100,7 +100,7 @@ fn a_lost_start_is_settled_fifteen_minutes_after_the_clock_was_set_back() {
 fn an_attempt_found_before_the_clock_was_set_back_is_settled_too() {
     let mut bench = crashed(&json!({}));
     bench.edit(&json!({ "suspend": true }));
-    bench.pass(-80_000);
+    bench.set_clock(-80_000);
     let corrected = bench.now;
     let mut last = corrected;
     while bench.phase() != Some(Phase::Suspended) {
@@ -115,4 +115,42 @@ fn an_attempt_found_before_the_clock_was_set_back_is_settled_too() {
     }
     let waited = last.duration_since(corrected).as_mins();
     assert!((15..17).contains(&waited), "{waited} minutes");
+}
+
+/// Found by the model: set ahead by an hour, a start that had just been lost counted as never arrived.
+#[test]
+fn a_lost_start_may_arrive_for_fifteen_minutes_however_the_clock_is_set() {
+    for (first, then) in [(3_600, 0), (-3_600, 0), (-3_600, 3_600), (100 * 86_400, -100 * 86_400)] {
+        let mut bench = Bench::new(&json!({}));
+        bench.call_start();
+        bench.answer_start(lost());
+        bench.edit(&json!({ "suspend": true }));
+        bench.set_clock(first);
+        bench.pass(300);
+        bench.set_clock(then);
+        let five_minutes_later = bench.now;
+        describe_nothing_until(&mut bench, |bench, _| bench.phase() == Some(Phase::Suspended));
+        let waited = bench.now.duration_since(five_minutes_later).as_mins() + 5;
+        assert!((15..17).contains(&waited), "{first}, {then}: {waited} minutes");
+    }
+}
+
+#[test]
+fn a_look_that_a_wrong_clock_has_put_off_is_made() {
+    for (next, looks) in [(3_600, false), (3_602, true), (86_400, true)] {
+        let mut bench = Bench::running(&json!({}));
+        for _ in 0..2 {
+            bench.pass(3_700);
+            bench.call_describe();
+            bench.answer_describe(DescribeAnswer::NotFound);
+        }
+        bench.rest();
+        bench.assert_says(Phase::Unknown, Reason::TaskNotFound);
+        bench.restart();
+        let time = bench.now + SignedDuration::from_secs(next);
+        bench
+            .store
+            .force(&json!({ "status": { "nextAttemptTime": time.to_string() } }));
+        assert_eq!(matches!(bench.next(), Step::Describe(_)), looks, "{next}");
+    }
 }

@@ -47,6 +47,8 @@ pub(super) struct Ledger {
     /// A clock was set by more than a fraction of the grace period, so a task may be given up as missing too early. It
     /// is asked for again every hour, and found.
     clock_was_wrong: bool,
+    /// A clock was set by so much that a new record may count as one that has expired: then Describe alone decides.
+    pub(super) clock_was_days_off: bool,
 }
 
 impl Ledger {
@@ -70,6 +72,7 @@ impl Ledger {
     /// Some node's clock was set this far ahead of the time, or behind.
     pub(super) fn clock_set(&mut self, ahead: SignedDuration) {
         self.clock_was_wrong |= ahead.abs() > SignedDuration::from_secs(15);
+        self.clock_was_days_off |= ahead.abs() > SignedDuration::from_hours(23);
     }
 
     /// The API server took a write, in time or long after the operator gave up on it: then what it says was so once.

@@ -28,6 +28,7 @@ mod model;
 mod phase_table;
 mod properties;
 mod queue;
+mod records;
 mod service;
 mod site;
 mod store;

@@ -60,9 +60,13 @@ proptest! {
             world.happen(happening);
         }
         world.come_to_rest();
+        prop_assert!(world.service.canceled.is_empty());
+        if world.ledger.clock_was_days_off && world.phase(0) == Some(Phase::Unknown) {
+            // Nobody could tell how old the record was: what is not found is never started again.
+            return Ok(());
+        }
         prop_assert_eq!(world.phase(0), Some(Phase::Completed));
         prop_assert_eq!(world.service.tasks.len(), 1);
-        prop_assert!(world.service.canceled.is_empty());
         assert_free(&mut world);
     }
 

@@ -15,6 +15,7 @@ impl Case {
     fn decide(&self) -> Step {
         decide(&Observation {
             now: self.now,
+            since: self.since,
             facts: &self.store.facts(),
             is_fresh: self.is_fresh,
             memory: &self.memory,
@@ -94,7 +95,7 @@ proptest! {
         let facts = case.store.facts();
         prop_assert!(facts.status.as_ref().is_none_or(|status| status.task_id.is_none() || status.phase == Some(Phase::Conflict)));
         let Some(old) = was.record.as_ref().filter(|old| old.uid == was.uid) else { return Ok(()) };
-        let known = case.memory.attempt_under(old, case.settings.since);
+        let known = case.memory.attempt_under(old, case.since);
         let expired = case.now.duration_since(old.time) >= SignedDuration::from_hours(80 * 24);
         let same = old.request_hash == new.request_hash && old.task_id == new.task_id;
         prop_assert!(at_rest || !case.memory.is_open(&known), "open");

@@ -93,6 +93,7 @@ fn place_of(bench: &Bench) -> Place {
     let facts = bench.facts();
     place(&Observation {
         now: bench.now,
+        since: bench.since,
         facts: &facts,
         is_fresh: false,
         memory: &bench.memory,

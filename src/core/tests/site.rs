@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::bench::{moment, settings};
+use super::bench::settings;
 use super::service::{Caller, Fault, Service};
 use super::store::{Change, Store, Write};
 use crate::api::StoredTask;
 use crate::core::answer::FailedActions;
 use crate::core::decide::decide;
 use crate::core::facts::Facts;
-use crate::core::memory::Memory;
-use crate::core::observe::{Observation, Settings};
+use crate::core::memory::{Memory, Moment};
+use crate::core::observe::Observation;
 use crate::core::phase::is_finished;
 use crate::core::queue::Admission;
 use crate::core::step::Step;
@@ -41,6 +41,8 @@ pub(super) struct Site {
     pub(super) former: Option<Operator>,
     /// How far the clock of this cluster's nodes is ahead.
     pub(super) ahead: SignedDuration,
+    /// So far ahead it is set while the next call of the service is under way.
+    pub(super) ahead_after_call: Option<SignedDuration>,
     pub(super) api_fault: Option<ApiFault>,
     late: Vec<(Timestamp, Write)>,
 }
@@ -48,6 +50,7 @@ pub(super) struct Site {
 /// What one process knows.
 #[derive(Clone, Debug)]
 pub(super) struct Operator {
+    /// By the right time: the process has a clock beside that nobody sets.
     since: Timestamp,
     notes: BTreeMap<String, Note>,
     /// The resource that the pass under way has before it, and whether it was just read.
@@ -58,6 +61,8 @@ pub(super) struct Operator {
 #[derive(Clone, Debug, Default)]
 struct Note {
     memory: Memory,
+    /// How far the clock was ahead when that was noted.
+    ahead: SignedDuration,
     /// What its own last write or read left.
     latest: Option<StoredTask>,
 }
@@ -91,6 +96,7 @@ impl Site {
             leader: Operator::begun_at(now),
             former: None,
             ahead: SignedDuration::ZERO,
+            ahead_after_call: None,
             api_fault: None,
             late: Vec::new(),
         }
@@ -103,12 +109,12 @@ impl Site {
 
     /// The operator dies, and another one takes its place.
     pub(super) fn crash(&mut self, now: Timestamp) {
-        self.leader = Operator::begun_at(self.clock(now));
+        self.leader = Operator::begun_at(now);
     }
 
     /// Another operator has the lease now; the old one has not noticed.
     pub(super) fn change_leader(&mut self, now: Timestamp) {
-        let new = Operator::begun_at(self.clock(now));
+        let new = Operator::begun_at(now);
         self.former = Some(std::mem::replace(&mut self.leader, new));
     }
 
@@ -151,18 +157,17 @@ impl Site {
             return Done::Nothing;
         };
         let facts = Facts::parse(&object);
-        let settings = Settings {
-            since: operator.since,
-            ..settings()
-        };
+        let since = operator.since + self.ahead;
         let note = operator.notes.entry(facts.uid.clone()).or_default();
+        note.move_to(self.ahead);
         let step = decide(&Observation {
             now: clock,
+            since,
             facts: &facts,
             is_fresh,
             memory: &note.memory,
             admission: Admission::Free,
-            settings: &settings,
+            settings: &settings(),
         });
         let looks = matches!(
             step,
@@ -199,7 +204,9 @@ impl Site {
                 return Done::Step(step);
             }
             Step::Start(_) | Step::Describe(_) | Step::Cancel(_) | Step::ListFailedActions(_) => {
-                operator.call(&step, &object, &facts, service, fault.take(), (now, clock));
+                let ahead = self.ahead_after_call.take().unwrap_or(self.ahead);
+                operator.call(&step, &object, &facts, service, fault.take(), (now, self.ahead, ahead));
+                self.ahead = ahead;
                 return Done::Step(step);
             }
         };
@@ -277,6 +284,13 @@ impl Site {
     }
 }
 
+impl Note {
+    fn move_to(&mut self, ahead: SignedDuration) {
+        self.memory.clock_was_set(ahead - self.ahead);
+        self.ahead = ahead;
+    }
+}
+
 impl Operator {
     fn begin_or_continue(&mut self, cached: Option<&StoredTask>) -> Option<(StoredTask, bool)> {
         if let Some(pass) = self.pass.take() {
@@ -298,16 +312,22 @@ impl Operator {
         facts: &Facts,
         service: &mut Service,
         fault: Option<Fault>,
-        (now, clock): (Timestamp, Timestamp),
+        (now, ahead, ahead_after): (Timestamp, SignedDuration, SignedDuration),
     ) {
-        let since = self.since;
-        let memory = &mut self.notes.entry(facts.uid.clone()).or_default().memory;
+        let since = self.since + ahead_after;
+        let note = self.notes.entry(facts.uid.clone()).or_default();
+        note.move_to(ahead_after);
+        let memory = &mut note.memory;
         let caller = Caller {
             uid: facts.uid.clone(),
             manifest: super::ledger::manifest(object),
-            signed: clock,
+            signed: now + ahead,
         };
-        let moment = moment(facts, clock);
+        let moment = Moment {
+            now: now + ahead_after,
+            uid: &facts.uid,
+            generation: facts.generation,
+        };
         match step {
             Step::Start(record) => {
                 let wish = facts.wish.as_ref().expect("a start needs a wish");

@@ -43,6 +43,8 @@ pub(super) enum Event {
     Fail(ApiFault),
     /// The nodes' clock is set so many seconds ahead of the time, or behind it.
     SetClock(i64),
+    /// The same, while the next call of the service is under way.
+    SetClockInCall(i64),
     /// A person edits the spec.
     Edit(Value),
     /// A person deletes the resource.
@@ -65,7 +67,7 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     manifest: Value,
     fault: Option<Fault>,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     pub(super) writes: usize,
     /// How many resources there were.
     incarnations: usize,
@@ -146,6 +148,11 @@ impl World {
                 self.sites[at].ahead = SignedDuration::from_secs(*seconds);
                 self.ledger.clock_set(self.sites[at].ahead);
             }
+            Event::SetClockInCall(seconds) => {
+                let ahead = SignedDuration::from_secs(*seconds);
+                self.sites[at].ahead_after_call = Some(ahead);
+                self.ledger.clock_set(ahead);
+            }
             Event::Delete => self.sites[at].store.delete(now),
         }
     }
@@ -209,6 +216,7 @@ impl World {
             site.former = None;
             site.api_fault = None;
             site.ahead = SignedDuration::ZERO;
+            site.ahead_after_call = None;
         }
         let mut resting: Vec<Option<Rest>> = vec![None; self.sites.len()];
         let mut patience = 5;

@@ -76,11 +76,11 @@ impl View<'_> {
             return self.after_setback(None, setback);
         }
         if o.facts.phase() == Some(Phase::Unknown) {
-            return match o.facts.next_attempt() {
+            return match o.facts.next_look(o.now) {
                 _ if o.facts.deleting_since.is_some() => Verdict::act(self.describe()),
                 _ if self.is_expired_in_status() && o.facts.is_observed() => Verdict::act(Step::Wait(None)),
                 // An edit is reason to ask at once.
-                Some(time) if time > o.now && o.facts.is_observed() => Verdict::act(Step::Wait(Some(time))),
+                Some(time) if o.facts.is_observed() => Verdict::act(Step::Wait(Some(time))),
                 _ => Verdict::act(self.describe()),
             };
         }
