@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use audit_mitigation_operator::api::{StartRecord, Target};
 use audit_mitigation_operator::aws::Service;
 use audit_mitigation_operator::core::answer::{
-    CancelAnswer, DescribeAnswer, Effect, Failure, StartAnswer, TaskState, Trouble,
+    CancelAnswer, DescribeAnswer, Described, Effect, Failure, Operation as Paced, StartAnswer, TaskState, Trouble,
 };
 use audit_mitigation_operator::core::budget::Rates;
 use audit_mitigation_operator::core::facts::Wish;
@@ -269,4 +269,50 @@ async fn messages_are_bounded_and_one_line() {
         panic!("not refused")
     };
     assert!(message.chars().count() <= 512 && !message.contains('\n'), "{message}");
+}
+
+#[tokio::test]
+async fn throttling_slows_the_calls_of_its_operation_and_region_down() {
+    let account = Account::new();
+    let rate = |operation, region| account.service.pace().budget().rate(operation, region);
+    let now = jiff::Timestamp::now();
+    let asked = account
+        .service
+        .pace()
+        .budget()
+        .ask("one", Paced::Start, "eu-west-1", now);
+    assert_eq!(asked, Ok(()));
+    account
+        .simulator
+        .inject(Fault::new(FaultKind::Throttle).on(Operation::START));
+    account.start("one").await;
+    assert!(rate(Paced::Start, "eu-west-1") < Some(Rates::START));
+    assert_eq!(rate(Paced::Start, "us-east-1"), Some(Rates::START));
+    assert_eq!(rate(Paced::Describe, "eu-west-1"), Some(Rates::DESCRIBE));
+}
+
+/// The look at failed actions comes after a crowd: it waits for its turn, and gives up in time.
+#[tokio::test]
+async fn a_look_at_failed_actions_makes_no_call_before_its_turn_and_has_an_end() {
+    let account = Account::new();
+    for n in 0..1_000 {
+        let mut budget = account.service.pace().budget();
+        let _ = budget.ask(
+            &n.to_string(),
+            Paced::ListExecutions,
+            "eu-west-1",
+            jiff::Timestamp::now(),
+        );
+    }
+    let ended = Described {
+        state: TaskState::Failed,
+        start_time: None,
+        end_time: None,
+        statistics: BTreeMap::new(),
+        target: Some(wish("one").target),
+        mapping: Some(wish("one").mapping),
+    };
+    let found = account.service.failed_actions("uid", &address("one"), &ended).await;
+    assert!(found.failures.is_empty() && found.truncated);
+    assert!(account.simulator.calls().is_empty(), "{:?}", account.simulator.calls());
 }

@@ -132,3 +132,21 @@ fn timestamp(time: &DateTime) -> Option<Timestamp> {
     let seconds = Some(time.secs()).filter(|seconds| *seconds >= 0)?;
     Timestamp::from_second(seconds).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_bounded() {
+        let counts = || TaskStatisticsForAuditCheck::builder().total_findings_count(1).build();
+        let mut checks: HashMap<String, _> = (0..150).map(|n| (format!("CHECK_{n:03}"), counts())).collect();
+        checks.insert("A".repeat(MAX_NAME + 1), counts());
+        let kept = statistics_by_check(checks);
+        let names: Vec<_> = kept.keys().map(String::as_str).collect();
+        assert_eq!(
+            (names.len(), names[0], names[99]),
+            (MAX_CHECKS, "CHECK_000", "CHECK_099")
+        );
+    }
+}

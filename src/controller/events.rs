@@ -74,3 +74,21 @@ fn cut(mut note: String) -> String {
     }
     note
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_cut_to_what_the_api_server_takes_and_not_within_a_character() {
+        let cases = [
+            ("x".repeat(1_000), 1_000),
+            ("x".repeat(1_001), 1_000),
+            // Three bytes each.
+            ("\u{20ac}".repeat(400), 999),
+        ];
+        for (note, bytes) in cases {
+            assert_eq!(cut(note).len(), bytes);
+        }
+    }
+}

@@ -114,3 +114,22 @@ impl From<Rest> for Action {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_the_api_server_grow_up_to_a_minute() {
+        for (errors, millis) in [
+            (1, 500),
+            (2, 1_000),
+            (3, 2_000),
+            (7, 32_000),
+            (8, 60_000),
+            (u32::MAX, 60_000),
+        ] {
+            assert_eq!(retry_wait(errors), Duration::from_millis(millis), "{errors}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! A server that answers every request with the same bytes, whatever they are.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -16,6 +17,8 @@ pub(crate) enum Reply {
 
 pub(crate) struct Server {
     reply: Arc<Mutex<Reply>>,
+    /// How many bytes of endless answers were taken.
+    taken: Arc<AtomicUsize>,
     endpoint: String,
 }
 
@@ -25,18 +28,25 @@ impl Server {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let reply = Arc::new(Mutex::new(Reply::Bytes(Vec::new())));
         let shared = Arc::clone(&reply);
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&taken);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let reply = shared.lock().unwrap().clone();
                 // A client that goes away early is no failure.
-                tokio::spawn(async move { drop(answer(stream, reply).await) });
+                let counter = Arc::clone(&counter);
+                tokio::spawn(async move { drop(answer(stream, reply, &counter).await) });
             }
         });
-        Self { reply, endpoint }
+        Self { reply, taken, endpoint }
     }
 
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
     }
 
     pub(crate) fn reply(&self, reply: Reply) {
@@ -44,7 +54,7 @@ impl Server {
     }
 }
 
-async fn answer(mut stream: TcpStream, reply: Reply) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, reply: Reply, taken: &AtomicUsize) -> std::io::Result<()> {
     read_request(&mut stream).await?;
     match reply {
         Reply::Bytes(bytes) => stream.write_all(&bytes).await?,
@@ -52,6 +62,7 @@ async fn answer(mut stream: TcpStream, reply: Reply) -> std::io::Result<()> {
             stream.write_all(&head).await?;
             loop {
                 stream.write_all(&[b' '; 1 << 14]).await?;
+                taken.fetch_add(1 << 14, Ordering::Relaxed);
             }
         }
     }
