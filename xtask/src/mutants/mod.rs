@@ -3,18 +3,28 @@
 //! Own code, because cargo-mutants makes up its mutations by itself and takes no list of given ones: what is to be
 //! shown here is that each protection that the promises rest on has a test that fails without it.
 
+mod attempts;
 mod aws;
+mod budget;
 mod checkout;
-mod core;
+mod crd;
+mod following;
 mod lease;
+mod queue;
 mod shell;
+mod starting;
+mod trial;
 
-use std::{process::Command, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::step::root;
 use checkout::Checkout;
+use trial::Verdict;
 
 /// Which mutants are tried.
 #[derive(Debug, clap::Args)]
@@ -37,19 +47,70 @@ struct Mutant {
     /// Stands exactly once in the file.
     search: &'static str,
     replacement: &'static str,
-    /// Arguments of `cargo test`: the tests that have to notice.
-    tests: &'static [&'static str],
+    /// The tests that have to notice.
+    tests: Tests,
 }
 
-const CORE: &[&str] = &["--lib", "core::"];
-const AWS: &[&str] = &["--test", "aws"];
-const LEASE: &[&str] = &["--lib", "lease::"];
+/// Some tests of one test binary.
+#[derive(Clone, Copy, Debug)]
+struct Tests {
+    /// The binary, as arguments of `cargo test`.
+    binary: &'static [&'static str],
+    /// Parts of the names of the tests.
+    names: &'static [&'static str],
+}
+
+/// Tests beside the code.
+const fn unit(names: &'static [&'static str]) -> Tests {
+    Tests {
+        binary: &["--lib"],
+        names,
+    }
+}
+
+/// Tests on a real API server.
+const fn cluster(names: &'static [&'static str]) -> Tests {
+    Tests {
+        binary: &["--test", "cluster"],
+        names,
+    }
+}
+
+/// Takes out a protection by putting `replacement` in the place of `search`. The tests of the core have to notice.
+const fn mutant(
+    name: &'static str,
+    without: &'static str,
+    file: &'static str,
+    search: &'static str,
+    replacement: &'static str,
+) -> Mutant {
+    Mutant {
+        name,
+        without,
+        file,
+        search,
+        replacement,
+        tests: unit(&["core::"]),
+    }
+}
+
+impl Mutant {
+    /// Other tests have to notice.
+    const fn by(self, tests: Tests) -> Self {
+        Self { tests, ..self }
+    }
+}
 
 fn all() -> impl Iterator<Item = &'static Mutant> {
-    core::MUTANTS
+    starting::MUTANTS
         .iter()
-        .chain(aws::MUTANTS)
+        .chain(attempts::MUTANTS)
+        .chain(following::MUTANTS)
+        .chain(queue::MUTANTS)
+        .chain(budget::MUTANTS)
         .chain(lease::MUTANTS)
+        .chain(aws::MUTANTS)
+        .chain(crd::MUTANTS)
         .chain(shell::MUTANTS)
 }
 
@@ -68,37 +129,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         return Ok(());
     }
+    let began = Instant::now();
     let checkout = Checkout::make(&root())?;
-    let mut suites: Vec<_> = mutants.iter().map(|mutant| mutant.tests).collect();
-    suites.sort_unstable();
-    suites.dedup();
-    for tests in suites {
-        println!("without a mutant: cargo test {}", tests.join(" "));
-        match verdict(&checkout, tests)? {
-            Verdict::Survived => {}
-            other => bail!("cargo test {} on the unchanged checkout: {other:?}", tests.join(" ")),
-        }
-    }
-    let mut survivors = Vec::new();
-    for mutant in mutants {
+    assert_unchanged_passes(&checkout, &mutants)?;
+    let (mut survivors, mut untried) = (Vec::new(), Vec::new());
+    for mutant in &mutants {
         let began = Instant::now();
         let original = checkout.change(mutant)?;
-        let verdict = verdict(&checkout, mutant.tests);
+        let verdict = trial::verdict(&checkout, mutant.tests.binary, mutant.tests.names);
         checkout.restore(mutant, &original)?;
         let shown = match verdict? {
-            Verdict::Killed(by) => format!(
-                "killed by {} tests, as {}",
-                by.len(),
-                by.first().map_or("", String::as_str)
-            ),
+            Verdict::Noticed(by) => format!("noticed by {by}"),
+            Verdict::Endless => format!("noticed by the limit of {} minutes", trial::LIMIT.as_secs() / 60),
             Verdict::Survived => {
                 survivors.push(mutant.name);
                 "SURVIVED".to_owned()
             }
-            Verdict::NotRun(why) => bail!("{} could not be tried: {why}", mutant.name),
+            Verdict::NotRun(why) => {
+                untried.push(mutant.name);
+                format!("could not be tried: {why}")
+            }
         };
         println!("{:44} {:>5.0} s  {shown}", mutant.name, began.elapsed().as_secs_f64());
     }
+    println!("{} mutants in {} minutes", mutants.len(), minutes(began.elapsed()));
+    ensure!(untried.is_empty(), "could not be tried: {}", untried.join(", "));
     ensure!(
         survivors.is_empty(),
         "no test noticed: {}. Write the test that does, or say why the protection isn't one",
@@ -107,46 +162,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-#[derive(Debug)]
-enum Verdict {
-    /// These tests failed.
-    Killed(Vec<String>),
-    /// All passed.
-    Survived,
-    /// It doesn't compile, or no test has such a name.
-    NotRun(String),
+/// A test that fails anyway notices nothing.
+fn assert_unchanged_passes(checkout: &Checkout, mutants: &[&Mutant]) -> Result<()> {
+    let mut binaries: BTreeMap<&[&str], BTreeSet<&str>> = BTreeMap::new();
+    for Mutant { tests, .. } in mutants {
+        binaries.entry(tests.binary).or_default().extend(tests.names);
+    }
+    for (binary, names) in binaries {
+        let names: Vec<&str> = names.into_iter().collect();
+        println!(
+            "without a mutant: cargo test {} -- {}",
+            binary.join(" "),
+            names.join(" ")
+        );
+        match trial::verdict(checkout, binary, &names)? {
+            Verdict::Survived => {}
+            other => bail!("the unchanged checkout doesn't pass: {other:?}"),
+        }
+    }
+    Ok(())
 }
 
-fn verdict(checkout: &Checkout, tests: &[&str]) -> Result<Verdict> {
-    let output = Command::new(env!("CARGO"))
-        .args(["test", "--package", "audit-mitigation-operator"])
-        .args(tests)
-        .current_dir(checkout.folder())
-        .env("CARGO_TARGET_DIR", checkout.target())
-        // A mutant that is noticed need not be explained, and most are noticed early.
-        .env("PROPTEST_MAX_SHRINK_ITERS", "0")
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .context("cannot run cargo test")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let lines = || text.lines().filter_map(|line| line.strip_prefix("test "));
-    let failed: Vec<_> = lines()
-        .filter_map(|line| line.strip_suffix(" ... FAILED").map(str::to_owned))
-        .collect();
-    let passed = lines().any(|line| line.ends_with(" ... ok"));
-    Ok(match (failed.is_empty(), output.status.success() && passed) {
-        (false, _) => Verdict::Killed(failed),
-        (true, true) => Verdict::Survived,
-        (true, false) => Verdict::NotRun(last_lines(&String::from_utf8_lossy(&output.stderr))),
-    })
-}
-
-fn last_lines(text: &str) -> String {
-    let lines: Vec<_> = text.lines().collect();
-    lines
-        .get(lines.len().saturating_sub(20)..)
-        .unwrap_or_default()
-        .join("\n")
+fn minutes(time: Duration) -> u64 {
+    time.as_secs().div_ceil(60)
 }
 
 #[cfg(test)]

@@ -1,88 +1,245 @@
-//! Protections of the shell: they need a real API server to be noticed.
+//! Protections of the shell. Most need a real API server to be noticed.
 
-use super::Mutant;
+use super::{Mutant, Tests, cluster, mutant, unit};
 
 const WRITE: &str = "src/controller/write.rs";
 const PASS: &str = "src/controller/pass.rs";
+const CLOCK: &str = "src/controller/clock.rs";
+const RECONCILE: &str = "src/controller/reconcile.rs";
+const CONTEXT: &str = "src/controller/context.rs";
+const TRAFFIC: &str = "src/controller/traffic.rs";
+const WATCH: &str = "src/controller/watch.rs";
+const WATCHDOG: &str = "src/controller/watchdog.rs";
+const CONTACT: &str = "src/controller/contact.rs";
+const CACHED: &str = "src/controller/cached.rs";
+const EVENTS: &str = "src/controller/events.rs";
+const RUN: &str = "src/run.rs";
 
-const fn shell(
-    name: &'static str,
-    without: &'static str,
-    file: &'static str,
-    (search, replacement): (&'static str, &'static str),
-    tests: &'static [&'static str],
-) -> Mutant {
-    Mutant {
-        name,
-        without,
-        file,
-        search,
-        replacement,
-        tests,
-    }
-}
-
-const GUARDS: &[&str] = &["--test", "cluster", "operator::guards"];
+const GUARDS: Tests = cluster(&["operator::guards"]);
 
 pub(super) const MUTANTS: &[Mutant] = &[
-    shell(
+    mutant(
         "an-unguarded-record",
         "the record is written only over what was seen",
         WRITE,
-        (
-            "            \"resourceVersion\": version(seen),\n            \"annotations\"",
-            "            \"annotations\"",
-        ),
-        GUARDS,
-    ),
-    shell(
+        "            \"resourceVersion\": version(seen),\n            \"annotations\"",
+        "            \"annotations\"",
+    )
+    .by(GUARDS),
+    mutant(
         "an-unguarded-status",
         "a status is written only over what was seen",
         WRITE,
-        (
-            "                path: pointer([\"metadata\", \"resourceVersion\"]),\n                value: version(seen),",
-            "                path: pointer([\"metadata\", \"generation\"]),\n                value: json!(seen.metadata.generation),",
-        ),
-        GUARDS,
-    ),
-    shell(
+        "                path: pointer([\"metadata\", \"resourceVersion\"]),\n                value: version(seen),",
+        "                path: pointer([\"metadata\", \"generation\"]),\n                value: json!(seen.metadata.generation),",
+    )
+    .by(GUARDS),
+    mutant(
         "an-unguarded-finalizer",
         "the finalizer is taken off only from what was seen",
         WRITE,
-        (
-            "json!({ \"resourceVersion\": version(seen), \"finalizers\": others })",
-            "json!({ \"finalizers\": others })",
-        ),
-        GUARDS,
-    ),
-    shell(
+        "json!({ \"resourceVersion\": version(seen), \"finalizers\": others })",
+        "json!({ \"finalizers\": others })",
+    )
+    .by(GUARDS),
+    mutant(
         "an-unguarded-delete",
         "a TTL deletes exactly the resource that was seen",
         WRITE,
-        (
-            "                uid: seen.uid(),\n                resource_version: seen.resource_version(),",
-            "                uid: None,\n                resource_version: None,",
-        ),
-        GUARDS,
-    ),
-    shell(
+        "                uid: seen.uid(),\n                resource_version: seen.resource_version(),",
+        "                uid: None,\n                resource_version: None,",
+    )
+    .by(GUARDS),
+    mutant(
+        "an-unguarded-finalizer-put-back",
+        "the finalizer is put back only on what was seen",
+        WRITE,
+        "json!({ \"resourceVersion\": version(seen), \"finalizers\": with_ours(seen) })",
+        "json!({ \"finalizers\": with_ours(seen) })",
+    )
+    .by(GUARDS),
+    mutant(
+        "the-finalizers-of-others-go",
+        "the finalizers of others stay",
+        WRITE,
+        "    others.chain([FINALIZER]).collect()",
+        "    others.filter(|_| false).chain([FINALIZER]).collect()",
+    )
+    .by(GUARDS),
+    mutant(
         "acts-without-the-lease",
         "nothing is changed while the lease isn't surely held",
         PASS,
-        (
-            "if is_the_leaders(&step) && !self.context.leadership.is_surely_held(Instant::now()) {",
-            "if is_the_leaders(&step) && !self.context.leadership.is_surely_held(Instant::now()) && false {",
-        ),
-        GUARDS,
-    ),
-    shell(
+        "if is_the_leaders(&step) && !self.context.leadership.is_surely_held(Instant::now()) {",
+        "if is_the_leaders(&step) && !self.context.leadership.is_surely_held(Instant::now()) && false {",
+    )
+    .by(GUARDS),
+    mutant(
         "a-claim-is-overlooked",
         "an older resource's claim to the id counts",
         PASS,
-        (
-            "let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);",
-            "let unclaimed = true;",
-        ),
-        &["--test", "cluster", "operator::existing"],
-    ),
+        "let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);",
+        "let unclaimed = true;",
+    )
+    .by(cluster(&["operator::existing::an_older"])),
+    mutant(
+        "a-stale-cache-is-believed",
+        "what this process wrote last is newer than what the cache shows",
+        PASS,
+        "            Some(latest) if version(&latest) > version(&cached) => {",
+        "            Some(latest) if version(&latest) > version(&cached) && false => {",
+    )
+    .by(cluster(&["operator::requests::the_requests"])),
+    mutant(
+        "stale-after-a-slow-answer",
+        "what was read before a slow answer is read again before a start",
+        PASS,
+        "        // The answer may have taken seconds: what was read before it is not fresh any more.\n        self.is_fresh = false;\n",
+        "",
+    )
+    .by(cluster(&["operator::guards::a_replay"])),
+    mutant(
+        "calls-without-a-turn",
+        "a call is made in its turn",
+        PASS,
+        "            if let Err(until) = self.context.ask_turn(&step, &facts) {",
+        "            if let Err(until) = self.context.ask_turn(&step, &facts).or::<Timestamp>(Ok(())) {",
+    )
+    .by(cluster(&["operator::queue::no_more_calls"])),
+    mutant(
+        "a-start-after-sigterm",
+        "after SIGTERM no call begins",
+        PASS,
+        "            if step.begins_call() && self.context.stop.is_cancelled() {",
+        "            if step.begins_call() && self.context.stop.is_cancelled() && false {",
+    )
+    .by(cluster(&["operator::shutdown::after_sigterm"])),
+    mutant(
+        "the-beginning-stays-when-the-clock-is-set",
+        "the beginning of the process moves with a clock that is set",
+        CLOCK,
+        "        now.checked_sub(self.began.elapsed()).unwrap_or(Timestamp::MIN)",
+        "        now.checked_sub(self.began.elapsed()).map_or(Timestamp::MIN, |_| self.began_at)",
+    )
+    .by(unit(&["controller::clock"])),
+    mutant(
+        "the-notes-stay-when-the-clock-is-set",
+        "the notes of a resource move with a clock that is set",
+        CLOCK,
+        "            self.memory.clock_was_set(by);\n",
+        "            let _ = &self.memory;\n",
+    )
+    .by(unit(&["controller::clock"])),
+    mutant(
+        "errors-of-the-api-server-without-growing-waits",
+        "waits grow with each failure of the API server",
+        RECONCILE,
+        "        .saturating_mul(1 << errors.clamp(1, 16))",
+        "        .saturating_mul(1 << errors.clamp(1, 1))",
+    )
+    .by(unit(&["controller::reconcile"])),
+    mutant(
+        "nonsense-is-passed-over-in-silence",
+        "where no status can be written an event tells",
+        RECONCILE,
+        "        && note.errors == 1\n",
+        "        && note.errors == 0\n",
+    )
+    .by(cluster(&["operator::undecodable"])),
+    mutant(
+        "the-finished-are-looked-at-at-each-restart",
+        "the finished cost no reconcile at a restart",
+        CONTEXT,
+        "        decide(&self.observe(&facts, &memory, false, Admission::Free, now)) == Step::Wait(None)",
+        "        decide(&self.observe(&facts, &memory, false, Admission::Free, now)) == Step::Wait(Some(now))",
+    )
+    .by(cluster(&["operator::requests::finished"])),
+    mutant(
+        "a-younger-claim-counts",
+        "only an older resource's claim counts",
+        CONTEXT,
+        "store\n                .find(|object| is_older(object) && claims(object))",
+        "store\n                .find(|object| (is_older(object) || true) && claims(object))",
+    )
+    .by(cluster(&["operator::main_job::a_task_that_completes"])),
+    mutant(
+        "the-queue-is-not-complete",
+        "nothing starts before all resources are known",
+        TRAFFIC,
+        ".wait_for(BTreeSet::is_empty).await;",
+        ".wait_for(|unlisted| unlisted.is_empty() || true).await;",
+    )
+    .by(cluster(&["operator::namespaces::the_operator_is_ready"])),
+    mutant(
+        "nobody-is-woken",
+        "who may start is woken at once",
+        TRAFFIC,
+        "                let _ = wake.unbounded_send(object.clone());",
+        "                let _ = (wake, object.clone());",
+    )
+    .by(cluster(&["operator::queue::two_slots"])),
+    mutant(
+        "a-deleted-resource-keeps-its-slot",
+        "a slot isn't lost with its resource",
+        WATCH,
+        "                    context.forget(object.metadata.uid.as_deref().unwrap_or_default());\n",
+        "",
+    )
+    .by(cluster(&["operator::queue::a_slot"])),
+    mutant(
+        "stuck-for-twenty-minutes",
+        "work that stays undone is noticed after two minutes",
+        WATCHDOG,
+        "const PATIENCE: Duration = Duration::from_mins(2);",
+        "const PATIENCE: Duration = Duration::from_mins(20);",
+    )
+    .by(unit(&["controller::watchdog"])),
+    mutant(
+        "the-silence-of-others-is-a-fault",
+        "an API server that fails is no reason to be replaced",
+        WATCHDOG,
+        "let since = since?.max(self.api_server_failed.unwrap_or(since?));",
+        "let since = since?;",
+    )
+    .by(unit(&["controller::watchdog"])),
+    mutant(
+        "a-change-in-between-is-lost",
+        "what changes while it is worked at is due again",
+        WATCHDOG,
+        "            entry.again = true;",
+        "            entry.again = false;",
+    )
+    .by(unit(&["controller::watchdog"])),
+    mutant(
+        "a-refusal-is-a-sign-of-life",
+        "what a refusal says is no sign of a watch's life",
+        CONTACT,
+        "                    if lives {",
+        "                    if lives || true {",
+    )
+    .by(unit(&["controller::contact"])),
+    mutant(
+        "the-cache-forgets-the-finalizers",
+        "a decision sees in the cache what stands in the object",
+        CACHED,
+        "        finalizers: whole.finalizers,\n",
+        "",
+    )
+    .by(unit(&["controller::cached"])),
+    mutant(
+        "an-event-that-is-too-long",
+        "an event that the API server would refuse is cut",
+        EVENTS,
+        "const MAX_NOTE_BYTES: usize = 1_000;",
+        "const MAX_NOTE_BYTES: usize = 2_000;",
+    )
+    .by(unit(&["controller::events"])),
+    mutant(
+        "it-goes-on-when-the-lease-is-lost",
+        "who has lost the lease ends",
+        RUN,
+        "        ended = &mut holding => {",
+        "        ended = &mut holding, if done.is_cancelled() => {",
+    )
+    .by(cluster(&["operator::guards::nothing_is_written"])),
 ];
