@@ -1,5 +1,7 @@
 //! `TaskAlreadyExists`: converged, never another start.
 
+use std::time::Duration;
+
 use audit_mitigation_operator::api::{Phase, StartedBy};
 use serde_json::json;
 use simulator::{Operation, Outcome};
@@ -44,18 +46,7 @@ async fn a_task_that_ended_before_the_resource_existed_is_said_to_have() {
     world.create("first", &spec("old")).await;
     world.phase("first", Phase::Completed).await;
     world.kubectl(&["delete", "amt", "first"]).await;
-    // Kubernetes keeps whole seconds: the next resource must be younger than the task's end by the clock.
-    let end = world.aws.task("old").unwrap().end.unwrap();
-    support::eventually(super::LIMIT, "two seconds have passed", async || {
-        let age = jiff::Timestamp::now().duration_since(end);
-        if age.as_secs() >= 2 {
-            Ok(())
-        } else {
-            Err(age.to_string())
-        }
-    })
-    .await
-    .unwrap();
+    until_older_than(world.aws.task("old").unwrap().end.unwrap(), 2).await;
     world.create("first", &spec("old")).await;
     let again = world.phase("first", Phase::Completed).await;
     assert!(
@@ -65,6 +56,38 @@ async fn a_task_that_ended_before_the_resource_existed_is_said_to_have() {
     );
     assert!(message(&again).contains("spec.taskId"), "{}", message(&again));
     assert_eq!(world.aws.starts("old"), 1);
+}
+
+/// Both are named in AWS for the same id, and only the older one's claim can be right for whatever runs under it.
+#[tokio::test]
+async fn an_older_resource_that_claims_the_id_makes_the_task_another_s() {
+    let world = World::new("claimed").await;
+    world.create("older", &spec("claimed")).await;
+    world.phase("older", Phase::Completed).await;
+    let created = world.get("older").await.metadata.creation_timestamp.unwrap().0;
+    until_older_than(created, 2).await;
+    // The service has forgotten, and the id is free again.
+    world.aws.advance(Duration::from_hours(91 * 24));
+    world.aws.set_outcome("*", Outcome::held());
+    world.create("younger", &spec("claimed")).await;
+    let younger = world.phase("younger", Phase::Running).await;
+    assert_eq!(younger.started_by, Some(StartedBy::Other));
+    world.kubectl(&["delete", "amt", "younger", "--timeout=60s"]).await;
+    assert!(world.calls(Operation::CANCEL).is_empty());
+}
+
+/// Kubernetes keeps whole seconds: what comes next is to be younger by the clock.
+async fn until_older_than(time: jiff::Timestamp, seconds: i64) {
+    support::eventually(super::LIMIT, "some seconds have passed", async || {
+        let age = jiff::Timestamp::now().duration_since(time);
+        if age.as_secs() >= seconds {
+            Ok(())
+        } else {
+            Err(age.to_string())
+        }
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

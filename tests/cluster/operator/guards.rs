@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use audit_mitigation_operator::api::Phase;
 use kube::api::DeleteParams;
 use serde_json::json;
-use simulator::{Operation, Outcome};
+use simulator::{Fault, FaultKind, Operation, Outcome};
 use support::proxy::{Asked, Fate, Pause, Proxy, Side};
 use support::{eventually, ports};
 
-use super::{LIMIT, World, has_finalizer, spec};
+use super::{LIMIT, World, has_finalizer, spec, status};
 
 const CONFLICT: u16 = 409;
 
@@ -49,13 +50,13 @@ impl Held {
     /// Lets the request go on, which has to be refused because somebody was faster.
     async fn is_refused(&self, is_it: impl Fn(&Asked) -> bool) {
         self.pause.end();
-        let status = eventually(LIMIT, "the write that was held is answered", async || {
+        let answered = eventually(LIMIT, "the write that was held is answered", async || {
             let answered = self.proxy.answered();
             let first = answered.iter().find(|(asked, _)| is_it(asked));
             first.map(|(_, status)| *status).ok_or("not yet")
         })
         .await;
-        assert_eq!(status.unwrap(), CONFLICT);
+        assert_eq!(answered.unwrap(), CONFLICT);
     }
 
     async fn touch(&self) {
@@ -118,6 +119,54 @@ async fn a_finalizer_is_not_taken_off_what_has_changed() {
     held.world
         .edit("one", &json!({ "metadata": { "finalizers": null } }))
         .await;
+}
+
+/// Somebody takes the finalizer off, and another one comes while it is put back.
+#[tokio::test]
+async fn a_finalizer_is_not_put_back_over_another() {
+    let nth = AtomicUsize::new(0);
+    // The first patch is the record's.
+    let is_second = move |asked: &Asked| is_metadata(asked) && nth.fetch_add(1, Ordering::SeqCst) == 1;
+    let held = Held::at("guard-put-back", is_second).await;
+    held.world.aws.set_outcome("*", Outcome::held());
+    held.world.create("one", &spec("guard-put-back")).await;
+    held.world.phase("one", Phase::Running).await;
+    let finalizers = |list: &[&str]| json!({ "metadata": { "finalizers": list } });
+    held.world.edit("one", &finalizers(&[])).await;
+    held.pause.reached().await;
+    held.world.edit("one", &finalizers(&["somebody.example/else"])).await;
+    held.pause.end();
+    let task = held.world.until("one", "the finalizer is back", has_finalizer).await;
+    let theirs = "somebody.example/else".to_owned();
+    assert!(task.metadata.finalizers.unwrap().contains(&theirs));
+    held.world.aws.finish("guard-put-back");
+    held.world.phase("one", Phase::Completed).await;
+    held.world.edit("one", &finalizers(&[])).await;
+}
+
+/// While the service takes its time to say that there is no task, somebody cancels: the same is not sent again.
+#[tokio::test]
+async fn a_replay_is_not_sent_on_what_was_read_before_a_slow_answer() {
+    let world = World::new("guard-fresh").await;
+    for kind in [FaultKind::Unavailable, FaultKind::Throttle] {
+        world.aws.inject(Fault::new(kind).on(Operation::START).times(1));
+    }
+    // Longer than the wait after the second of them.
+    let slow = FaultKind::Latency {
+        before: Duration::from_secs(5),
+        after: Duration::ZERO,
+    };
+    world.aws.inject(Fault::new(slow).on(Operation::DESCRIBE).times(1));
+    world.create("one", &spec("guard-fresh")).await;
+    world.until_called(Operation::DESCRIBE, 1).await;
+    world.edit("one", &json!({ "spec": { "cancel": true } })).await;
+    world
+        .until("one", "the cancellation was seen", |task| {
+            let status = status(task);
+            status.task_id.is_some() || status.observed_generation == task.metadata.generation
+        })
+        .await;
+    assert_eq!(world.calls(Operation::START).len(), 2);
 }
 
 #[tokio::test]

@@ -123,11 +123,16 @@ async fn the_crd_can_be_removed_and_come_back() {
     .await;
 }
 
-/// Of two namespaces the operator may list only one at first: it says which it waits for, and starts nothing.
+/// Of two namespaces the operator may list only one at first: it says which it waits for, and starts nothing. An older
+/// resource in the other comes first.
 #[tokio::test]
 async fn the_operator_is_ready_when_it_can_list_every_namespace() {
-    let mut world = World::without_operator("listed", &[], |_| {}).await;
+    let mut world = World::without_operator("listed", &["--max-running-tasks", "1"], |_| {}).await;
     let other = world.cluster.namespace("unlisted").await.unwrap();
+    world.aws.set_outcome("older", Outcome::held());
+    let mut older = object("older", &spec("older"));
+    older["metadata"]["namespace"] = json!(other);
+    world.cluster.apply(&older.to_string()).await.unwrap();
     let account = format!("--serviceaccount={}:default", world.namespace);
     let grant = ["create", "rolebinding", "all", "--clusterrole=cluster-admin", &account];
     world.kubectl(&grant).await;
@@ -149,16 +154,15 @@ async fn the_operator_is_ready_when_it_can_list_every_namespace() {
     };
     readyz(503, &other).await;
     world.create("one", &spec("one")).await;
-    assert_eq!(
-        world.aws.starts("one"),
-        0,
-        "before the other's tasks are known, the queue is not"
-    );
     world
         .cluster
         .kubectl_ok(&[&["--namespace", &other], &grant[..]].concat())
         .await
         .unwrap();
     readyz(200, "ok").await;
+    world.until_called(Operation::START, 1).await;
+    assert_eq!(world.aws.starts("one"), 0, "the queue is not known before all are");
+    world.phase("one", Phase::Queued).await;
+    world.aws.finish("older");
     world.phase("one", Phase::Completed).await;
 }

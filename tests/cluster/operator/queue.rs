@@ -215,6 +215,21 @@ async fn a_region_that_stands_still_holds_up_no_other() {
     assert!(world.aws.tasks().iter().all(|task| task.region != "eu-west-2"));
 }
 
+/// A resource whose task is left running is deleted: nobody knows of the task any more, so it holds no slot.
+#[tokio::test]
+async fn a_slot_is_not_lost_with_its_resource() {
+    let world = World::with("queue-lost", &["--max-running-tasks", "1"], |_| {}).await;
+    world.aws.set_outcome("left", Outcome::held());
+    let mut left = spec("left");
+    left["deletionPolicy"] = json!("Orphan");
+    world.create("left", &left).await;
+    world.phase("left", Phase::Running).await;
+    world.create("next", &spec("next")).await;
+    world.phase("next", Phase::Queued).await;
+    world.kubectl(&["delete", "amt", "left", "--timeout=60s"]).await;
+    world.phase("next", Phase::Completed).await;
+}
+
 impl World {
     async fn until_called_in(&self, region: &str) {
         eventually(super::LIMIT, "a start is sent there", async || {

@@ -9,7 +9,7 @@ use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Outcome};
 use support::{AuditedRequest, AuditedUser, eventually, finished};
 
-use super::{LIMIT, World, has_finalizer, spec};
+use super::{LIMIT, World, has_finalizer, http_get, spec};
 
 const PLURAL: &str = "auditmitigationtasks";
 
@@ -150,6 +150,14 @@ async fn finished_resources_cost_nothing_at_a_restart() {
     world.create("new", &spec("new")).await;
     until_free(&world, "new").await;
     until_free(&world, "finished-7").await;
+    let (_, metrics) = http_get(world.port, "/metrics").await.unwrap();
+    let count = |line: &str| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap();
+    let reconciles: usize = metrics
+        .lines()
+        .filter(|line| line.contains("_reconciles_total{"))
+        .map(count)
+        .sum();
+    assert!((2..50).contains(&reconciles), "{reconciles} reconciles");
     let requests = requests(&mut world, &user).await;
     assert_eq!(
         by_verb(&requests[asked_before..], "finished-7"),
