@@ -6,7 +6,7 @@ use audit_mitigation_operator::api::{Phase, StartedBy};
 use serde_json::json;
 use simulator::{Operation, Outcome};
 
-use super::{World, condition, message, spec};
+use super::{World, condition, message, spec, until_older_than};
 
 #[tokio::test]
 async fn a_second_resource_of_the_same_task_adopts_it() {
@@ -74,20 +74,6 @@ async fn an_older_resource_that_claims_the_id_makes_the_task_another_s() {
     assert_eq!(younger.started_by, Some(StartedBy::Other));
     world.kubectl(&["delete", "amt", "younger", "--timeout=60s"]).await;
     assert!(world.calls(Operation::CANCEL).is_empty());
-}
-
-/// Kubernetes keeps whole seconds: what comes next is to be younger by the clock.
-async fn until_older_than(time: jiff::Timestamp, seconds: i64) {
-    support::eventually(super::LIMIT, "some seconds have passed", async || {
-        let age = jiff::Timestamp::now().duration_since(time);
-        if age.as_secs() >= seconds {
-            Ok(())
-        } else {
-            Err(age.to_string())
-        }
-    })
-    .await
-    .unwrap();
 }
 
 #[tokio::test]

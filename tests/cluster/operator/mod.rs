@@ -278,6 +278,20 @@ impl World {
     }
 }
 
+/// Kubernetes keeps whole seconds: what comes next is to be younger by the clock.
+async fn until_older_than(time: jiff::Timestamp, seconds: i64) {
+    eventually(LIMIT, "some seconds have passed", async || {
+        let age = jiff::Timestamp::now().duration_since(time);
+        if age.as_secs() >= seconds {
+            Ok(())
+        } else {
+            Err(age.to_string())
+        }
+    })
+    .await
+    .unwrap();
+}
+
 fn status(task: &StoredTask) -> AuditMitigationTaskStatus {
     task.status.good().cloned().flatten().unwrap_or_default()
 }

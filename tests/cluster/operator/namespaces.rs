@@ -7,7 +7,7 @@ use serde_json::json;
 use simulator::{Config, Fault, FaultKind, Operation, Outcome, Server};
 use support::{Cluster, ClusterOptions, eventually, operator, ports};
 
-use super::{LIMIT, World, http_get, object, spec};
+use super::{LIMIT, World, http_get, object, spec, until_older_than};
 use crate::crd::{CRD, install};
 
 #[tokio::test]
@@ -142,6 +142,7 @@ async fn the_operator_is_ready_when_it_can_list_every_namespace() {
     world.kubeconfig = kubeconfig.await.unwrap();
     let own = std::mem::take(&mut world.namespace);
     world.namespace = format!("{own},{other}");
+    let operator_began = jiff::Timestamp::now();
     world.start_operator();
     world.namespace = own;
     let readyz = async |code: u16, says: &str| {
@@ -153,6 +154,7 @@ async fn the_operator_is_ready_when_it_can_list_every_namespace() {
         .unwrap();
     };
     readyz(503, &other).await;
+    until_older_than(operator_began, 2).await;
     world.create("one", &spec("one")).await;
     world
         .cluster
