@@ -12,10 +12,12 @@ const ENDPOINT: &str = "src/aws/endpoint.rs";
 const AWS: Tests = Tests {
     binary: &["--test", "aws"],
     names: &[],
+    slow: &[],
 };
 const FUZZ: Tests = Tests {
     binary: &["--test", "fuzz"],
     names: &[],
+    slow: &[],
 };
 
 pub(super) const MUTANTS: &[Mutant] = &[

@@ -58,6 +58,8 @@ struct Tests {
     binary: &'static [&'static str],
     /// Parts of the names of the tests.
     names: &'static [&'static str],
+    /// Those of them that take long: they are run when no other has noticed.
+    slow: &'static [&'static str],
 }
 
 /// Tests beside the code.
@@ -65,6 +67,7 @@ const fn unit(names: &'static [&'static str]) -> Tests {
     Tests {
         binary: &["--lib"],
         names,
+        slow: &[],
     }
 }
 
@@ -73,8 +76,15 @@ const fn cluster(names: &'static [&'static str]) -> Tests {
     Tests {
         binary: &["--test", "cluster"],
         names,
+        slow: &[],
     }
 }
+
+/// Tests of the core.
+const CORE: Tests = Tests {
+    slow: &["core::tests::model", "core::tests::properties"],
+    ..unit(&["core::"])
+};
 
 /// Takes out a protection by putting `replacement` in the place of `search`. The tests of the core have to notice.
 const fn mutant(
@@ -90,7 +100,7 @@ const fn mutant(
         file,
         search,
         replacement,
-        tests: unit(&["core::"]),
+        tests: CORE,
     }
 }
 
@@ -136,7 +146,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for mutant in &mutants {
         let began = Instant::now();
         let original = checkout.change(mutant)?;
-        let verdict = trial::verdict(&checkout, mutant.tests.binary, mutant.tests.names);
+        let verdict = trial::verdict(&checkout, mutant.tests);
         checkout.restore(mutant, &original)?;
         let shown = match verdict? {
             Verdict::Noticed(by) => format!("noticed by {by}"),
@@ -175,7 +185,7 @@ fn assert_unchanged_passes(checkout: &Checkout, mutants: &[&Mutant]) -> Result<(
             binary.join(" "),
             names.join(" ")
         );
-        match trial::verdict(checkout, binary, &names)? {
+        match trial::round(checkout, binary, &names)? {
             Verdict::Survived => {}
             other => bail!("the unchanged checkout doesn't pass: {other:?}"),
         }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::checkout::Checkout;
+use super::{Tests, checkout::Checkout};
 
 /// How long the tests may take, with the build; without a mutant they take a fraction of it. What a mutant makes run for
 /// ever has been noticed.
@@ -30,8 +30,18 @@ pub(super) enum Verdict {
     NotRun(String),
 }
 
-/// Runs these tests of a test binary.
-pub(super) fn verdict(checkout: &Checkout, binary: &[&str], names: &[&str]) -> Result<Verdict> {
+/// Runs these tests, the slow ones last.
+pub(super) fn verdict(checkout: &Checkout, tests: Tests) -> Result<Verdict> {
+    let skipped = tests.slow.iter().flat_map(|name| ["--skip", name]);
+    let names: Vec<&str> = tests.names.iter().copied().chain(skipped).collect();
+    match round(checkout, tests.binary, &names)? {
+        Verdict::Survived if !tests.slow.is_empty() => round(checkout, tests.binary, tests.slow),
+        verdict => Ok(verdict),
+    }
+}
+
+/// Runs the tests of a test binary whose names contain one of these.
+pub(super) fn round(checkout: &Checkout, binary: &[&str], names: &[&str]) -> Result<Verdict> {
     let mut tests = Group::run(
         Command::new(env!("CARGO"))
             .args(["test", "--package", "audit-mitigation-operator"])
