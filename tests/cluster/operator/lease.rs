@@ -1,5 +1,6 @@
 //! Several replicas: one works, the others stand by.
 
+use std::process::ExitStatus;
 use std::time::Instant;
 
 use audit_mitigation_operator::api::Phase;
@@ -7,30 +8,35 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Outcome};
+use support::wire::Condition;
 use support::{Process, eventually, ports};
 
-use super::proxy::Proxy;
 use super::{LIMIT, World, http_get, spec};
 
-const HOLDS: &str = "this process holds the lease";
-const STANDS_BY: &str = "the lease was read";
+pub(super) const HOLDS: &str = "this process holds the lease";
+pub(super) const STANDS_BY: &str = "the lease was read";
 const WORKS: &str = "watching AuditMitigationTasks";
 
 /// A world without an operator yet, whose replicas elect a leader.
 async fn world(prefix: &str) -> World {
     let mut world = World::without_operator(prefix, &[], |_| {}).await;
-    let namespace = world.namespace.clone();
-    world.flags = vec!["--leader-elect".to_owned(), format!("--lease-namespace={namespace}")];
+    elect(&mut world);
     world
 }
 
-struct Replica {
-    process: Process,
+/// The operators to come elect a leader.
+pub(super) fn elect(world: &mut World) {
+    let namespace = format!("--lease-namespace={}", world.namespace);
+    world.flags.extend(["--leader-elect".to_owned(), namespace]);
+}
+
+pub(super) struct Replica {
+    pub(super) process: Process,
     port: u16,
 }
 
 impl Replica {
-    fn start(world: &mut World) -> Self {
+    pub(super) fn start(world: &mut World) -> Self {
         world.port = ports::free().unwrap();
         world.start_operator();
         Self {
@@ -39,7 +45,7 @@ impl Replica {
         }
     }
 
-    async fn says(&self, what: &str) {
+    pub(super) async fn says(&self, what: &str) {
         eventually(LIMIT, what, async || self.has_said(what)).await.unwrap();
     }
 
@@ -48,9 +54,25 @@ impl Replica {
         if log.contains(what) { Ok(()) } else { Err(log) }
     }
 
-    fn leads(&self) -> bool {
+    pub(super) fn leads(&self) -> bool {
         self.has_said(HOLDS).is_ok()
     }
+}
+
+/// Waits until the second leads, which is not before the first has ended.
+pub(super) async fn taken_over(first: &mut Replica, second: &Replica) -> ExitStatus {
+    eventually(LIMIT, "the standby takes over", async || {
+        // Asked in this order: whoever leads now must not do so beside the other.
+        let leads = second.leads();
+        let ended = first.process.ended().unwrap();
+        match (leads, ended) {
+            (true, None) => panic!("two at work:\n{}\n{}", first.process.log(), second.process.log()),
+            (true, Some(status)) => Ok(status),
+            (false, _) => Err("not yet"),
+        }
+    })
+    .await
+    .unwrap()
 }
 
 async fn lease(world: &World) -> LeaseSpec {
@@ -107,8 +129,8 @@ async fn a_standby_takes_over_after_a_kill_and_after_sigterm() {
 #[tokio::test]
 async fn a_leader_that_is_cut_off_ends_before_another_takes_over() {
     let mut world = world("cut-off").await;
-    let proxy = Proxy::start(&world).await;
-    let direct = std::mem::replace(&mut world.kubeconfig, proxy.kubeconfig.path().to_owned());
+    let direct = world.kubeconfig.clone();
+    let wire = world.lay_wire().await;
     let mut first = Replica::start(&mut world);
     first.says(WORKS).await;
     world.kubeconfig = direct;
@@ -123,21 +145,10 @@ async fn a_leader_that_is_cut_off_ends_before_another_takes_over() {
     .await
     .unwrap();
 
-    proxy.cut();
+    wire.set(Condition::Cut);
     world.create("two", &spec("two")).await;
-    eventually(LIMIT, "the standby takes over", async || {
-        // Asked in this order: whoever leads now must not do so beside the other.
-        let leads = second.leads();
-        let ended = first.process.ended().unwrap();
-        match (leads, ended) {
-            (true, None) => panic!("two at work:\n{}\n{}", first.process.log(), second.process.log()),
-            (true, Some(status)) => Ok(status),
-            (false, _) => Err("not yet"),
-        }
-    })
-    .await
-    .map(|status| assert!(!status.success(), "{status}"))
-    .unwrap();
+    let status = taken_over(&mut first, &second).await;
+    assert!(!status.success(), "{status}");
     first.has_said("the lease was lost").unwrap();
     for name in ["one", "two"] {
         world.phase(name, Phase::Completed).await;

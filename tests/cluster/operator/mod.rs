@@ -14,7 +14,6 @@ mod lease;
 mod logs;
 mod main_job;
 mod namespaces;
-mod proxy;
 mod queue;
 mod readings;
 mod recreation;
@@ -36,7 +35,8 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams,
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use simulator::{Call, Config, Operation, Server};
-use support::{Cluster, Process, eventually, http_get, operator, ports, shared};
+use support::{Cluster, Process, Wire, eventually, http_get, operator, ports, shared};
+use tempfile::NamedTempFile;
 use tokio::sync::OnceCell;
 
 use crate::crd::{CRD, install, served};
@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) port: u16,
     endpoint: String,
     access_key: Option<&'static str>,
+    /// Kubeconfigs that last as long as this.
+    files: Vec<NamedTempFile>,
 }
 
 impl World {
@@ -73,11 +75,17 @@ impl World {
     pub(crate) async fn without_operator(prefix: &str, flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         static INSTALLED: OnceCell<()> = OnceCell::const_new();
         let cluster = shared().await.unwrap();
-        let installed = async || {
-            install(cluster, CRD).await;
-            served(cluster, "default").await;
-        };
-        INSTALLED.get_or_init(installed).await;
+        INSTALLED.get_or_init(|| prepare(cluster)).await;
+        Self::in_cluster(cluster, prefix, flags, change).await
+    }
+
+    /// The same in a cluster that was [prepared](prepare).
+    async fn in_cluster(
+        cluster: &'static Cluster,
+        prefix: &str,
+        flags: &[&str],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let namespace = cluster.namespace(prefix).await.unwrap();
         let mut config = Config::default();
         config.settings.task_duration = Duration::from_millis(200);
@@ -94,7 +102,18 @@ impl World {
             client: cluster.client().await.unwrap(),
             flags: flags.iter().map(ToString::to_string).collect(),
             port: ports::free().unwrap(),
+            files: Vec::new(),
         }
+    }
+
+    /// Lays a wire to the API server for the operators to come.
+    async fn lay_wire(&mut self) -> Wire {
+        let server = self.cluster.url().trim_start_matches("https://");
+        let wire = Wire::to(server).await.unwrap();
+        let file = wire.kubeconfig(&self.kubeconfig).unwrap();
+        self.kubeconfig = file.path().to_owned();
+        self.files.push(file);
+        wire
     }
 
     pub(crate) fn start_operator(&mut self) {
@@ -263,6 +282,35 @@ impl World {
         .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
     }
 
+    /// Waits until the operator has said this so often.
+    async fn until_logged(&self, what: &str, times: usize) {
+        eventually(LIMIT, "the operator says it", async || {
+            let log = self.log();
+            let count = log.matches(what).count();
+            if count >= times {
+                Ok(())
+            } else {
+                Err(format!("{count} times {what:?}:\n{log}"))
+            }
+        })
+        .await
+        .unwrap();
+    }
+
+    /// Waits until so many connections were made to a wire.
+    async fn until_connected(&self, wire: &Wire, times: usize) {
+        eventually(LIMIT, "it connects again", async || {
+            let count = wire.connections();
+            if count >= times {
+                Ok(())
+            } else {
+                Err(format!("{count} connections"))
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
+    }
+
     /// The value of a metric without labels.
     async fn metric(&self, name: &str) -> u64 {
         let (_, text) = http_get(self.port, "/metrics").await.unwrap();
@@ -290,6 +338,12 @@ async fn until_older_than(time: jiff::Timestamp, seconds: i64) {
     })
     .await
     .unwrap();
+}
+
+/// Lets a cluster serve the resource.
+async fn prepare(cluster: &Cluster) {
+    install(cluster, CRD).await;
+    served(cluster, "default").await;
 }
 
 fn status(task: &StoredTask) -> AuditMitigationTaskStatus {

@@ -13,40 +13,45 @@ use support::eventually;
 use super::{World, message, spec, status};
 
 /// A world without an operator yet, and so many resources in it.
-async fn crowd(prefix: &str, flags: &[&str], tasks: usize, change: impl FnOnce(&mut Config)) -> World {
+pub(super) async fn crowd(prefix: &str, flags: &[&str], tasks: usize, change: impl FnOnce(&mut Config)) -> World {
     let world = World::without_operator(prefix, flags, change).await;
-    let mut manifests = String::new();
-    for n in 0..tasks {
-        let name = format!("t{n:02}");
-        writeln!(manifests, "---\n{}", super::object(&name, &spec(&name))).unwrap();
-    }
-    world.apply(&manifests).await;
+    world.apply_crowd(tasks).await;
     world
 }
 
 impl World {
+    /// Applies so many manifests at once.
+    pub(super) async fn apply_crowd(&self, tasks: usize) {
+        let mut manifests = String::new();
+        for n in 0..tasks {
+            let name = format!("t{n:02}");
+            writeln!(manifests, "---\n{}", super::object(&name, &spec(&name))).unwrap();
+        }
+        self.apply(&manifests).await;
+    }
+
     /// The ids of all resources, first come first.
-    async fn in_order(&self) -> Vec<String> {
+    pub(super) async fn in_order(&self) -> Vec<String> {
         let mut tasks = self.tasks().list(&ListParams::default()).await.unwrap().items;
         tasks.sort_by_key(|task| (task.creation_timestamp().map(|time| time.0), task.uid()));
         tasks.iter().map(kube::ResourceExt::name_any).collect()
     }
 
-    async fn until_all_are_completed(&self, names: &[String]) {
+    pub(super) async fn until_all_are_completed(&self, names: &[String]) {
         for name in names {
             self.phase(name, Phase::Completed).await;
         }
     }
 
     /// The Start calls that the service refused, and why.
-    fn refused(&self) -> Vec<Call> {
+    pub(super) fn refused(&self) -> Vec<Call> {
         let mut calls = self.calls(Operation::START);
         calls.retain(|call| call.code.is_some());
         calls
     }
 
     /// The ids of all resources in the order in which they were let in: then the start record is written.
-    async fn start_order(&self) -> Vec<String> {
+    pub(super) async fn start_order(&self) -> Vec<String> {
         let mut tasks = self.tasks().list(&ListParams::default()).await.unwrap().items;
         tasks.sort_by_key(|task| {
             let record: StartRecord = serde_json::from_str(&task.annotations()[START_RECORD_ANNOTATION]).unwrap();

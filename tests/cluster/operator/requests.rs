@@ -16,9 +16,17 @@ const PLURAL: &str = "auditmitigationtasks";
 /// A world whose operator's requests are in the API server's audit log.
 async fn audited(prefix: &str, flags: &[&str]) -> (World, AuditedUser) {
     let mut world = World::without_operator(prefix, flags, |_| {}).await;
-    let user = world.cluster.audited_user().await.unwrap();
-    world.kubeconfig.clone_from(&user.kubeconfig);
+    let user = world.audit().await;
     (world, user)
+}
+
+impl World {
+    /// The requests of the operators to come are in the API server's audit log.
+    pub(super) async fn audit(&mut self) -> AuditedUser {
+        let user = self.cluster.audited_user().await.unwrap();
+        self.kubeconfig.clone_from(&user.kubeconfig);
+        user
+    }
 }
 
 /// What the operator has asked, once it has ended and all it asked is in the log.

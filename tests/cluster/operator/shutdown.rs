@@ -6,9 +6,9 @@ use audit_mitigation_operator::api::Phase;
 use serde_json::json;
 use simulator::{AUDIT_OF_DEVICES, Fault, FaultKind, Operation};
 use support::eventually;
+use support::wire::Condition;
 
 use super::following::everything_fails;
-use super::proxy::Proxy;
 use super::{LIMIT, World, spec, status};
 
 const STOPPING: &str = "no call of AWS begins any more";
@@ -84,17 +84,17 @@ async fn sigterm_ends_the_look_at_failed_actions_and_the_next_process_begins_it_
 #[tokio::test]
 async fn after_sigterm_nothing_is_started() {
     let mut world = World::without_operator("sigterm-starts", &[], |_| {}).await;
-    let proxy = Proxy::start(&world).await;
-    let direct = std::mem::replace(&mut world.kubeconfig, proxy.kubeconfig.path().to_owned());
+    let direct = world.kubeconfig.clone();
+    let wire = world.lay_wire().await;
     world.start_operator();
     world.create("first", &spec("first")).await;
     world.phase("first", Phase::Completed).await;
-    proxy.hold(true);
+    wire.set(Condition::Held);
     let names = ["one", "two", "three"];
     for name in names {
         world.create(name, &spec(name)).await;
     }
-    eventually(LIMIT, "their records are on the way", async || match proxy.held() {
+    eventually(LIMIT, "their records are on the way", async || match wire.held() {
         0 => Err("none"),
         _ => Ok(()),
     })
@@ -102,7 +102,7 @@ async fn after_sigterm_nothing_is_started() {
     .unwrap();
     terminate(&mut world).await;
     let calls = world.aws.calls().len();
-    proxy.hold(false);
+    wire.set(Condition::Whole);
     let mut operator = world.operator.take().unwrap();
     assert!(operator.wait(LIMIT).await.unwrap().success(), "{}", operator.log());
     assert_eq!(world.aws.calls().len(), calls, "{}", operator.log());

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use audit_mitigation_operator::api::Phase;
 use simulator::{Fault, FaultKind, Operation};
-use support::eventually;
+use support::wire::Condition;
+use support::{Wire, eventually};
 
-use super::proxy::Proxy;
 use super::{World, http_get, spec};
 
 /// Due work may stay untouched for two minutes.
@@ -22,7 +22,7 @@ const TASKS: usize = 60;
 /// writes. Meanwhile an operator whose API server is cut off, and one whose AWS is silent, have due work too.
 #[tokio::test]
 async fn livez_is_false_when_work_stays_undone_but_not_when_others_are_silent() {
-    let cut_off = cut_off().await;
+    let (cut_off, _wire) = cut_off().await;
     let without_aws = without_aws().await;
     let mut world = World::without_operator("stuck", &[], |_| {}).await;
     let folder = tempfile::tempdir().unwrap();
@@ -88,20 +88,19 @@ fn logging_to(log: &Path, command: &Command) -> Command {
 }
 
 /// An operator at work whose API server doesn't answer any more; it learns of that by its own time-outs.
-async fn cut_off() -> World {
+async fn cut_off() -> (World, Wire) {
     let mut world = World::without_operator("cut", &[], |_| {}).await;
-    let proxy = Proxy::start(&world).await;
-    world.kubeconfig = proxy.kubeconfig.path().to_owned();
+    let wire = world.lay_wire().await;
     world.aws.set_outcome("one", simulator::Outcome::held());
     world.start_operator();
     world.create("one", &spec("one")).await;
     world.phase("one", Phase::Running).await;
-    proxy.cut();
+    wire.set(Condition::Cut);
     // Its cancellation is due, and so is each Describe.
     world
         .edit("one", &serde_json::json!({ "spec": { "cancel": true } }))
         .await;
-    world
+    (world, wire)
 }
 
 /// An operator whose AWS takes requests and answers none.

@@ -1,9 +1,10 @@
 //! How often the operator asked: of the service, from the simulator's log, and of the API server, from its audit log.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use simulator::{Call, Operation};
+use support::busiest;
 
 use crate::{replica::Replica, summary::Summary, world::World};
 
@@ -69,43 +70,6 @@ pub(crate) fn rates(world: &World, summary: &mut Summary) -> Result<()> {
     Ok(())
 }
 
-/// The most calls in a window of so many seconds of the simulator's clock.
-fn most_within<'a>(calls: impl Iterator<Item = &'a Call>, seconds: i64) -> usize {
-    let times: Vec<_> = calls.map(|call| call.time.as_millisecond()).collect();
-    let mut first = times.iter().peekable();
-    let mut inside = 0;
-    let mut most = 0;
-    for time in &times {
-        inside += 1;
-        while first.next_if(|earliest| time - **earliest >= seconds * 1000).is_some() {
-            inside -= 1;
-        }
-        most = most.max(inside);
-    }
-    most
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_busiest_window_is_found() {
-        let call = |millis: i64| -> Call {
-            serde_json::from_value(serde_json::json!({
-                "seq": 1, "time": "1970-01-01T00:00:00Z", "access_key": "", "account": "", "region": "",
-                "operation": null, "task_id": null, "method": "", "uri": millis.to_string(), "body": null,
-                "unknown_members": [], "worked": true, "status": null, "code": null, "delivered": true,
-            }))
-            .map(|mut call: Call| {
-                call.time += std::time::Duration::from_millis(millis.unsigned_abs());
-                call
-            })
-            .unwrap()
-        };
-        let calls: Vec<_> = [0, 600, 1100, 1599, 1600, 9000].map(call).into();
-        assert_eq!(most_within(calls.iter(), 1), 3);
-        assert_eq!(most_within(calls.iter(), 10), 6);
-        assert_eq!(most_within([].iter(), 1), 0);
-    }
+fn most_within<'a>(calls: impl Iterator<Item = &'a Call>, seconds: u64) -> usize {
+    busiest(calls.map(|call| call.time), Duration::from_secs(seconds))
 }

@@ -13,6 +13,7 @@
     )
 )]
 
+mod busiest;
 pub mod cluster;
 mod eventually;
 pub mod finished;
@@ -25,6 +26,7 @@ mod supervisor;
 pub mod wire;
 
 pub use anyhow::Result;
+pub use busiest::busiest;
 pub use cluster::{AuditedRequest, AuditedUser, Cluster, ClusterOptions, shared};
 pub use eventually::eventually;
 pub use http_get::http_get;

@@ -10,6 +10,7 @@ use k8s_openapi::api::{
     core::v1::Namespace,
     rbac::v1::{ClusterRoleBinding, RoleRef, Subject},
 };
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api,
     api::{ListParams, ObjectMeta, PostParams},
@@ -39,6 +40,8 @@ pub struct AuditedUser {
 /// A request that was answered; a watch counts once its answer has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditedRequest {
+    /// When it was received.
+    pub time: Timestamp,
     /// Such as `get`, `list`, `watch`, `create`, `patch`.
     pub verb: String,
     /// The plural, with a slash and the subresource where one is meant, as in RBAC: `pods/status`.
@@ -140,6 +143,7 @@ fn request(line: &Value, user: &str) -> Option<AuditedRequest> {
     }
     let (resource, subresource) = (text("/objectRef/resource"), text("/objectRef/subresource"));
     Some(AuditedRequest {
+        time: text("/requestReceivedTimestamp").parse().ok()?,
         verb: verb.to_owned(),
         resource: if subresource.is_empty() {
             resource.to_owned()

@@ -37,23 +37,6 @@ impl Binaries {
         .context("the search for the control plane's binaries ended early")?
     }
 
-    pub(super) fn etcd(&self, data: &Path, client_port: u16, peer_port: u16) -> Command {
-        let client = format!("http://127.0.0.1:{client_port}");
-        let peer = format!("http://127.0.0.1:{peer_port}");
-        let mut command = Command::new(&self.etcd);
-        command
-            .arg(flag("data-dir", data))
-            .arg(flag("listen-client-urls", &client))
-            .arg(flag("advertise-client-urls", &client))
-            .arg(flag("listen-peer-urls", &peer))
-            .arg(flag("initial-advertise-peer-urls", &peer))
-            .arg(format!("--initial-cluster=default={peer}"))
-            // The data ends with the test.
-            .arg("--unsafe-no-fsync")
-            .arg("--log-level=warn");
-        command
-    }
-
     pub(super) fn controller_manager(&self, kubeconfig: &Path, authority: &Path, token_key: &TokenKey) -> Command {
         let mut command = Command::new(&self.controller_manager);
         command
@@ -65,6 +48,38 @@ impl Binaries {
             // Its own metrics and probes: nobody reads them, and each port can be taken.
             .arg("--secure-port=0")
             .args(["--kube-api-qps=500", "--kube-api-burst=1000"]);
+        command
+    }
+}
+
+/// Everything etcd is started with, kept to start it again.
+#[derive(Debug)]
+pub(super) struct Etcd {
+    pub(super) binary: PathBuf,
+    pub(super) data: PathBuf,
+    pub(super) client_port: u16,
+    pub(super) peer_port: u16,
+}
+
+impl Etcd {
+    /// Where clients reach it.
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.client_port)
+    }
+
+    pub(super) fn command(&self) -> Command {
+        let (client, peer) = (self.url(), format!("http://127.0.0.1:{}", self.peer_port));
+        let mut command = Command::new(&self.binary);
+        command
+            .arg(flag("data-dir", &self.data))
+            .arg(flag("listen-client-urls", &client))
+            .arg(flag("advertise-client-urls", &client))
+            .arg(flag("listen-peer-urls", &peer))
+            .arg(flag("initial-advertise-peer-urls", &peer))
+            .arg(format!("--initial-cluster=default={peer}"))
+            // The data ends with the test.
+            .arg("--unsafe-no-fsync")
+            .arg("--log-level=warn");
         command
     }
 }
@@ -81,14 +96,14 @@ impl ApiServer {
     pub(super) fn new(
         binary: &Path,
         port: u16,
-        etcd_port: u16,
+        etcd: &Etcd,
         authority: &Authority,
         serving: &Identity,
         token_key: &TokenKey,
         extra: &[String],
     ) -> Self {
         let mut arguments = vec![
-            format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
+            format!("--etcd-servers={}", etcd.url()),
             format!("--secure-port={port}"),
             flag("client-ca-file", authority.certificate()),
             flag("tls-cert-file", &serving.certificate),

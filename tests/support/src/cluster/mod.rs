@@ -5,6 +5,7 @@
 
 mod access;
 mod audit;
+mod compaction;
 mod components;
 mod kubeconfig;
 mod pki;
@@ -24,7 +25,7 @@ use tokio::sync::OnceCell;
 
 pub use self::audit::{AuditedRequest, AuditedUser};
 use self::{
-    components::{ApiServer, Binaries},
+    components::{ApiServer, Binaries, Etcd},
     kubeconfig::Credentials,
     pki::Authority,
 };
@@ -53,8 +54,9 @@ pub struct Cluster {
     url: String,
     kubeconfig: PathBuf,
     authority: AuthorityHandle,
+    etcd: Etcd,
     server: ApiServer,
-    /// By name; without the API server while [`Cluster::stop_apiserver`] holds it down.
+    /// By name; without those that [`Cluster::stop_apiserver`] and the like hold down.
     programs: Mutex<BTreeMap<&'static str, Process>>,
     /// Last, so that the processes above end first and the folder goes after them.
     supervisor: Supervisor,
@@ -112,13 +114,18 @@ impl Cluster {
         // This group is bound to everything, and the only one that RBAC can't lock out.
         let admin = authority.user("admin", "admin", Some("system:masters"))?;
 
-        let (etcd_port, peer_port) = (ports::free()?, ports::free()?);
+        let etcd = Etcd {
+            binary: binaries.etcd.clone(),
+            data: folder.join("etcd"),
+            client_port: ports::free()?,
+            peer_port: ports::free()?,
+        };
         let mut arguments = audit::arguments(folder)?;
         arguments.extend_from_slice(&options.apiserver_arguments);
         let server = ApiServer::new(
             &binaries.apiserver,
             ports::free()?,
-            etcd_port,
+            &etcd,
             &authority,
             &serving,
             &token_key,
@@ -131,17 +138,17 @@ impl Cluster {
             &authority.certificate(),
             &Credentials::Certificate(&admin),
         )?;
-        let etcd = binaries.etcd(&folder.join("etcd"), etcd_port, peer_port);
         let controllers = binaries.controller_manager(&kubeconfig, &authority.certificate(), &token_key);
         let cluster = Self {
             url,
             kubeconfig,
             authority: AuthorityHandle(authority),
+            etcd,
             server,
             programs: Mutex::default(),
             supervisor,
         };
-        cluster.run(ETCD, etcd)?;
+        cluster.run(ETCD, cluster.etcd.command())?;
         cluster.run(API_SERVER, cluster.server.command())?;
         let client = cluster.client().await?;
         cluster
@@ -199,11 +206,42 @@ impl Cluster {
     /// # Errors
     /// When it is down already or can't be killed.
     pub fn stop_apiserver(&self) -> Result<()> {
-        let Some(mut process) = lock(&self.programs).remove(API_SERVER) else {
-            bail!("the API server is stopped already");
+        self.stop(API_SERVER)
+    }
+
+    /// Kills etcd; its data are there for the next start.
+    ///
+    /// # Errors
+    /// When it is down already or can't be killed.
+    pub fn stop_etcd(&self) -> Result<()> {
+        self.stop(ETCD)
+    }
+
+    /// Ends all of it, when nothing is asked of it any more.
+    pub fn shut_down(&self) {
+        // Dropped, they are killed; the clients first, so that none of them looks for another.
+        for name in [CONTROLLER_MANAGER, API_SERVER, ETCD] {
+            drop(lock(&self.programs).remove(name));
+        }
+    }
+
+    fn stop(&self, name: &str) -> Result<()> {
+        let Some(mut process) = lock(&self.programs).remove(name) else {
+            bail!("{name} is stopped already");
         };
         process.kill()?;
         Ok(())
+    }
+
+    /// Starts etcd again on the same port, with its data. It works soon after; the API server waits for it.
+    ///
+    /// # Errors
+    /// When it runs already, or can't be run.
+    pub fn start_etcd(&self) -> Result<()> {
+        if lock(&self.programs).contains_key(ETCD) {
+            bail!("etcd runs already");
+        }
+        self.run(ETCD, self.etcd.command())
     }
 
     /// Starts the API server again on the same port, and returns when it is ready.
