@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
-use jiff::Timestamp;
 use jiff::fmt::serde::unsigned_duration::friendly::compact;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -36,6 +36,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/_simulator/outcomes/{pattern}", put(set_outcome))
         .route("/_simulator/clock", get(clock))
         .route("/_simulator/clock/advance", post(advance))
+        .route("/_simulator/clock/skew", post(skew))
         .route("/_simulator/clock/stop", post(stop_clock))
         .route("/_simulator/clock/resume", post(resume_clock))
         .route("/_simulator/audits", post(add_audit))
@@ -187,6 +188,18 @@ struct Advance {
 
 async fn advance(State(shared): State<Shared>, Json(advance): Json<Advance>) -> Json<Value> {
     shared.lock().clock.advance(advance.by);
+    clock(State(shared)).await
+}
+
+/// How far the clock is to be ahead.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Skew {
+    by: SignedDuration,
+}
+
+async fn skew(State(shared): State<Shared>, Json(skew): Json<Skew>) -> Json<Value> {
+    shared.lock().clock.set_skew(skew.by);
     clock(State(shared)).await
 }
 

@@ -95,7 +95,7 @@ fn check_date(date: &str, day: &str, wall: Timestamp, max_age: Option<Duration>)
 mod tests {
     use super::*;
 
-    const AGE: Option<Duration> = Some(Duration::from_mins(15));
+    const AGE: Option<Duration> = Some(Duration::from_mins(5));
 
     fn header(scope: &str) -> String {
         format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature=00")
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn reads_the_scope() {
         let good = header("AKIA/20260301/eu-west-1/iot/aws4_request");
-        let found = code(Some(&good), "20260301T114600Z").unwrap();
+        let found = code(Some(&good), "20260301T115500Z").unwrap();
         assert_eq!(
             (found.access_key.as_str(), found.region.as_str()),
             ("AKIA", "eu-west-1")
@@ -129,8 +129,8 @@ mod tests {
         for (scope, date) in [
             ("AKIA/20260301/eu-west-1/s3/aws4_request", now),
             ("AKIA/20260228/eu-west-1/iot/aws4_request", now),
-            ("AKIA/20260301/eu-west-1/iot/aws4_request", "20260301T114400Z"),
-            ("AKIA/20260301/eu-west-1/iot/aws4_request", "20260301T121600Z"),
+            ("AKIA/20260301/eu-west-1/iot/aws4_request", "20260301T115459Z"),
+            ("AKIA/20260301/eu-west-1/iot/aws4_request", "20260301T120501Z"),
         ] {
             assert_eq!(
                 code(Some(&header(scope)), date).unwrap_err(),

@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clock {
     offset: SignedDuration,
+    /// How far the service's clock is ahead of everybody else's, in the offset included.
+    skew: SignedDuration,
     /// While set, time stands still here.
     stopped: Option<Timestamp>,
 }
@@ -21,6 +23,19 @@ impl Clock {
         let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
         self.offset = self.offset.saturating_add(by);
         self.stopped = self.stopped.map(|time| plus_signed(time, by));
+    }
+
+    /// Sets the clock wrong, or right again.
+    pub(crate) fn set_skew(&mut self, skew: SignedDuration) {
+        let by = skew.saturating_sub(self.skew);
+        self.skew = skew;
+        self.offset = self.offset.saturating_add(by);
+        self.stopped = self.stopped.map(|time| plus_signed(time, by));
+    }
+
+    /// What signatures are judged by: time that a test lets pass makes no request old, a wrong clock does.
+    pub(crate) fn for_signatures(&self, wall: Timestamp) -> Timestamp {
+        plus_signed(wall, self.skew)
     }
 
     pub(crate) fn stop(&mut self, wall: Timestamp) {
@@ -76,5 +91,20 @@ mod tests {
         clock.resume(at(130));
         assert_eq!(clock.now(at(131)), at(156));
         assert_eq!(plus(at(0), Duration::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn is_set_wrong_and_right_again() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut clock = Clock::default();
+        clock.advance(Duration::from_secs(1000));
+        clock.set_skew(SignedDuration::from_secs(-60));
+        assert_eq!((clock.now(at(100)), clock.for_signatures(at(100))), (at(1040), at(40)));
+        clock.stop(at(100));
+        clock.set_skew(SignedDuration::from_secs(60));
+        assert_eq!((clock.now(at(200)), clock.for_signatures(at(200))), (at(1160), at(260)));
+        clock.resume(at(200));
+        clock.set_skew(SignedDuration::ZERO);
+        assert_eq!((clock.now(at(200)), clock.for_signatures(at(200))), (at(1100), at(200)));
     }
 }

@@ -17,7 +17,7 @@ pub struct Config {
     pub settings: Settings,
     /// Access keys and the account that each stands for. A key that isn't named is an account of its own.
     pub access_keys: BTreeMap<String, String>,
-    /// How old a request's signature may be, by the wall clock; None accepts any.
+    /// How far the time of a request's signature may be from the service's; None accepts any.
     pub max_signature_age: Option<Duration>,
     /// How many calls the log keeps; the oldest go first.
     pub call_log_limit: usize,
@@ -31,7 +31,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             settings: Settings::default(),
             access_keys: BTreeMap::new(),
-            max_signature_age: Some(Duration::from_mins(15)),
+            max_signature_age: Some(Duration::from_mins(5)),
             call_log_limit: 100_000,
             samples: true,
         }

@@ -25,6 +25,9 @@ pub struct Fault {
     /// Only calls of this account.
     #[serde(default)]
     pub account: Option<String>,
+    /// Only calls signed with this access key.
+    #[serde(default)]
+    pub access_key: Option<String>,
     /// Only calls for this region.
     #[serde(default)]
     pub region: Option<String>,
@@ -118,6 +121,7 @@ impl Fault {
             operation: None,
             task_id: None,
             account: None,
+            access_key: None,
             region: None,
             times: None,
             probability: None,
@@ -138,6 +142,13 @@ impl Fault {
     #[must_use]
     pub fn task(mut self, glob: &str) -> Self {
         self.task_id = Some(glob.to_owned());
+        self
+    }
+
+    /// Only calls signed with this access key.
+    #[must_use]
+    pub fn access_key(mut self, key: &str) -> Self {
+        self.access_key = Some(key.to_owned());
         self
     }
 
@@ -166,6 +177,7 @@ impl Fault {
         let is = |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|wanted| wanted == given);
         self.operation.is_none_or(|operation| call.operation == Some(operation))
             && is(&self.account, &call.account)
+            && is(&self.access_key, &call.access_key)
             && is(&self.region, &call.region)
             && self.task_id.as_deref().is_none_or(|glob| {
                 call.task_id

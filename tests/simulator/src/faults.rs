@@ -121,6 +121,13 @@ mod tests {
         assert!(faults.strike(&call(Operation::START, "a-2")).main.is_some());
         assert!(faults.strike(&call(Operation::START, "a-3")).main.is_none());
         assert!(faults.list().is_empty());
+        faults.inject(Fault::new(FaultKind::ExpiredToken).access_key("AKIAOLD"));
+        let signed = |key: &str| Call {
+            access_key: key.to_owned(),
+            ..call(Operation::START, "a-1")
+        };
+        assert!(faults.strike(&signed("AKIAOLD")).main.is_some());
+        assert!(faults.strike(&signed("AKIANEW")).main.is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::catalogue::{Action, Audit, CatalogueError, Finding};
@@ -192,6 +192,11 @@ impl Server {
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.state.lock().clock.advance(by);
+    }
+
+    /// Sets the clock wrong: ahead of everybody else's by so much, or behind. Signatures are judged by it.
+    pub fn skew(&self, by: SignedDuration) {
+        self.state.lock().clock.set_skew(by);
     }
 
     /// Stops the clock; it can still be moved.

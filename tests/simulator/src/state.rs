@@ -139,7 +139,7 @@ impl State {
         let credential = auth::credential(
             request.authorization.as_deref(),
             request.date.as_deref(),
-            wall,
+            self.clock.for_signatures(wall),
             self.config.max_signature_age,
         )?;
         let account = self
