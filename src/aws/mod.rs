@@ -5,6 +5,7 @@
 
 mod answer_limit;
 mod classify;
+mod clients;
 mod endpoint;
 mod failed_actions;
 mod pace;

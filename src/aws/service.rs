@@ -1,19 +1,17 @@
 //! The calls, each one attempt with time-outs.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_iot::Client;
 use aws_sdk_iot::config::http::HttpResponse;
 use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
 use jiff::Timestamp;
 
-use super::answer_limit::AnswerLimit;
 use super::classify::Problem;
+use super::clients::{Clients, Source};
 use super::endpoint;
 use super::pace::Pace;
 use super::sent::SentMark;
@@ -32,14 +30,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that one call may take; a lost lease and a shutdown wait for it.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// More regions than AWS has. Where resources name more, most are made up, and their clients are not worth keeping.
-const MAX_CLIENTS: usize = 64;
-
 /// AWS IoT, with one client for each region.
 #[derive(Debug)]
 pub struct Service {
-    config: SdkConfig,
-    clients: Mutex<HashMap<String, Client>>,
+    clients: Clients,
     pace: Pace,
     metrics: Metrics,
 }
@@ -48,16 +42,17 @@ impl Service {
     /// Reads region, credentials and endpoint the way every SDK does: environment, profile, web identity (IRSA),
     /// container credentials (EKS Pod Identity), instance profile.
     pub async fn from_environment(rates: Rates, metrics: Metrics) -> Self {
-        Self::new(
-            &aws_config::load_defaults(BehaviorVersion::latest()).await,
-            rates,
-            metrics,
-        )
+        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        Self::with(&config, Source::Environment, rates, metrics)
     }
 
     /// AWS IoT by this configuration, but for time-outs and retries.
     #[must_use]
     pub fn new(config: &SdkConfig, rates: Rates, metrics: Metrics) -> Self {
+        Self::with(config, Source::Given, rates, metrics)
+    }
+
+    fn with(config: &SdkConfig, source: Source, rates: Rates, metrics: Metrics) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(CALL_TIMEOUT)
@@ -70,8 +65,7 @@ impl Service {
             .timeout_config(timeouts)
             .build();
         Self {
-            config,
-            clients: Mutex::default(),
+            clients: Clients::new(config, source),
             pace: Pace::new(rates),
             metrics,
         }
@@ -79,13 +73,13 @@ impl Service {
 
     /// What is wrong with the SDK's settings, if no call could ever be sent with them.
     pub async fn problem(&self) -> Option<String> {
-        endpoint::problem(&self.config).await
+        endpoint::problem(&self.clients.config()).await
     }
 
     /// The region of resources that name none.
     #[must_use]
     pub fn default_region(&self) -> Option<String> {
-        self.config.region().map(ToString::to_string)
+        self.clients.config().region().map(ToString::to_string)
     }
 
     /// When which call may be made. A Start, Describe or Cancel is for its turn only; the Lists wait for theirs.
@@ -105,7 +99,7 @@ impl Service {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let began = Instant::now();
+        let (began, credentials) = (Instant::now(), self.clients.issue());
         // The SDK's futures are large; boxed, a reconcile that doesn't call stays small.
         let result = Box::pin(call).await.map_err(|error| Problem::of(&error, was_sent()));
         let (outcome, is_answered) = match &result {
@@ -119,24 +113,14 @@ impl Service {
         }
         self.metrics
             .called(operation, region, outcome, is_answered, began.elapsed());
+        if outcome == CallOutcome::Trouble(Trouble::CredentialsRejected) && is_answered {
+            Box::pin(self.clients.renew(credentials)).await;
+        }
         result
     }
 
-    /// The client for a region.
     pub(super) fn client(&self, region: &str) -> Client {
-        let mut clients = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if clients.len() >= MAX_CLIENTS && !clients.contains_key(region) {
-            clients.clear();
-        }
-        clients
-            .entry(region.to_owned())
-            .or_insert_with(|| {
-                let config = aws_sdk_iot::config::Builder::from(&self.config)
-                    .region(Region::new(region.to_owned()))
-                    .interceptor(AnswerLimit);
-                Client::from_conf(config.build())
-            })
-            .clone()
+        self.clients.of(region)
     }
 
     /// `StartAuditMitigationActionsTask` with what the record says and the spec asks.
@@ -218,22 +202,5 @@ fn nobodys_id() -> Failure {
             "{} was answered with an id that no task can have; check the operator's endpoint",
             Operation::Start.name()
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn regions_that_are_made_up_cost_no_more_memory_than_those_that_are() {
-        let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-        let service = Service::new(&config, Rates::default(), Metrics::new().0);
-        for number in 0..10 * MAX_CLIENTS {
-            let region = format!("made-up-{number}");
-            let client = service.client(&region);
-            assert_eq!(client.config().region().map(AsRef::as_ref), Some(region.as_str()));
-            assert!(service.clients.lock().unwrap().len() <= MAX_CLIENTS);
-        }
     }
 }
