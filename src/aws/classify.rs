@@ -112,6 +112,12 @@ impl Problem {
                 (true, _) => {
                     "the operator has no AWS credentials; check its service account, role or secret".to_owned()
                 }
+                (false, Some(code @ ("InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestExpired"))) => {
+                    format!(
+                        "the service doesn't accept the signature of the operator's requests ({code}); check the clock of its \
+                     node, which may be off by less than five minutes, and its secret key"
+                    )
+                }
                 (false, code) => format!(
                     "the service doesn't accept the operator's AWS credentials ({}); check its service account, role or secret",
                     code.unwrap_or("no code")
