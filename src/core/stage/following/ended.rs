@@ -84,8 +84,9 @@ impl View<'_> {
         }
     }
 
+    /// One of its own never did: there the two clocks differ.
     fn ended_before_this_resource(&self, task: &Described) -> bool {
-        task.end_time.is_some_and(|end| end < self.o.facts.created)
+        self.identity.started_by == StartedBy::Other && task.end_time.is_some_and(|end| end < self.o.facts.created)
     }
 }
 
