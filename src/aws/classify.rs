@@ -5,6 +5,7 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_iot::config::http::HttpResponse;
 use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
+use http_body_util::LengthLimitError;
 
 use crate::core::answer::{Effect, Failure, Operation, Trouble};
 
@@ -44,11 +45,14 @@ impl Problem {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let answer = error.raw_response().map(|response| ErrorAnswer {
-            status: response.status().as_u16(),
-            code: error.code().map(|code| cut_to(code, MAX_CODE)),
-            message: error.message().map(cut),
-        });
+        let answer = error
+            .raw_response()
+            .filter(|response| is_whole(response, error))
+            .map(|response| ErrorAnswer {
+                status: response.status().as_u16(),
+                code: error.code().map(|code| cut_to(code, MAX_CODE)),
+                message: error.message().map(cut),
+            });
         let never_connected = sources(error)
             .filter_map(|source| source.downcast_ref::<hyper_util::client::legacy::Error>())
             .any(hyper_util::client::legacy::Error::is_connect);
@@ -190,6 +194,12 @@ impl Problem {
             _ => (Trouble::UnexpectedAnswer, Effect::Unknown),
         }
     }
+}
+
+/// Whether all of an answer came, or more than anybody waits for. One that breaks off says nothing, as if none had come:
+/// its connection is to blame, and not the one who gave it. (What was read is in memory, the rest of a stream isn't.)
+fn is_whole(response: &HttpResponse, error: &(dyn Error + 'static)) -> bool {
+    response.body().bytes().is_some() || sources(error).any(<dyn Error>::is::<LengthLimitError>)
 }
 
 pub(super) fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -251,3 +251,26 @@ fn an_endless_answer_is_given_up() {
     let taken = account.server.taken() >> 20;
     assert!((64..256).contains(&taken), "{taken} MiB were read");
 }
+
+/// The connection ends in the head, or in the body of an answer of whatever status.
+#[test]
+fn an_answer_that_breaks_off_is_none() {
+    let account = Account::new();
+    let body = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 100\r\n\r\n{{\"taskId\": \"o");
+    for start in [
+        "HTTP/1.1 200 OK\r\ncont".to_owned(),
+        body("200 OK"),
+        body("400 Bad Request"),
+    ] {
+        let heard = account.hear(Reply::Bytes(start.clone().into_bytes()));
+        let StartAnswer::Failed(failure) = heard.start else {
+            panic!("{start:?}: {:?}", heard.start)
+        };
+        assert_eq!(
+            (failure.trouble, failure.effect),
+            (Trouble::ServiceUnavailable, Effect::Unknown),
+            "{start:?}: {}",
+            failure.message
+        );
+    }
+}
