@@ -47,6 +47,22 @@ fn each_ending_frees_the_resource() {
     }
 }
 
+/// By a service's clock that is minutes behind, an own task can seem to have ended before its resource existed.
+#[test]
+fn an_own_task_is_never_said_to_be_older_than_its_resource() {
+    let mut bench = Bench::running(&json!({}));
+    bench.sleep();
+    bench.call_describe();
+    let mut behind = task(TaskState::Completed);
+    for time in [&mut behind.start_time, &mut behind.end_time] {
+        *time = time.map(|time| time - SignedDuration::from_mins(10));
+    }
+    bench.answer_describe(DescribeAnswer::Found(Box::new(behind)));
+    bench.rest();
+    bench.assert_says(Phase::Completed, Reason::Completed);
+    assert!(!bench.message().contains("before"), "{}", bench.message());
+}
+
 #[test]
 fn statistics_progress_and_failures_are_shown() {
     let mut bench = Bench::running(&json!({}));

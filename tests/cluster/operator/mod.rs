@@ -7,6 +7,7 @@ mod cancel;
 mod copies;
 mod deletion;
 mod existing;
+mod faults;
 mod following;
 mod guards;
 mod kills;
@@ -111,7 +112,7 @@ impl World {
         let server = self.cluster.url().trim_start_matches("https://");
         let wire = Wire::to(server).await.unwrap();
         let file = wire.kubeconfig(&self.kubeconfig).unwrap();
-        self.kubeconfig = file.path().to_owned();
+        file.path().clone_into(&mut self.kubeconfig);
         self.files.push(file);
         wire
     }

@@ -3,6 +3,7 @@
 use super::{Mutant, Tests, cluster, mutant, unit};
 
 const CLASSIFY: &str = "src/aws/classify.rs";
+const CLIENTS: &str = "src/aws/clients.rs";
 const SERVICE: &str = "src/aws/service.rs";
 const SHAPES: &str = "src/aws/shapes.rs";
 const ANSWER_LIMIT: &str = "src/aws/answer_limit.rs";
@@ -37,6 +38,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "may_have_arrived: was_sent && !never_connected && false",
     )
     .by(AWS),
+    mutant(
+        "half-an-answer-is-an-answer",
+        "an answer that breaks off says nothing",
+        CLASSIFY,
+        "    response.body().bytes().is_some() || ",
+        "    response.body().bytes().is_some() || true || ",
+    )
+    .by(FUZZ),
     mutant(
         "an-unknown-error-is-a-refusal",
         "an error that the service doesn't document proves nothing",
@@ -88,7 +97,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "the-operator-s-region-for-all",
         "a call goes to the resource's region",
-        SERVICE,
+        CLIENTS,
         "                    .region(Region::new(region.to_owned()))\n",
         "",
     )
@@ -189,4 +198,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "    let error = Box::pin(call.send()).await.err().filter(|_| false)?;",
     )
     .by(unit(&["aws::endpoint"])),
+    mutant(
+        "refused-credentials-are-kept",
+        "credentials that the service refuses are looked for anew",
+        SERVICE,
+        "            Box::pin(self.clients.renew(credentials)).await;\n",
+        "            let _ = credentials;\n",
+    )
+    .by(cluster(&["operator::faults::credentials"])),
 ];

@@ -4,6 +4,7 @@ use super::{Mutant, cluster, mutant};
 
 const FOLLOWING: &str = "src/core/stage/following/mod.rs";
 const CANCELING: &str = "src/core/stage/following/canceling.rs";
+const ENDED: &str = "src/core/stage/following/ended.rs";
 const DELETION: &str = "src/core/stage/deletion.rs";
 const SKETCH: &str = "src/core/sketch.rs";
 const FINISHED: &str = "src/core/stage/finished.rs";
@@ -278,4 +279,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "    (runs && is_meant && !facts.owns_task() && !was_told && false).then(|| News {",
     )
     .by(cluster(&["operator::existing::deleting_a_resource"])),
+    mutant(
+        "an-own-task-older-than-its-resource",
+        "by another clock an own task is not older than its resource",
+        ENDED,
+        "self.identity.started_by == StartedBy::Other && task.end_time",
+        "task.end_time",
+    ),
 ];
