@@ -70,11 +70,15 @@ pub(crate) fn credential(
     })
 }
 
+/// When a request was signed, where `X-Amz-Date` says it.
+pub(crate) fn signed(date: &str) -> Option<Timestamp> {
+    let date = DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
 fn check_date(date: &str, day: &str, wall: Timestamp, max_age: Option<Duration>) -> Result<(), ServiceError> {
-    let signed = DateTime::strptime("%Y%m%dT%H%M%SZ", date)
-        .and_then(|time| time.to_zoned(TimeZone::UTC))
-        .map_err(|_| signature(format!("Date must be in ISO-8601 'basic format'. Got '{date}'.")))?
-        .timestamp();
+    let signed =
+        signed(date).ok_or_else(|| signature(format!("Date must be in ISO-8601 'basic format'. Got '{date}'.")))?;
     if !date.starts_with(day) {
         return Err(signature(format!(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601: {date}"
@@ -139,5 +143,6 @@ mod tests {
             );
         }
         assert_eq!(code(Some(&good), "yesterday").unwrap_err(), "InvalidSignatureException");
+        assert_eq!(signed(now), "2026-03-01T12:00:00Z".parse().ok());
     }
 }

@@ -15,6 +15,8 @@ pub struct Call {
     pub seq: u64,
     /// When it came, by the simulator's clock.
     pub time: Timestamp,
+    /// When its client signed it, by the client's clock, in whole seconds.
+    pub signed: Option<Timestamp>,
     /// The access key that it was signed with.
     pub access_key: String,
     /// The account of that key.
@@ -35,6 +37,8 @@ pub struct Call {
     pub unknown_members: Vec<String>,
     /// Whether the call's work was done: everything but the answer's way to the client.
     pub worked: bool,
+    /// Whether its work started a task: a replay starts none.
+    pub started: bool,
     /// Status code of the answer.
     pub status: Option<u16>,
     /// The answer's error code.

@@ -107,6 +107,15 @@ impl Server {
         self.state.lock().calls.iter().cloned().collect()
     }
 
+    /// The calls after the one of this number, oldest first.
+    pub fn calls_after(&self, seq: u64) -> Vec<Call> {
+        let state = self.state.lock();
+        let later = state.calls.iter().rev().take_while(|call| call.seq > seq);
+        let mut later: Vec<_> = later.cloned().collect();
+        later.reverse();
+        later
+    }
+
     /// Forgets the calls so far; their numbers go on.
     pub fn clear_calls(&self) {
         self.state.lock().calls.clear();

@@ -102,6 +102,7 @@ impl State {
         let mut call = Call {
             seq: self.calls.next_seq(),
             time: self.clock.now(wall),
+            signed: request.date.as_deref().and_then(auth::signed),
             method: request.method.clone(),
             uri: uri(request),
             ..Call::default()
@@ -198,6 +199,7 @@ impl State {
                 },
                 None,
             ) => {
+                let started_before = self.counters.tasks_started;
                 let result = self.operate(
                     wall,
                     seq,
@@ -207,6 +209,10 @@ impl State {
                     &body,
                     struck.task_status.as_deref(),
                 );
+                let started = self.counters.tasks_started > started_before;
+                if let Some(call) = self.calls.get_mut(seq) {
+                    call.started = started;
+                }
                 match (result, afterwards) {
                     // Of a call that failed there is nothing to hide, but a cut connection is cut all the same.
                     (Ok(_), Some(kind)) | (Err(_), Some(kind @ (FaultKind::Cut | FaultKind::Hang))) => {

@@ -1,30 +1,30 @@
 //! Does what the plan says, and keeps what the checks have to know.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use serde_json::{Value, json};
-use simulator::{Fault, FaultKind, Operation};
-use support::wire::Condition;
+use jiff::{SignedDuration, Timestamp};
+use kube::api::DynamicObject;
+use simulator::{Operation, Outcome};
+use support::{eventually, wire::Condition as Wire};
+use tokio::time::sleep;
 
 use crate::{
-    plan::{Action, MANIFESTS, Network, ServiceFault, is_born_suspended},
-    resources::{ACTION, AUDIT, OTHER_ACTION, name, object, task_id},
-    summary::Summary,
-    world::World,
+    history::text,
+    ledger::Ledger,
+    plan::{self, Action, Condition, Kind, Manifest, Network, ServiceFault, TaskFault, Way, Who},
+    replica::Replica,
+    resources::{RECORD, name, task_ids_of},
+    service_faults,
+    world::{LIMIT, SKEW_SECONDS, World},
 };
 
-pub(crate) struct Actor {
-    world: World,
-    tried: BTreeMap<String, Tally>,
-    manifests: [Manifest; MANIFESTS],
-    stop_wanted: BTreeSet<String>,
-    edits: usize,
-}
+/// By how much the service's clock is set ahead at a time, and the most that it is ahead.
+const SKEW_STEP: i64 = 20;
+const MOST_SKEW: i64 = -SKEW_SECONDS;
+
+/// How long the API server stays down: longer than a leader is sure of its lease.
+const DOWN: Duration = Duration::from_secs(3);
 
 /// How often something was tried, and how often it had no effect: refused, or nothing was there.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,205 +33,281 @@ pub(crate) struct Tally {
     pub(crate) void: usize,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Manifest {
-    /// How often its resource was created.
-    lives: usize,
-    /// Of the resource that was created last.
-    uid: Option<String>,
-}
-
-impl Manifest {
-    /// Every other life is the same manifest again.
-    fn version(&self) -> usize {
-        self.lives / 2
-    }
+pub(crate) struct Actor {
+    pub(crate) world: World,
+    pub(crate) ledger: Ledger,
+    pub(crate) tried: BTreeMap<String, Tally>,
+    /// How often the resource of a manifest was created.
+    pub(crate) lives: BTreeMap<Manifest, usize>,
+    /// The version of a manifest's resource that people made last: what is older is no news.
+    pub(crate) versions: BTreeMap<Manifest, u64>,
+    pub(crate) edits: usize,
+    /// When the API server went down.
+    pub(crate) outages: Vec<Timestamp>,
+    /// Faults in the simulator: of everybody, and of a manifest's tasks.
+    everywhere: Vec<u64>,
+    on_tasks: BTreeMap<Manifest, Vec<u64>>,
+    skew: i64,
+    /// The replica and the process that something was done to last because it led, or stood by.
+    meant: BTreeMap<Who, (usize, usize)>,
 }
 
 impl Actor {
     pub(crate) fn new(world: World) -> Self {
         Self {
             world,
-            tried: BTreeMap::new(),
-            manifests: std::array::from_fn(|_| Manifest::default()),
-            stop_wanted: BTreeSet::new(),
+            ledger: Ledger::default(),
+            tried: plan::everything()
+                .into_iter()
+                .map(|what| (what, Tally::default()))
+                .collect(),
+            lives: BTreeMap::new(),
+            versions: BTreeMap::new(),
             edits: 0,
+            outages: Vec::new(),
+            everywhere: Vec::new(),
+            on_tasks: BTreeMap::new(),
+            skew: SKEW_SECONDS,
+            meant: BTreeMap::new(),
         }
     }
 
     pub(crate) async fn act(&mut self, action: &Action) -> Result<()> {
-        let (what, had_effect) = match *action {
-            Action::Create(manifest) => ("create".to_owned(), self.create(manifest).await?),
-            Action::Edit(manifest) => {
-                self.edits += 1;
-                let audit = format!("{:032x}", self.edits);
-                let patch = json!({ "target": { "auditTaskId": audit } });
-                ("edit the target".to_owned(), self.patch(manifest, &patch).await?)
-            }
-            Action::Suspend(manifest, suspend) => {
-                let what = if suspend { "suspend" } else { "resume" };
-                let patch = json!({ "suspend": suspend });
-                (what.to_owned(), self.patch(manifest, &patch).await?)
-            }
-            Action::Cancel(manifest) => {
-                let patch = json!({ "cancel": true });
-                let taken = self.patch(manifest, &patch).await?;
-                self.stop(manifest, taken);
-                ("cancel".to_owned(), taken)
-            }
-            Action::Delete(manifest) => {
-                let deleted = self
-                    .world
-                    .tasks
-                    .delete(&name(manifest), &DeleteParams::default())
-                    .await
-                    .map(|_| ());
-                let taken = taken(deleted)?;
-                self.stop(manifest, taken);
-                ("delete".to_owned(), taken)
-            }
-            Action::Stranger { manifest, same_request } => self.stranger(manifest, same_request).await?,
-            Action::Kill(replica) => {
-                if let Some(replica) = self.world.replicas.get_mut(replica) {
-                    replica.kill(&self.world.cluster)?;
-                }
-                ("kill -9".to_owned(), true)
-            }
-            Action::Terminate(replica) => {
-                if let Some(replica) = self.world.replicas.get_mut(replica) {
-                    replica.terminate()?;
-                }
-                ("SIGTERM".to_owned(), true)
-            }
-            Action::Service(fault, seed) => {
-                self.world.aws.inject(service_fault(fault, seed));
-                (format!("service: {fault:?}"), true)
-            }
-            Action::Network(replica, network) => {
-                self.network(replica, network);
-                (format!("network: {network:?}"), true)
-            }
-            Action::Mend { network } => {
-                self.world.aws.clear_faults();
-                if network {
-                    self.mend_network();
-                }
-                (if network { "mend all" } else { "mend the service" }.to_owned(), true)
-            }
-        };
+        let had_effect = self.take(action).await?;
+        self.tally(action.words(), had_effect);
+        self.world.keep()
+    }
+
+    pub(crate) fn tally(&mut self, what: String, had_effect: bool) {
         let tally = self.tried.entry(what).or_default();
         tally.tried += 1;
         tally.void += usize::from(!had_effect);
-        self.keep()
     }
 
-    /// Processes that have ended are replaced, as Kubernetes would.
-    fn keep(&mut self) -> Result<()> {
-        for replica in &mut self.world.replicas {
-            replica.keep(&self.world.cluster)?;
-        }
-        Ok(())
-    }
-
-    async fn create(&mut self, number: usize) -> Result<bool> {
-        let Some(manifest) = self.manifests.get_mut(number) else {
-            return Ok(false);
-        };
-        let id = task_id(number, manifest.version());
-        let suspend = is_born_suspended(number);
-        let object = object(&name(number), id.as_deref(), AUDIT, suspend)?;
-        match self.world.tasks.create(&PostParams::default(), &object).await {
-            Ok(created) => {
-                manifest.lives += 1;
-                manifest.uid = created.metadata.uid;
-                Ok(true)
+    async fn take(&mut self, action: &Action) -> Result<bool> {
+        match *action {
+            Action::Create(manifest, shape) => return self.create(manifest, shape).await,
+            Action::Edit(manifest) => return self.edit(manifest).await,
+            Action::Suspend(manifest, suspend) => return self.suspend(manifest, suspend).await,
+            Action::Cancel(manifest) => return self.cancel(manifest).await,
+            Action::Delete(manifest) => return self.delete(manifest).await,
+            Action::Strip(manifest) => return self.strip(manifest).await,
+            Action::Restore(manifest, with_status) => return self.restore(manifest, with_status).await,
+            Action::RestoreForgotten(manifest) => return self.restore_forgotten(manifest).await,
+            Action::Stranger { manifest, same_request } => return self.stranger(manifest, same_request).await,
+            Action::Kill(who) => {
+                let replica = self.replica(who);
+                self.world.kill(replica)?;
             }
-            Err(error) => taken(Err(error)),
+            Action::KillAndStrand(who) => {
+                let replica = self.replica(who);
+                self.world.kill_and_strand(replica).await?;
+            }
+            Action::Deliver => self.world.replicas.iter().for_each(Replica::deliver),
+            Action::Terminate(who) => {
+                let replica = self.replica(who);
+                self.world.terminate(replica)?;
+            }
+            Action::Service(fault, seed) => self.service(fault, seed),
+            Action::MendService => self.mend_service(),
+            Action::OnTask(fault, manifest) => self.on_task(fault, manifest),
+            Action::MendTask(manifest) => self.mend_task(manifest),
+            Action::Network(who, network) => {
+                let replica = self.replica(who);
+                self.network(replica, network);
+            }
+            Action::MendNetwork(who, network) => {
+                if let Some((replica, _)) = self.meant.get(&who) {
+                    self.mend_network(*replica, network);
+                }
+            }
+            Action::MendAll => self.mend_all(),
+            Action::ApiServerDown => self.api_server_down().await?,
+        }
+        Ok(true)
+    }
+
+    /// Which replica is meant. When nobody leads it is the first.
+    fn replica(&mut self, who: Who) -> usize {
+        let leader = self.world.leader();
+        let replica = match (who, leader) {
+            (Who::Elsewhere, _) => 2,
+            (Who::Leader, Some(leader)) => leader,
+            (Who::Standby, Some(leader)) => 1 - leader,
+            (Who::Leader, None) => 0,
+            (Who::Standby, None) => 1,
+        };
+        self.meant.insert(who, (replica, self.world.process(replica)));
+        replica
+    }
+
+    fn service(&mut self, fault: ServiceFault, seed: u64) {
+        let aws = &self.world.aws;
+        match fault {
+            ServiceFault::SlotsTaken => aws.set_quotas(|quotas| quotas.running_by_others = usize::MAX),
+            ServiceFault::DescribeLags => aws.set_readings(|readings| readings.describe_lag = Duration::from_secs(2)),
+            ServiceFault::ClockAhead => {
+                self.skew = (self.skew + SKEW_STEP).min(MOST_SKEW);
+                aws.skew(SignedDuration::from_secs(self.skew));
+            }
+            _ => {
+                let fault = service_faults::everywhere(fault, seed);
+                self.everywhere.extend(fault.map(|fault| aws.inject(fault)));
+            }
         }
     }
 
-    async fn patch(&self, manifest: usize, spec: &Value) -> Result<bool> {
-        let patch = Patch::Merge(json!({ "spec": spec }));
-        let patched = self
-            .world
-            .tasks
-            .patch(&name(manifest), &PatchParams::default(), &patch)
-            .await;
-        taken(patched.map(|_| ()))
+    fn mend_service(&mut self) {
+        let aws = &self.world.aws;
+        aws.set_quotas(|quotas| quotas.running_by_others = 0);
+        aws.set_readings(|readings| readings.describe_lag = Duration::ZERO);
+        for fault in self.everywhere.drain(..) {
+            aws.remove_fault(fault);
+        }
     }
 
-    /// The task of the manifest's resource may be cancelled from now on.
-    fn stop(&mut self, manifest: usize, taken: bool) {
-        let uid = self.manifests.get(manifest).and_then(|manifest| manifest.uid.clone());
-        self.stop_wanted.extend(uid.filter(|_| taken));
+    fn on_task(&mut self, fault: TaskFault, manifest: Manifest) {
+        let faults = service_faults::on_task(fault, &task_ids_of(manifest));
+        let injected = faults.into_iter().map(|fault| self.world.aws.inject(fault));
+        self.on_tasks.entry(manifest).or_default().extend(injected);
     }
 
-    async fn stranger(&mut self, manifest: usize, same_request: bool) -> Result<(String, bool)> {
-        // Of a version that is still to come, or they would always be too late.
-        let lives = self.manifests.get(manifest).map_or(0, |manifest| manifest.lives);
-        let version = lives.div_ceil(2);
-        let action = if same_request { ACTION } else { OTHER_ACTION };
-        let started = match task_id(manifest, version) {
-            Some(id) => self.world.stranger.start(&id, AUDIT, action).await?,
-            None => false,
-        };
-        let what = if same_request { "the same" } else { "another" };
-        Ok((format!("a stranger starts {what} request"), started))
+    fn mend_task(&mut self, manifest: Manifest) {
+        for fault in self.on_tasks.remove(&manifest).unwrap_or_default() {
+            self.world.aws.remove_fault(fault);
+        }
     }
 
     fn network(&self, replica: usize, network: Network) {
         let Some(replica) = self.world.replicas.get(replica) else {
             return;
         };
-        match network {
-            Network::ApiServerCut => replica.to_apiserver.set(Condition::Cut),
-            Network::ApiServerSlow => replica.to_apiserver.set(Condition::Slow(Duration::from_millis(200))),
-            Network::ApiServerReset => replica.to_apiserver.reset(),
-            Network::ServiceCut => replica.to_service.set(Condition::Cut),
-            Network::ServiceReset => replica.to_service.reset(),
+        let (wire, way) = match network {
+            Network::ApiServer(way) => (&replica.to_apiserver, way),
+            Network::Service(way) => (&replica.to_service, way),
+        };
+        wire.set(match way {
+            Way::Cut => Wire::Cut,
+            Way::Slow => Wire::Slow(Duration::from_millis(200)),
+            Way::RequestsHeld => Wire::Held,
+            Way::Trickle => Wire::Trickle(100, Duration::from_millis(10)),
+            Way::Breaks => Wire::Breaks(300),
+            Way::Reset => return wire.reset(),
+        });
+    }
+
+    fn mend_network(&self, replica: usize, network: Network) {
+        if let Some(replica) = self.world.replicas.get(replica) {
+            match network {
+                Network::ApiServer(_) => replica.to_apiserver.set(Wire::Whole),
+                Network::Service(_) => replica.to_service.set(Wire::Whole),
+            }
         }
     }
 
-    fn mend_network(&self) {
-        for replica in &self.world.replicas {
-            replica.to_apiserver.set(Condition::Whole);
-            replica.to_service.set(Condition::Whole);
-        }
-    }
-
-    /// Ends all faults, and hands over to the checks.
-    pub(crate) fn finish(self, seed: u64) -> (World, Summary) {
+    /// Ends all faults.
+    pub(crate) fn mend_all(&mut self) {
+        self.mend_service();
+        self.on_tasks.clear();
         self.world.aws.clear_faults();
-        self.mend_network();
-        let summary = Summary::new(seed, self.tried, self.stop_wanted);
-        (self.world, summary)
+        self.world.replicas.iter().for_each(Replica::mend);
+    }
+
+    async fn api_server_down(&mut self) -> Result<()> {
+        self.outages.push(Timestamp::now());
+        let cluster = &self.world.cluster;
+        cluster.stop_apiserver()?;
+        cluster.stop_etcd()?;
+        sleep(DOWN).await;
+        cluster.start_etcd()?;
+        // What the watches would go on from is forgotten.
+        eventually(LIMIT, "etcd works again", async || cluster.compact_etcd().await).await?;
+        cluster.start_apiserver().await
+    }
+
+    /// Ends the tasks of a manifest that would run for ever.
+    pub(crate) fn let_go(&self, manifest: Manifest) {
+        if manifest.kind == Kind::Held {
+            self.world.aws.set_outcome(&task_ids_of(manifest), Outcome::default());
+        }
+    }
+
+    /// Whether what a scene waits for is there.
+    pub(crate) fn holds(&mut self, condition: Condition) -> bool {
+        match condition {
+            Condition::LeaderChanged => {
+                let now = self.world.leader();
+                let now = now.map(|replica| (replica, self.world.process(replica)));
+                now.is_some() && now != self.meant.get(&Who::Leader).copied()
+            }
+            Condition::OnTheirWay(count) => {
+                let elsewhere = self.world.replicas.get(2);
+                elsewhere.is_some_and(|replica| replica.to_service.held() >= count)
+            }
+            Condition::Leads => self.world.leader().is_some(),
+            Condition::Follows(manifest) => {
+                self.says(manifest, "/status/phase", "Running") && self.names_a_task(manifest)
+            }
+            Condition::Conflicts(manifest) => self.says(manifest, "/status/phase", "Conflict"),
+            Condition::IsRejected(manifest) => self.says(manifest, "/status/phase", "Rejected"),
+            Condition::IsOpen(manifest) => {
+                self.resource(manifest, |object| text(object, "/status/attempt/taskId").is_some())
+            }
+            Condition::Recorded(manifest) => self.resource(manifest, |object| {
+                object
+                    .metadata
+                    .annotations
+                    .as_ref()
+                    .is_some_and(|all| all.contains_key(RECORD))
+            }),
+            Condition::Held(manifest) => self.resource(manifest, |object| {
+                object.metadata.finalizers.as_ref().is_some_and(|all| !all.is_empty())
+            }),
+            Condition::Gone(manifest) => {
+                let told = self.world.history.told();
+                told.newest(manifest.site, &name(manifest))
+                    .is_none_or(|story| story.is_gone)
+            }
+            Condition::TaskExists(manifest) => {
+                let id = self.id(manifest);
+                id.is_some_and(|id| self.world.aws.task(&id).is_some())
+            }
+            Condition::StartCalled(manifest) => self.called(manifest, Operation::START),
+            Condition::CancelCalled(manifest) => self.called(manifest, Operation::CANCEL),
+        }
+    }
+
+    fn called(&self, manifest: Manifest, operation: Operation) -> bool {
+        self.id(manifest)
+            .is_some_and(|id| self.ledger.called.contains(&(operation, id)))
+    }
+
+    /// The task id that the manifest's resource names, or was made up for it.
+    fn id(&self, manifest: Manifest) -> Option<String> {
+        let told = self.world.history.told();
+        let story = told.newest(manifest.site, &name(manifest))?;
+        let named = text(&story.latest, "/spec/taskId").or_else(|| text(&story.latest, "/status/taskId"));
+        named.map(str::to_owned)
+    }
+
+    fn resource(&self, manifest: Manifest, is: impl Fn(&DynamicObject) -> bool) -> bool {
+        let told = self.world.history.told();
+        let story = told.newest(manifest.site, &name(manifest));
+        let made = self.versions.get(&manifest).copied().unwrap_or_default();
+        story.is_some_and(|story| !story.is_gone && version(&story.latest) >= made && is(&story.latest))
+    }
+
+    fn says(&self, manifest: Manifest, pointer: &str, what: &str) -> bool {
+        self.resource(manifest, |object| text(object, pointer) == Some(what))
+    }
+
+    fn names_a_task(&self, manifest: Manifest) -> bool {
+        self.resource(manifest, |object| text(object, "/status/taskId").is_some())
     }
 }
 
-/// Whether the API server took a request. That it refuses one is part of the game, that it doesn't answer isn't.
-fn taken(answer: Result<(), kube::Error>) -> Result<bool> {
-    match answer {
-        Ok(()) => Ok(true),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn service_fault(fault: ServiceFault, seed: u64) -> Fault {
-    let often = |kind| Fault::new(kind).probability(0.5, seed);
-    match fault {
-        ServiceFault::Throttling => often(FaultKind::Throttle),
-        ServiceFault::Limit => often(FaultKind::Limit).on(Operation::START),
-        ServiceFault::InternalErrors => often(FaultKind::Internal),
-        ServiceFault::Unavailable => Fault::new(FaultKind::Unavailable),
-        ServiceFault::Cut => often(FaultKind::Cut),
-        ServiceFault::StartAnswersLost => Fault::new(FaultKind::Cut).after_work().on(Operation::START),
-        ServiceFault::CancelAnswersLost => Fault::new(FaultKind::Cut).after_work().on(Operation::CANCEL),
-        ServiceFault::Hang => Fault::new(FaultKind::Hang).after_work().times(1),
-        ServiceFault::Slow => often(FaultKind::Latency {
-            before: Duration::from_millis(300),
-            after: Duration::from_millis(300),
-        }),
-        ServiceFault::ExpiredCredentials => Fault::new(FaultKind::ExpiredToken),
-    }
+/// Versions of one resource are numbers that grow.
+pub(crate) fn version(object: &DynamicObject) -> u64 {
+    let version = object.metadata.resource_version.as_deref();
+    version.and_then(|version| version.parse().ok()).unwrap_or_default()
 }

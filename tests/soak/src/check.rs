@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, bail};
-use kube::{
-    ResourceExt as _,
-    api::{DeleteParams, DynamicObject, ListParams, PostParams},
-};
-use simulator::{Operation, Task};
+use anyhow::{Result, bail, ensure};
+use jiff::Timestamp;
+use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
+use kube::{Api, ResourceExt as _};
+use simulator::{Call, Operation, Task};
+use std::time::Duration;
 use support::eventually;
+use tokio::time::Instant;
 
 use crate::{
+    actor::Actor,
     expect::{Rest, rest},
-    rates,
-    resources::{AUDIT, object},
+    history::text,
+    monitor, rates,
+    replica::Replica,
+    requests,
+    resources::plain,
     stranger::TOKEN_PREFIX,
     summary::Summary,
     world::{LIMIT, World},
@@ -21,37 +26,59 @@ use crate::{
 
 const CANARY: &str = "canary";
 
-pub(crate) async fn check(world: &mut World, summary: &mut Summary) -> Result<()> {
-    settle(world, summary).await?;
-    starts(world, summary);
-    cancels(world, summary);
-    rates::rates(world, summary)?;
-    quiet(world, summary).await?;
-    logs(world, summary)
+/// How long a status may say that it is the last word and be wrong: the next look at the task mends it.
+const WRONG: Duration = Duration::from_secs(20);
+
+/// How long nothing may change before that counts as stuck, but for those who say when they go on.
+const STUCK: Duration = Duration::from_mins(2);
+
+pub(crate) async fn check(actor: &mut Actor, summary: &mut Summary) -> Result<()> {
+    // What was seen on the way says enough: no waiting for an end that may never come.
+    let was_whole = summary.violations.is_empty();
+    if was_whole {
+        settle(&mut actor.world, summary).await?;
+    }
+    let calls = actor.world.aws.calls();
+    figures(&actor.world, &calls, summary);
+    for (promise, broken) in [
+        (monitor::TOKENS, monitor::tokens(&actor.world, &calls)),
+        (monitor::LEASE, monitor::leadership(&actor.world, &calls)?),
+        (requests::READ_BEFORE, requests::unread(actor, &calls)?),
+    ] {
+        summary.check(promise, broken.into_iter().map(|violation| violation.how));
+    }
+    rates::rates(&actor.world, &calls, &actor.ledger.touched, summary);
+    requests::requests(actor, &calls, summary)?;
+    if was_whole {
+        quiet(&mut actor.world, summary).await?;
+    }
+    logs(&actor.world, summary)
 }
 
 /// Waits until nothing is left to do.
 async fn settle(world: &mut World, summary: &mut Summary) -> Result<()> {
     let what = "each resource that is left has its last phase, and says what the service says; none is held";
-    let open = match until_settled(world, true).await {
-        Ok(open) => open,
+    let waiting = match until_settled(world, true).await {
+        Ok(waiting) => waiting,
         Err(error) => {
             summary.check(what, [format!("{error:#}")]);
             return Ok(());
         }
     };
-    summary.figures.push(("open attempts given up by deletion", open.len()));
+    summary
+        .figures
+        .push(("waits of more than a minute, ended by deletion", waiting.len()));
     // As people would, who don't want to wait a quarter of an hour.
-    for name in &open {
+    for (api, name) in &waiting {
         let parameters = DeleteParams::default();
-        world.tasks.delete(name, &parameters).await?;
+        api.delete(name, &parameters).await?;
     }
     let settled = until_settled(world, false).await;
     summary.check(what, settled.err().map(|error| format!("{error:#}")));
-    let left = world.tasks.list(&ListParams::default()).await?.items;
     let mut phases: BTreeMap<_, usize> = BTreeMap::new();
-    for task in &left {
-        *phases.entry(phase(task).to_owned()).or_default() += 1;
+    for (_, object) in all(world).await? {
+        let phase = text(&object, "/status/phase").unwrap_or_default().to_owned();
+        *phases.entry(phase).or_default() += 1;
     }
     for (phase, count) in phases {
         let name = match phase.as_str() {
@@ -60,6 +87,7 @@ async fn settle(world: &mut World, summary: &mut Summary) -> Result<()> {
             "Canceled" => "resources Canceled",
             "Suspended" => "resources Suspended",
             "Conflict" => "resources Conflict",
+            "Rejected" => "resources Rejected",
             _ => "resources in another phase",
         };
         summary.figures.push((name, count));
@@ -67,97 +95,103 @@ async fn settle(world: &mut World, summary: &mut Summary) -> Result<()> {
     Ok(())
 }
 
-/// The names of those whose attempt is left open; `Queued` behind them is no fault.
-async fn until_settled(world: &mut World, with_open: bool) -> Result<Vec<String>> {
-    let World {
-        aws,
-        tasks,
-        replicas,
-        cluster,
-        ..
-    } = world;
-    eventually(LIMIT, "everything is quiet", async || {
-        for replica in replicas.iter_mut() {
-            replica.keep(cluster)?;
-        }
-        let objects = tasks.list(&ListParams::default()).await?.items;
-        let known = aws.tasks();
-        let rests: Vec<_> = objects.iter().map(|object| (object, rest(object, &known))).collect();
-        let is_open = |rest: &Rest| with_open && *rest == Rest::Open;
-        let open: Vec<_> = rests
-            .iter()
-            .filter(|(_, rest)| is_open(rest))
-            .map(|(object, _)| object.name_any())
-            .collect();
-        for (object, rest) in &rests {
-            let waits = !open.is_empty() && phase(object) == "Queued";
-            match rest {
-                Rest::Settled => {}
-                Rest::Busy(_) if waits => {}
-                Rest::Open if with_open => {}
-                rest => bail!("{rest:?}"),
-            }
-        }
-        Ok(open)
-    })
-    .await
-}
-
-fn phase(object: &DynamicObject) -> &str {
-    object
-        .data
-        .pointer("/status/phase")
-        .and_then(serde_json::Value::as_str)
-        .unwrap_or_default()
-}
-
-/// One task for each manifest and each resource.
-fn starts(world: &World, summary: &mut Summary) {
-    let tasks = world.aws.tasks();
-    let counters = world.aws.counters();
-    let repeated = counters.starts.iter().filter(|(_, times)| **times > 1);
-    summary.check(
-        "no task id was started twice",
-        repeated.map(|(id, times)| format!("{id}: {times} times")),
-    );
-    let mut by_token: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for task in &tasks {
-        by_token.entry(&task.token).or_default().push(&task.task_id);
+async fn all(world: &World) -> Result<Vec<(Api<DynamicObject>, DynamicObject)>> {
+    let mut all = Vec::new();
+    for place in world.places() {
+        let listed = place.tasks.list(&ListParams::default()).await?.items;
+        all.extend(listed.into_iter().map(|object| (place.tasks.clone(), object)));
     }
-    let several = by_token.into_iter().filter(|(_, ids)| ids.len() > 1);
-    summary.check(
-        "no resource started two tasks",
-        several.map(|(token, ids)| format!("{token}: {ids:?}")),
-    );
-    let others = tasks.iter().filter(|task| is_strangers(task)).count();
-    summary.figures.extend([
-        ("tasks started by the operator", tasks.len() - others),
-        ("tasks started by the stranger", others),
-    ]);
+    Ok(all)
 }
 
-fn is_strangers(task: &Task) -> bool {
-    task.token.starts_with(TOKEN_PREFIX)
+/// Those that wait for longer than anybody would; `Queued` behind them is no fault.
+async fn until_settled(world: &mut World, may_wait: bool) -> Result<Vec<(Api<DynamicObject>, String)>> {
+    let mut patience = Patience::new();
+    // The outer result ends the wait: what is wrong or stuck doesn't become right.
+    eventually(LIMIT, "everything is quiet", async || {
+        world.keep()?;
+        let objects = all(world).await?;
+        let tasks = world.aws.tasks();
+        let rests: Vec<_> = objects.iter().map(|(_, object)| rest(object, &tasks)).collect();
+        let waiting: Vec<_> = objects
+            .iter()
+            .zip(&rests)
+            .filter(|(_, rest)| may_wait && **rest == Rest::Waits)
+            .map(|((api, object), _)| (api.clone(), object.name_any()))
+            .collect();
+        let left = objects.iter().zip(&rests).find(|((_, object), rest)| match rest {
+            Rest::Settled => false,
+            Rest::Waits => !may_wait,
+            Rest::Busy(_) => waiting.is_empty() || text(object, "/status/phase") != Some("Queued"),
+            Rest::Wrong(_) => true,
+        });
+        let Some((_, left)) = left else {
+            return Ok(Ok(waiting));
+        };
+        if let Err(verdict) = patience.bears(&objects, &tasks, &rests) {
+            return Ok(Err(verdict));
+        }
+        bail!("{left:?}")
+    })
+    .await?
 }
 
-/// Only tasks of resources that people deleted or cancelled are cancelled.
-fn cancels(world: &World, summary: &mut Summary) {
+/// What changed last, and since when something is wrong.
+struct Patience {
+    seen: (Vec<Option<String>>, Vec<String>),
+    changed: Instant,
+    right: Instant,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self {
+            seen: Default::default(),
+            changed: Instant::now(),
+            right: Instant::now(),
+        }
+    }
+
+    fn bears(&mut self, objects: &[(Api<DynamicObject>, DynamicObject)], tasks: &[Task], rests: &[Rest]) -> Result<()> {
+        let now = Instant::now();
+        let versions = objects.iter().map(|(_, object)| object.resource_version()).collect();
+        let seen = (versions, tasks.iter().map(|task| task.status.clone()).collect());
+        if seen != self.seen {
+            (self.seen, self.changed) = (seen, now);
+        }
+        let wrong = rests.iter().find(|rest| matches!(rest, Rest::Wrong(_)));
+        if wrong.is_none() {
+            self.right = now;
+        }
+        ensure!(now - self.right < WRONG, "for {WRONG:?}: {wrong:?}");
+        let goes_on = |(_, object): &(_, DynamicObject)| {
+            let next: Option<Timestamp> = text(object, "/status/nextAttemptTime").and_then(|time| time.parse().ok());
+            next.is_some_and(|next| next > Timestamp::now())
+        };
+        if objects.iter().any(goes_on) {
+            self.changed = now;
+        }
+        let busy: Vec<_> = rests.iter().filter(|rest| **rest != Rest::Settled).collect();
+        ensure!(
+            now - self.changed < STUCK,
+            "nothing has changed for {STUCK:?}: {busy:?}"
+        );
+        Ok(())
+    }
+}
+
+fn figures(world: &World, calls: &[Call], summary: &mut Summary) {
     let tasks = world.aws.tasks();
-    let calls = world.aws.calls();
-    let cancels: Vec<_> = calls
+    let others = tasks.iter().filter(|task| task.token.starts_with(TOKEN_PREFIX)).count();
+    let cancels = calls
         .iter()
         .filter(|call| call.operation == Some(Operation::CANCEL))
-        .collect();
-    let unwanted: Vec<_> = cancels
-        .iter()
-        .filter_map(|call| {
-            let task = tasks.iter().find(|task| Some(&task.task_id) == call.task_id.as_ref())?;
-            let wanted = summary.stop_wanted.contains(&task.token);
-            (!wanted).then(|| format!("{} with the token {}", task.task_id, task.token))
-        })
-        .collect();
-    summary.check("no cancel of a task that others started, and none unasked", unwanted);
-    summary.figures.push(("calls of Cancel", cancels.len()));
+        .count();
+    summary.figures.extend([
+        ("tasks started by the operators", tasks.len() - others),
+        ("tasks started by the stranger", others),
+        ("calls of Cancel", cancels),
+    ]);
 }
 
 /// New processes look at everything and touch nothing, and do new work at once.
@@ -165,15 +199,22 @@ async fn quiet(world: &mut World, summary: &mut Summary) -> Result<()> {
     for replica in &mut world.replicas {
         replica.restart(&world.cluster).await?;
     }
-    let (calls, requests) = (world.aws.calls().len(), world.cluster.requests_of(&world.user)?.len());
-    let canary = object(CANARY, Some(CANARY), AUDIT, false)?;
-    world.tasks.create(&PostParams::default(), &canary).await?;
-    let completed = eventually(LIMIT, "the canary completes", async || {
-        let canary = world.tasks.get(CANARY).await?;
-        match rest(&canary, &world.aws.tasks()) {
-            Rest::Settled => Ok(()),
-            rest => bail!("{rest:?}"),
+    let calls = world.aws.calls().len();
+    let mut asked = Vec::new();
+    for place in world.places() {
+        asked.push(world.cluster.requests_of(&place.user)?.len());
+        let canary = plain(CANARY, Some(&format!("{CANARY}-{}", place.namespace)))?;
+        place.tasks.create(&PostParams::default(), &canary).await?;
+    }
+    let completed = eventually(LIMIT, "the canaries complete", async || {
+        for place in world.places() {
+            let canary = place.tasks.get(CANARY).await?;
+            match rest(&canary, &world.aws.tasks()) {
+                Rest::Settled => {}
+                rest => bail!("{rest:?}"),
+            }
         }
+        Ok(())
     })
     .await;
     summary.check(
@@ -181,36 +222,45 @@ async fn quiet(world: &mut World, summary: &mut Summary) -> Result<()> {
         completed.err().map(|error| format!("{error:#}")),
     );
     let made = world.aws.calls();
-    let other_calls: BTreeSet<_> = made
+    let is_canarys = |call: &&Call| call.task_id.as_deref().is_some_and(|id| id.starts_with(CANARY));
+    let mut touched: BTreeSet<_> = made
         .iter()
         .skip(calls)
-        .filter(|call| call.task_id.as_deref() != Some(CANARY))
+        .filter(|call| !is_canarys(call))
         .map(|call| format!("{:?} of {:?}", call.operation, call.task_id))
         .collect();
-    let asked = world.cluster.requests_of(&world.user)?;
-    let writes = asked.iter().skip(requests).filter(|request| {
-        request.resource.starts_with("auditmitigationtasks")
-            && !["get", "list", "watch"].contains(&request.verb.as_str())
-            && request.name != CANARY
-    });
-    let other_writes: Vec<_> = writes.map(|request| format!("{request:?}")).collect();
+    for (place, before) in world.places().into_iter().zip(asked) {
+        let requests = world.cluster.requests_of(&place.user)?;
+        let writes = requests.iter().skip(before).filter(|request| {
+            requests::is_about_tasks(request)
+                && !["get", "list", "watch"].contains(&request.verb.as_str())
+                && request.name != CANARY
+        });
+        touched.extend(writes.map(|request| format!("{request:?}")));
+    }
     summary.check(
         "they call nothing and write nothing for what was settled before",
-        other_calls.into_iter().chain(other_writes),
+        touched,
     );
     Ok(())
 }
 
 fn logs(world: &World, summary: &mut Summary) -> Result<()> {
     let mut panics = Vec::new();
-    for path in world.replicas.iter().flat_map(crate::replica::Replica::logs) {
+    for path in world.replicas.iter().flat_map(Replica::logs) {
         let log = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
-        panics.extend(
-            log.lines()
-                .filter(|line| line.contains("panicked at"))
-                .map(ToOwned::to_owned),
-        );
+        let lines = log.lines().filter(|line| line.contains("panicked at"));
+        panics.extend(lines.map(ToOwned::to_owned));
     }
     summary.check("no process panicked", panics);
+    if !summary.violations.is_empty() {
+        // The originals go with the run.
+        let kept = tempfile::Builder::new().prefix("soak-").tempdir()?.keep();
+        for path in world.replicas.iter().flat_map(Replica::logs) {
+            std::fs::copy(path, kept.join(path.file_name().unwrap_or_default()))?;
+        }
+        std::fs::write(kept.join("calls.json"), serde_json::to_vec_pretty(&world.aws.calls())?)?;
+        summary.logs = Some(kept);
+    }
     Ok(())
 }

@@ -4,64 +4,69 @@ use kube::{ResourceExt as _, api::DynamicObject};
 use serde_json::Value;
 use simulator::Task;
 
-use crate::resources::AUDIT;
+use crate::{
+    history::text,
+    resources::{AUDIT, RECORD, asks_for},
+};
 
 /// How far a resource has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rest {
     /// Nothing is left to do.
     Settled,
-    /// An attempt to start got no answer, the service has no such task, and people have changed their mind since:
-    /// by the contract the operator waits until no request of it can still arrive, a quarter of an hour.
-    Open,
+    /// By the contract the operator waits for longer than a run takes: because an attempt to start got no answer, the
+    /// service has no such task, and people have changed their mind since, or because a copy's task is not to be found.
+    Waits,
     /// Something is left to do: what.
     Busy(String),
+    /// It says that nothing is left to do, and what it says isn't so.
+    Wrong(String),
 }
 
 /// Judges a resource by the service's tasks.
 pub(crate) fn rest(object: &DynamicObject, tasks: &[Task]) -> Rest {
-    let text = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_str);
     let of_id = |id: &str| tasks.iter().find(|task| task.task_id == id);
-    let busy = |what: &str| {
-        let status = object.data.get("status").unwrap_or(&Value::Null);
-        Rest::Busy(format!("{}: {what}: {status}", object.name_any()))
-    };
+    let status = object.data.get("status").unwrap_or(&Value::Null);
+    let busy = |what: &str| Rest::Busy(format!("{}: {what}: {status}", object.name_any()));
+    let wrong = |what: &str| Rest::Wrong(format!("{}: {what}: {status}", object.name_any()));
     if object.metadata.deletion_timestamp.is_some() {
         return busy("it is being deleted");
     }
-    if object
+    let observed = object
         .data
         .pointer("/status/observedGeneration")
-        .and_then(Value::as_i64)
-        != object.metadata.generation
-    {
+        .and_then(Value::as_i64);
+    if observed != object.metadata.generation {
         return busy("the status speaks of an older spec");
     }
-    if let Some(id) = text("/status/attempt/taskId") {
-        let is_set = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_bool) == Some(true);
-        let changed =
-            is_set("/spec/cancel") || is_set("/spec/suspend") || text("/spec/target/auditTaskId") != Some(AUDIT);
+    if let Some(id) = text(object, "/status/attempt/taskId") {
         return match of_id(id) {
-            None if changed => Rest::Open,
+            None if has_changed(object) => Rest::Waits,
             None => busy("the start is still to be repeated"),
             Some(_) => busy("the service has the task of the open attempt"),
         };
     }
-    let phase = text("/status/phase").unwrap_or_default();
     let own = tasks
         .iter()
         .find(|task| Some(&task.token) == object.metadata.uid.as_ref());
-    let named = text("/status/taskId").and_then(of_id);
+    let named = text(object, "/status/taskId").and_then(of_id);
+    let spec = object.data.get("spec").unwrap_or(&Value::Null);
+    let is_the_specs = named.is_some_and(|task| asks_for(&task.request, spec));
+    let has_ended_as = |status: &str| is_the_specs && named.is_some_and(|task| task.status == status);
+    let phase = text(object, "/status/phase").unwrap_or_default();
     let agrees = match phase {
-        "Completed" => named.is_some_and(|task| task.status == "COMPLETED"),
-        "Failed" => named.is_some_and(|task| task.status == "FAILED"),
-        "Canceled" => named.map_or(own.is_none(), |task| task.status == "CANCELED"),
-        "Suspended" => own.is_none() && text("/status/taskId").is_none(),
-        "Conflict" => own.is_none() && named.is_some(),
+        "Completed" => has_ended_as("COMPLETED"),
+        "Failed" => has_ended_as("FAILED"),
+        "Canceled" => own.is_none() && named.is_none() || has_ended_as("CANCELED"),
+        "Suspended" => own.is_none() && named.is_none(),
+        "Conflict" => named.is_some() && !is_the_specs,
+        "Rejected" => own.is_none(),
+        "Unknown" => is_of_another(object) && own.is_none(),
+        "Pending" if is_of_another(object) => return Rest::Waits,
         _ => return busy("this phase isn't the last"),
     };
     if !agrees {
-        return busy(&format!("the service has {named:?}, and of this uid {own:?}"));
+        return wrong(&format!("the service has {named:?}, and of this uid {own:?}"));
     }
     if phase != "Suspended" && !object.finalizers().is_empty() {
         return busy("it is finished, and held by a finalizer");
@@ -69,48 +74,62 @@ pub(crate) fn rest(object: &DynamicObject, tasks: &[Task]) -> Rest {
     Rest::Settled
 }
 
+/// Whether what was asked for is no longer asked for.
+fn has_changed(object: &DynamicObject) -> bool {
+    let is_set = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_bool) == Some(true);
+    is_set("/spec/cancel") || is_set("/spec/suspend") || text(object, "/spec/target/auditTaskId") != Some(AUDIT)
+}
+
+/// Whether its record was written for another resource.
+fn is_of_another(object: &DynamicObject) -> bool {
+    let record = object.annotations().get(RECORD);
+    let record: Option<Value> = record.and_then(|record| serde_json::from_str(record).ok());
+    let uid = record
+        .as_ref()
+        .and_then(|record| record.get("uid"))
+        .and_then(Value::as_str);
+    uid.is_some() && uid != object.metadata.uid.as_deref()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn object(status: &Value) -> DynamicObject {
-        serde_json::from_value(json!({
-            "metadata": { "name": "one", "uid": "u", "generation": 2 },
-            "status": status,
-        }))
-        .unwrap()
-    }
-
-    fn task(status: &str) -> Task {
-        serde_json::from_value(json!({
-            "account": "a", "region": "r", "task_id": "t", "token": "u", "request": {}, "status": status,
-            "start": "2026-01-01T00:00:00Z", "end": null, "statistics": {},
-        }))
-        .unwrap()
-    }
+    use crate::tests::{object, task};
 
     #[test]
     fn a_status_that_says_another_end_than_the_service_is_seen() {
         let completed = object(&json!({ "phase": "Completed", "taskId": "t", "observedGeneration": 2 }));
         assert_eq!(rest(&completed, &[task("COMPLETED")]), Rest::Settled);
-        assert!(matches!(rest(&completed, &[task("FAILED")]), Rest::Busy(_)));
-        assert!(matches!(rest(&completed, &[]), Rest::Busy(_)));
+        assert!(matches!(rest(&completed, &[task("FAILED")]), Rest::Wrong(_)));
+        assert!(matches!(rest(&completed, &[]), Rest::Wrong(_)));
         let old = object(&json!({ "phase": "Completed", "taskId": "t", "observedGeneration": 1 }));
         assert!(matches!(rest(&old, &[task("COMPLETED")]), Rest::Busy(_)));
         let suspended = object(&json!({ "phase": "Suspended", "observedGeneration": 2 }));
         assert_eq!(rest(&suspended, &[]), Rest::Settled);
-        assert!(matches!(rest(&suspended, &[task("IN_PROGRESS")]), Rest::Busy(_)));
+        assert!(matches!(rest(&suspended, &[task("IN_PROGRESS")]), Rest::Wrong(_)));
+    }
+
+    #[test]
+    fn a_conflict_is_one_and_what_is_one_is_called_so() {
+        let status = |phase| json!({ "phase": phase, "taskId": "t", "observedGeneration": 2 });
+        let mut other = task("COMPLETED");
+        other.request = json!({ "target": { "auditTaskId": "another" } });
+        assert_eq!(rest(&object(&status("Conflict")), &[other.clone()]), Rest::Settled);
+        assert!(matches!(rest(&object(&status("Completed")), &[other]), Rest::Wrong(_)));
+        assert!(matches!(
+            rest(&object(&status("Conflict")), &[task("COMPLETED")]),
+            Rest::Wrong(_)
+        ));
     }
 
     #[test]
     fn an_attempt_is_left_open_only_while_the_service_has_no_such_task() {
         let mut open = object(&json!({ "phase": "Pending", "attempt": { "taskId": "t" }, "observedGeneration": 2 }));
-        open.data["spec"] = json!({ "target": { "auditTaskId": AUDIT } });
         assert!(matches!(rest(&open, &[]), Rest::Busy(_)), "the same start settles it");
         open.data["spec"]["cancel"] = json!(true);
-        assert_eq!(rest(&open, &[]), Rest::Open);
+        assert_eq!(rest(&open, &[]), Rest::Waits);
         assert!(matches!(rest(&open, &[task("IN_PROGRESS")]), Rest::Busy(_)));
     }
 }

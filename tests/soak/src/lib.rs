@@ -1,42 +1,58 @@
-//! Two replicas of the operator under random actions and faults, on a real API server and the simulated service.
+//! The operator under random actions and faults, on a real API server and the simulated service: two replicas that
+//! elect a leader, and one more in what is as good as another cluster of the same account.
 //!
 //! What is done is a function of the seed; when exactly each process sees it is the machine's business, so a seed
 //! repeats the plan and not each interleaving.
 
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )
 )]
 
 mod actor;
 mod check;
 mod expect;
+mod history;
+mod leases;
+mod ledger;
+mod monitor;
+mod people;
 mod plan;
+mod play;
 mod rates;
 mod replica;
+mod requests;
 mod resources;
+mod service_faults;
 mod stranger;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use tokio::time::{Instant, sleep_until};
 
 pub use summary::Summary;
 
 use crate::{actor::Actor, world::World};
 
-/// Does to two replicas of the operator what can go wrong, at random, and then checks what it promises.
+/// Does to three processes of the operator what can go wrong, at random, and watches what it promises.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo xtask soak", bin_name = "cargo xtask soak")]
 pub struct Options {
     /// The binary under test; the debug build of this checkout when absent.
     #[arg(long, value_name = "PATH")]
     pub operator: Option<PathBuf>,
-    /// How long faults and actions go on, in minutes; the checks at the end take some minutes more.
+    /// How long faults and actions go on, in minutes. The opening, in which everything comes once, is played whole in
+    /// any case and takes less than a minute; the checks at the end take about another.
     #[arg(long, default_value_t = 10.0, value_parser = minutes)]
     pub minutes: f64,
     /// What is done follows from this number; at random when absent.
@@ -52,7 +68,7 @@ fn minutes(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Runs the plan of a seed, and checks.
+/// Plays the plan of a seed, and checks.
 ///
 /// # Errors
 /// When the parts can't be started. What the operator does wrong is in the [`Summary`].
@@ -63,22 +79,24 @@ pub async fn run(options: &Options) -> Result<Summary> {
         "seed {seed}: cargo xtask soak --minutes {} --seed {seed}",
         options.minutes
     );
-    let plan = plan::plan(seed, length);
     let operator = match &options.operator {
         Some(path) => path.clone(),
         None => std::env::current_exe()
             .context("cannot tell where the built programs are")?
             .with_file_name("audit-mitigation-operator"),
     };
-    let mut actor = Actor::new(World::start(&operator).await?);
-    let began = Instant::now();
-    for step in plan {
-        sleep_until(began + step.at).await;
-        actor.act(&step.action).await.with_context(|| format!("seed {seed}"))?;
-    }
-    let (mut world, mut summary) = actor.finish(seed);
-    check::check(&mut world, &mut summary)
+    soak(seed, length, &operator)
         .await
-        .with_context(|| format!("seed {seed}"))?;
+        .with_context(|| format!("seed {seed}"))
+}
+
+async fn soak(seed: u64, length: Duration, operator: &std::path::Path) -> Result<Summary> {
+    let mut actor = Actor::new(World::start(operator).await?);
+    let played = play::play(plan::plan(seed, length), length, &mut actor).await?;
+    println!("{:>5.0} s: the faults end", played.took.as_secs_f64());
+    actor.mend_all();
+    actor.world.let_go_of_the_held();
+    let mut summary = Summary::new(seed, &actor, played);
+    check::check(&mut actor, &mut summary).await?;
     Ok(summary)
 }

@@ -15,7 +15,11 @@ async fn main() -> ExitCode {
     match ran {
         Ok(summary) => {
             println!("{summary}");
-            ExitCode::from(u8::from(!summary.violations.is_empty()))
+            if summary.violations.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             eprintln!("\n{error:#}");

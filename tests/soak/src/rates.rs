@@ -1,75 +1,137 @@
-//! How often the operator asked: of the service, from the simulator's log, and of the API server, from its audit log.
+//! How often the operators asked the service, from the simulator's log: by process, by the time of the signature, for
+//! what is held up on its way comes in a crowd.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::Result;
+use jiff::Timestamp;
 use simulator::{Call, Operation};
 use support::busiest;
 
-use crate::{replica::Replica, summary::Summary, world::World};
+use crate::{monitor::token, replica::SLOTS, resources, stranger, summary::Summary, world::World};
 
-/// The operator's own limits are 8 starts and 20 others a second, with a burst of one second's worth, and each new
-/// process begins afresh: this is what two processes in a row may reach, and far from what a hot loop does.
-const CALLS_A_SECOND: usize = 2 * 2 * (8 + 20);
+/// The operator's own limits by default, for each process: calls a second of each operation.
+const STARTS: f64 = 8.0;
+const DESCRIBES: f64 = 20.0;
+const OTHERS: f64 = 8.0;
 
-/// A backoff that begins anew with each process makes a few attempts in ten seconds; a hot loop makes hundreds.
-const STARTS_OF_AN_ID_IN_TEN_SECONDS: usize = 20;
+/// After a rest a quarter of a second's calls is made at once.
+const BURST: f64 = 1.25;
 
-/// For each action of the plan, which touches one resource, and each process, which looks at all.
-const REQUESTS_AN_ACTION: usize = 20;
-const REQUESTS_A_PROCESS: usize = 100;
+/// With the shortest wait of a fifth of a second, and two looks that don't wait for it: after a restart, and after a
+/// cancellation.
+const DESCRIBES_OF_AN_ID: usize = 7;
 
-/// No hot loop on either side.
-pub(crate) fn rates(world: &World, summary: &mut Summary) -> Result<()> {
-    let calls = world.aws.calls();
-    let refused = calls.iter().filter(|call| call.code.is_some()).count();
-    let busiest = most_within(calls.iter(), 1);
-    let mut by_id: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.operation == Some(Operation::START)) {
-        by_id
-            .entry(call.task_id.as_deref().unwrap_or_default())
-            .or_default()
-            .push(call);
-    }
-    let of_one_id = by_id
-        .into_values()
-        .map(|calls| most_within(calls.into_iter(), 10))
-        .max()
-        .unwrap_or_default();
-    let exceeded = |count: usize, limit: usize, what: &str| (count > limit).then(|| format!("{count} {what}"));
-    summary.check(
-        "calls of the service are bounded, in all and for each task",
-        exceeded(busiest, CALLS_A_SECOND, "calls in a second")
-            .into_iter()
-            .chain(exceeded(
-                of_one_id,
-                STARTS_OF_AN_ID_IN_TEN_SECONDS,
-                "starts of an id in ten seconds",
-            )),
-    );
-    let requests = world.cluster.requests_of(&world.user)?;
-    let about_tasks = requests
-        .iter()
-        .filter(|request| request.resource.starts_with("auditmitigationtasks"))
-        .count();
-    let processes: usize = world.replicas.iter().map(Replica::processes).sum();
-    let limit = REQUESTS_AN_ACTION * summary.actions() + REQUESTS_A_PROCESS * processes;
-    summary.check(
-        "requests to the API server are bounded",
-        exceeded(about_tasks, limit, "requests about tasks"),
-    );
-    summary.figures.extend([
-        ("processes", processes),
-        ("calls of the service", calls.len()),
-        ("calls refused", refused),
-        ("calls in the busiest second", busiest),
-        ("starts of one id in ten seconds, most", of_one_id),
-        ("API requests about tasks", about_tasks),
-        ("API requests in all", requests.len()),
-    ]);
-    Ok(())
+/// Doubling waits of a second, shortened by at most a quarter, leave room for five attempts; and one for the seconds
+/// that signatures are rounded to.
+const ATTEMPTS_IN_TEN_SECONDS: usize = 6;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The most calls of a process in one second by their signatures.
+fn most(operation: Operation) -> usize {
+    let rate = match operation {
+        Operation::START => STARTS,
+        Operation::DESCRIBE => DESCRIBES,
+        _ => OTHERS,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "small and positive"
+    )]
+    let paced = (rate * BURST).ceil() as usize;
+    // Whose turn has come may still be reading, or waiting for the lease: as many as have a slot.
+    let prepared = match operation {
+        Operation::START | Operation::CANCEL => SLOTS,
+        _ => 1,
+    };
+    paced + prepared
 }
 
-fn most_within<'a>(calls: impl Iterator<Item = &'a Call>, seconds: u64) -> usize {
-    busiest(calls.map(|call| call.time), Duration::from_secs(seconds))
+pub(crate) fn rates(world: &World, calls: &[Call], touched: &BTreeMap<String, usize>, summary: &mut Summary) {
+    let operators: Vec<_> = calls
+        .iter()
+        .filter(|call| call.access_key != stranger::ACCESS_KEY)
+        .collect();
+    let mut paces: BTreeMap<(&str, Operation), Vec<Timestamp>> = BTreeMap::new();
+    let mut of_ids: BTreeMap<(&str, Operation, &str, &str), Vec<Timestamp>> = BTreeMap::new();
+    for call in &operators {
+        let (Some(operation), Some(signed)) = (call.operation, call.signed) else {
+            continue;
+        };
+        let (key, id) = (call.access_key.as_str(), call.task_id.as_deref().unwrap_or_default());
+        paces.entry((key, operation)).or_default().push(signed);
+        of_ids
+            .entry((key, operation, id, token(call)))
+            .or_default()
+            .push(signed);
+    }
+    let mut busiest_seconds: BTreeMap<Operation, usize> = BTreeMap::new();
+    let mut exceeded = Vec::new();
+    for ((key, operation), times) in paces {
+        let count = busiest(times, SECOND);
+        let known = busiest_seconds.entry(operation).or_default();
+        *known = count.max(*known);
+        if count > most(operation) {
+            exceeded.push(format!(
+                "{key}: {count} times {operation} in a second, more than {}",
+                most(operation)
+            ));
+        }
+    }
+    summary.check("no process makes more calls a second than its budget allows", exceeded);
+    let mut exceeded = Vec::new();
+    for ((key, operation, id, _), times) in of_ids {
+        let (window, limit) = match operation {
+            // What people do to a resource is reason to try again at once.
+            Operation::START | Operation::CANCEL => {
+                let edits = touched.get(&resources::name_of(id)).copied().unwrap_or_default();
+                (10 * SECOND, ATTEMPTS_IN_TEN_SECONDS + edits)
+            }
+            Operation::DESCRIBE => (SECOND, DESCRIBES_OF_AN_ID),
+            _ => continue,
+        };
+        let count = busiest(times, window);
+        if count > limit {
+            exceeded.push(format!(
+                "{key}: {count} times {operation} of {id} in {window:?}, more than {limit}"
+            ));
+        }
+    }
+    summary.check("no task is asked for, started or cancelled again and again", exceeded);
+    let of = |operation| busiest_seconds.get(&operation).copied().unwrap_or_default();
+    summary.figures.extend([
+        (
+            "processes",
+            world.replicas.iter().map(crate::replica::Replica::processes).sum(),
+        ),
+        ("calls of the service", operators.len()),
+        (
+            "calls refused",
+            operators.iter().filter(|call| call.code.is_some()).count(),
+        ),
+        (
+            "starts of a process in its busiest second (18 allowed)",
+            of(Operation::START),
+        ),
+        (
+            "describes of a process in its busiest second (26 allowed)",
+            of(Operation::DESCRIBE),
+        ),
+        (
+            "cancels of a process in its busiest second (18 allowed)",
+            of(Operation::CANCEL),
+        ),
+    ]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_are_those_that_the_summary_names() {
+        let bounds = [Operation::START, Operation::DESCRIBE, Operation::CANCEL].map(most);
+        assert_eq!(bounds, [18, 26, 18]);
+    }
 }

@@ -11,6 +11,9 @@ use aws_sdk_iot::{
 /// What their tokens begin with.
 pub(crate) const TOKEN_PREFIX: &str = "stranger-";
 
+/// Theirs.
+pub(crate) const ACCESS_KEY: &str = "AKIASTRANGER";
+
 pub(crate) struct Stranger(Client);
 
 impl Stranger {
@@ -19,13 +22,7 @@ impl Stranger {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
             .endpoint_url(endpoint)
-            .credentials_provider(Credentials::new(
-                crate::world::ACCESS_KEY,
-                "secret",
-                None,
-                None,
-                "stranger",
-            ))
+            .credentials_provider(Credentials::new(ACCESS_KEY, "secret", None, None, "stranger"))
             .retry_config(RetryConfig::disabled())
             .build();
         Self(Client::from_conf(config))

@@ -38,6 +38,9 @@ pub enum Condition {
     Cut,
 }
 
+/// How long the server's end of a connection outlives the client's.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// Which way something goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -168,7 +171,11 @@ async fn connection(client: TcpStream, server: String, mut state: watch::Receive
     };
     let (mut there, mut back) = (pump(Way::There), pump(Way::Back));
     tokio::select! {
-        _ = there.run(from_client, to_server) => {}
+        () = async {
+            there.run(from_client, to_server).await;
+            // What was sent just before the client went is still worked on, as at the other end of a network.
+            sleep(LINGER).await;
+        } => {}
         _ = back.run(from_server, to_client) => {}
         _ = state.wait_for(|state| state.generation != generation) => {}
     }

@@ -27,6 +27,8 @@ fn each_reading_of_a_replay() {
         assert_eq!(simulation.start_audit("t-2", "one"), code);
     }
     assert_eq!(simulation.state.counters.tasks_started, 2);
+    let started: Vec<_> = simulation.state.calls.iter().filter(|call| call.started).collect();
+    assert_eq!(started.len(), 2, "{started:?}");
     assert_eq!(simulation.state.counters.start_requests["t-1"], 7);
     assert_eq!(
         simulation.state.tasks(base())[0].request["target"],
