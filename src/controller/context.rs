@@ -178,6 +178,16 @@ impl Context {
         }
     }
 
+    /// Whether the watch has this very resource, and not another of its name.
+    pub(super) fn is_there(&self, object: &StoredTask) -> bool {
+        let name = CachedTask::reference(object);
+        let has_it = |watched: &Watched| {
+            let found = watched.store.get(&name);
+            found.is_some_and(|found| found.metadata.uid == object.metadata.uid)
+        };
+        self.watched.iter().any(has_it)
+    }
+
     /// A resource is gone.
     pub(super) fn forget(&self, uid: &str) {
         lock(&self.notes).remove(uid);

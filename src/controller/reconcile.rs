@@ -61,6 +61,10 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
     if result.is_err() {
         context.step_aside(&uid);
     }
+    // Deleted while it was looked at: what was noted of it since would stay for ever, a slot of the queue as well.
+    if !context.is_there(&object) {
+        context.forget(&uid);
+    }
     match result {
         Ok(rest) => rest,
         Err(error) if error.is_gone() => {

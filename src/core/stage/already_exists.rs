@@ -54,7 +54,7 @@ pub(crate) fn identity(record: &StartRecord) -> Identity {
 
 fn missing(o: &Observation<'_>, known: &AttemptKnown, heard: &Heard, describe: Step) -> Verdict {
     let record = &known.record;
-    let since = o.memory.missing_since.unwrap_or(heard.at).max(known.last_sent);
+    let since = o.memory.missing_since.unwrap_or(heard.at);
     // Where an attempt went unanswered the task may be our own, and a little late.
     let grace = if known.unanswered {
         timing::SIGNATURE_LIFETIME

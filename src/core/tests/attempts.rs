@@ -293,6 +293,9 @@ fn an_annotation_that_was_removed_is_rebuilt_from_the_status() {
         (&record.task_id, &record.token, &record.region)
     );
     assert_eq!(rebuilt.request_hash, record.request_hash);
+    bench.answer_start(refused(Trouble::Throttled));
+    bench.next();
+    bench.assert_says(Phase::Pending, Reason::AttemptUnanswered);
 }
 
 #[test]

@@ -62,6 +62,8 @@ fn not_found_is_unknown_and_names_the_way_out() {
     let mut bench = forgotten();
     bench.assert_says(Phase::Unknown, Reason::TaskExpired);
     assert!(bench.message().contains("spec.taskId"), "{}", bench.message());
+    bench.restart();
+    assert_eq!(bench.rest(), None, "it asks no more");
     bench.edit(&json!({ "ttlSecondsAfterFinished": 5 }));
     bench.restart();
     for _ in 0..200 {

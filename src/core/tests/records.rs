@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::attempts::describe_nothing_until;
-use super::bench::{Bench, lost, refused};
+use super::bench::{Bench, TASK, lost, refused, success};
 use crate::api::{Phase, Reason};
 use crate::core::answer::{StartAnswer, Trouble};
 use crate::core::queue::Admission;
@@ -77,4 +77,20 @@ fn what_another_process_sent_may_arrive_until_a_quarter_of_an_hour_after_its_end
     let restarted = bench.now;
     describe_nothing_until(&mut bench, |bench, _| bench.phase() == Some(Phase::Suspended));
     assert!(bench.now.duration_since(restarted) >= SignedDuration::from_mins(15));
+}
+
+/// A write that somebody gave up on arrives after the start: it was true before, and is put right.
+#[test]
+fn a_status_that_comes_late_does_not_hide_what_was_started() {
+    for phase in ["Pending", "Suspended", "Unknown"] {
+        let mut bench = Bench::new(&json!({}));
+        bench.call_start();
+        bench.answer_start(success());
+        bench
+            .store
+            .force(&json!({ "status": { "phase": phase, "observedGeneration": 1, "conditions": [] } }));
+        bench.call_describe();
+        bench.assert_says(Phase::Running, Reason::InProgress);
+        assert_eq!(bench.status().task_id.as_deref(), Some(TASK), "{phase}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use audit_mitigation_operator::api::{Phase, START_RECORD_ANNOTATION, StartRecord};
+use audit_mitigation_operator::api::{Phase, START_RECORD_ANNOTATION, StartRecord, StoredTask};
 use kube::ResourceExt as _;
 use kube::api::ListParams;
 use serde_json::json;
@@ -224,15 +224,47 @@ async fn a_region_that_stands_still_holds_up_no_other() {
 #[tokio::test]
 async fn a_slot_is_not_lost_with_its_resource() {
     let world = World::with("queue-lost", &["--max-running-tasks", "1"], |_| {}).await;
-    world.aws.set_outcome("left", Outcome::held());
-    let mut left = spec("left");
-    left["deletionPolicy"] = json!("Orphan");
-    world.create("left", &left).await;
-    world.phase("left", Phase::Running).await;
+    world.left_running("left").await;
     world.create("next", &spec("next")).await;
     world.phase("next", Phase::Queued).await;
     world.kubectl(&["delete", "amt", "left", "--timeout=60s"]).await;
     world.phase("next", Phase::Completed).await;
+}
+
+/// The same while the service is being asked about it: the answer, which comes later, takes no slot.
+#[tokio::test]
+async fn a_slot_is_not_taken_for_a_resource_that_was_deleted_meanwhile() {
+    let world = World::with("queue-lost", &["--max-running-tasks", "1"], |_| {}).await;
+    world.left_running("left").await;
+    let slow = FaultKind::Latency {
+        before: Duration::from_secs(3),
+        after: Duration::ZERO,
+    };
+    world.aws.inject(Fault::new(slow).on(Operation::DESCRIBE).task("left"));
+    let calls = world.calls(Operation::DESCRIBE).len();
+    world.until_called(Operation::DESCRIBE, calls + 1).await;
+    world.kubectl(&["delete", "amt", "left", "--timeout=60s"]).await;
+    eventually(super::LIMIT, "the answer comes", async || {
+        let calls = world.calls(Operation::DESCRIBE);
+        calls.iter().all(|call| call.delivered).then_some(()).ok_or("not yet")
+    })
+    .await
+    .unwrap();
+    world.create("next", &spec("next")).await;
+    world.phase("next", Phase::Completed).await;
+}
+
+impl World {
+    /// Whose deletion leaves its task alone.
+    async fn left_running(&self, name: &str) {
+        self.aws.set_outcome(name, Outcome::held());
+        let mut spec = spec(name);
+        spec["deletionPolicy"] = json!("Orphan");
+        self.create(name, &spec).await;
+        // After the first poll the others write nothing.
+        let is_polled = |task: &StoredTask| status(task).start_time.is_some();
+        self.until(name, "it was polled", is_polled).await;
+    }
 }
 
 impl World {

@@ -4,8 +4,8 @@ use super::{Mutant, Tests, cluster, mutant, unit};
 
 const WRITE: &str = "src/controller/write.rs";
 const PASS: &str = "src/controller/pass.rs";
-const CLOCK: &str = "src/controller/clock.rs";
 const RECONCILE: &str = "src/controller/reconcile.rs";
+const CLOCK: &str = "src/controller/clock.rs";
 const CONTEXT: &str = "src/controller/context.rs";
 const TRAFFIC: &str = "src/controller/traffic.rs";
 const WATCH: &str = "src/controller/watch.rs";
@@ -89,7 +89,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "            Some(latest) if version(&latest) > version(&cached) => {",
         "            Some(latest) if version(&latest) > version(&cached) && false => {",
     )
-    .by(cluster(&["operator::requests::the_requests"])),
+    .by(cluster(&["operator::requests::the_requests_of_a_task_that_is"])),
     mutant(
         "stale-after-a-slow-answer",
         "what was read before a slow answer is read again before a start",
@@ -115,21 +115,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     )
     .by(cluster(&["operator::shutdown::after_sigterm"])),
     mutant(
-        "the-beginning-stays-when-the-clock-is-set",
-        "the beginning of the process moves with a clock that is set",
-        CLOCK,
-        "        now.checked_sub(self.began.elapsed()).unwrap_or(Timestamp::MIN)",
-        "        now.checked_sub(self.began.elapsed()).map_or(Timestamp::MIN, |_| self.began_at)",
+        "a-resource-that-is-deleted-meanwhile-keeps-its-slot",
+        "a slot isn't lost with a resource that is deleted while it is looked at",
+        RECONCILE,
+        "    if !context.is_there(&object) {",
+        "    if !context.is_there(&object) && false {",
     )
-    .by(unit(&["controller::clock"])),
-    mutant(
-        "the-notes-stay-when-the-clock-is-set",
-        "the notes of a resource move with a clock that is set",
-        CLOCK,
-        "            self.memory.clock_was_set(by);\n",
-        "            let _ = &self.memory;\n",
-    )
-    .by(unit(&["controller::clock"])),
+    .by(cluster(&["operator::queue::a_slot_is_not_taken"])),
     mutant(
         "errors-of-the-api-server-without-growing-waits",
         "waits grow with each failure of the API server",
@@ -146,6 +138,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "        && note.errors == 0\n",
     )
     .by(cluster(&["operator::undecodable"])),
+    mutant(
+        "the-beginning-stays-when-the-clock-is-set",
+        "the beginning of the process moves with a clock that is set",
+        CLOCK,
+        "        now.checked_sub(self.began.elapsed()).unwrap_or(Timestamp::MIN)",
+        "        now.checked_sub(self.began.elapsed()).map_or(Timestamp::MIN, |_| self.began_at)",
+    )
+    .by(unit(&["controller::clock"])),
+    mutant(
+        "the-notes-stay-when-the-clock-is-set",
+        "the notes of a resource move with a clock that is set",
+        CLOCK,
+        "            self.memory.clock_was_set(by);\n",
+        "            let _ = &self.memory;\n",
+    )
+    .by(unit(&["controller::clock"])),
     mutant(
         "the-finished-are-looked-at-at-each-restart",
         "the finished cost no reconcile at a restart",
@@ -185,7 +193,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "                    context.forget(object.metadata.uid.as_deref().unwrap_or_default());\n",
         "",
     )
-    .by(cluster(&["operator::queue::a_slot"])),
+    .by(cluster(&["operator::queue::a_slot_is"])),
     mutant(
         "stuck-for-twenty-minutes",
         "work that stays undone is noticed after two minutes",

@@ -192,13 +192,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "    let grace = if known.unanswered && false {",
     ),
     mutant(
-        "an-older-look-proves-a-token-in-use",
-        "only what was looked for after the start can be missing",
-        ALREADY_EXISTS,
-        ".unwrap_or(heard.at).max(known.last_sent);",
-        ".unwrap_or(heard.at);",
-    ),
-    mutant(
         "the-missing-are-asked-for-at-each-restart",
         "what is missing is asked for hourly, also after a restart",
         ALREADY_EXISTS,
