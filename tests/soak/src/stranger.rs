@@ -1,9 +1,11 @@
 //! Somebody else in the same account.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use aws_sdk_iot::{
     Client, Config,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
     error::SdkError,
     types::AuditMitigationActionsTaskTarget,
 };
@@ -13,6 +15,9 @@ pub(crate) const TOKEN_PREFIX: &str = "stranger-";
 
 /// Theirs.
 pub(crate) const ACCESS_KEY: &str = "AKIASTRANGER";
+
+/// How long they wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) struct Stranger(Client);
 
@@ -24,6 +29,8 @@ impl Stranger {
             .endpoint_url(endpoint)
             .credentials_provider(Credentials::new(ACCESS_KEY, "secret", None, None, "stranger"))
             .retry_config(RetryConfig::disabled())
+            // The faults of the service strike them as well.
+            .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build())
             .build();
         Self(Client::from_conf(config))
     }
