@@ -2,15 +2,18 @@
 //!
 //! The types that decisions are made from take several times the room of the text that they are parsed from, mostly
 //! for the many short strings and maps of a status. So the cache keeps the text, and what is asked of all resources
-//! at once beside it.
+//! at once beside it; of a resource that nothing is left to do for it keeps no more than that.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::api::{AuditMitigationTask, Parsed, Phase, START_RECORD_ANNOTATION, StoredTask};
+use crate::api::{AuditMitigationTask, Parsed, Phase, START_RECORD_ANNOTATION, StartRecord, StoredTask};
 use crate::core::tracker;
 
 /// A resource as the watch cache keeps it.
@@ -25,23 +28,46 @@ pub(super) struct CachedTask {
     pub(super) task_id: Option<Box<str>>,
     /// `status.region`, else `spec.region`
     pub(super) region: Option<Box<str>>,
-    /// The object in JSON.
-    text: Box<str>,
+    /// The task of its start record, or of its open attempt, unless it is the one of the status.
+    intent: Option<Box<Intent>>,
+    /// The object in JSON, as long as there may be something to do for it.
+    text: Option<Box<str>>,
+}
+
+/// A task that was, or is about to be, started.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Intent {
+    task_id: Box<str>,
+    region: Box<str>,
 }
 
 impl CachedTask {
-    /// The resource to decide about.
-    pub(super) fn open(&self) -> StoredTask {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| StoredTask {
+    /// The resource to decide about; nothing if there is nothing to do for it.
+    pub(super) fn open(&self) -> Option<StoredTask> {
+        let text = self.text.as_deref()?;
+        Some(serde_json::from_str(text).unwrap_or_else(|error| StoredTask {
             metadata: self.metadata.clone(),
             spec: Parsed::Bad(error.to_string()),
             status: Parsed::default(),
-        })
+        }))
     }
 
-    /// Whether this text stands anywhere in it: to open only those of which it can be true.
-    pub(super) fn mentions(&self, text: &str) -> bool {
-        self.text.contains(text)
+    /// Whether nothing is left to do for it, ever, unless it changes.
+    pub(super) fn is_done(&self) -> bool {
+        self.text.is_none()
+    }
+
+    /// Nothing is left to do for it.
+    pub(super) fn done(self) -> Self {
+        Self { text: None, ..self }
+    }
+
+    /// Whether it has started, or is about to start, this task.
+    pub(super) fn claims(&self, region: &str, task_id: &str) -> bool {
+        let in_status = self.task_id.as_deref() == Some(task_id) && self.region.as_deref() == Some(region);
+        let is_intended = |intent: &Intent| *intent.task_id == *task_id && *intent.region == *region;
+        in_status || self.intent.as_deref().is_some_and(is_intended)
     }
 
     /// What the controller calls a resource.
@@ -50,62 +76,109 @@ impl CachedTask {
     }
 }
 
+/// Resource versions are comparable numbers ("Kubernetes API Concepts", resource versions).
+pub(super) fn version(metadata: &ObjectMeta) -> u64 {
+    let version = metadata.resource_version.as_deref();
+    version.and_then(|version| version.parse().ok()).unwrap_or_default()
+}
+
 impl<'de> Deserialize<'de> for CachedTask {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Object { metadata, spec, status } = Object::deserialize(deserializer)?;
+        let mut object = Object::deserialize(deserializer)?;
+        object.metadata.keep_what_is_read();
+        let Object { metadata, spec, status } = &object;
         let string = |part: &Option<Value>, field: &str| part.as_ref()?.get(field)?.as_str().map(Box::from);
         let phase = status.as_ref().and_then(|status| status.get("phase"));
-        let (identity, metadata) = divide(metadata);
-        Ok(Self {
-            metadata: identity,
+        let mut cached = Self {
+            metadata: metadata.identity(),
             phase: phase.and_then(|phase| Phase::deserialize(phase).ok()),
-            task_id: string(&status, "taskId"),
-            region: string(&status, "region").or_else(|| string(&spec, "region")),
-            text: serde_json::to_string(&Object { metadata, spec, status })
-                .map_err(serde::de::Error::custom)?
-                .into(),
-        })
+            task_id: string(status, "taskId"),
+            region: string(status, "region").or_else(|| string(spec, "region")),
+            intent: None,
+            text: Some(serde_json::to_string(&object).map_err(serde::de::Error::custom)?.into()),
+        };
+        cached.intent = object
+            .intent()
+            .filter(|intent| !cached.claims(&intent.region, &intent.task_id))
+            .map(Box::new);
+        Ok(cached)
     }
 }
 
 /// The object on the wire, unjudged.
 #[derive(Serialize, Deserialize)]
 struct Object {
-    metadata: ObjectMeta,
+    metadata: Metadata,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     spec: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<Value>,
 }
 
-/// What kube and the questions about all resources need, and what a decision needs. Nothing reads the rest:
-/// `managedFields` and kubectl's copy of the manifest are the larger part of many objects.
-fn divide(whole: ObjectMeta) -> (ObjectMeta, ObjectMeta) {
-    let identity = ObjectMeta {
-        name: whole.name,
-        namespace: whole.namespace,
-        uid: whole.uid,
-        resource_version: whole.resource_version,
-        creation_timestamp: whole.creation_timestamp,
-        ..ObjectMeta::default()
-    };
-    let annotations = whole.annotations.map(|mut annotations| {
-        annotations.retain(|name, _| name == START_RECORD_ANNOTATION || tracker::is_mark(name));
-        annotations
-    });
-    let labels = whole.labels.map(|mut labels| {
-        labels.retain(|name, _| tracker::is_marking_label(name));
-        labels
-    });
-    let read = ObjectMeta {
-        generation: whole.generation,
-        deletion_timestamp: whole.deletion_timestamp,
-        finalizers: whole.finalizers,
-        annotations,
-        labels,
-        ..identity.clone()
-    };
-    (identity, read)
+impl Object {
+    /// The start record; one without an annotation is in the status, as for [`crate::core::facts::Facts`].
+    fn intent(&self) -> Option<Intent> {
+        let annotations = self.metadata.annotations.as_ref();
+        let record = annotations.and_then(|annotations| annotations.get(START_RECORD_ANNOTATION));
+        let written =
+            record
+                .and_then(|text| serde_json::from_str(text).ok())
+                .map(|StartRecord { task_id, region, .. }| Intent {
+                    task_id: task_id.into(),
+                    region: region.into(),
+                });
+        written.or_else(|| Intent::deserialize(self.status.as_ref()?.get("attempt")?).ok())
+    }
+}
+
+/// What is read of the metadata. Nothing reads the rest: `managedFields` and kubectl's copy of the manifest are the
+/// larger part of many objects.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    creation_timestamp: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deletion_timestamp: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finalizers: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+impl Metadata {
+    fn keep_what_is_read(&mut self) {
+        if let Some(annotations) = &mut self.annotations {
+            annotations.retain(|name, _| name == START_RECORD_ANNOTATION || tracker::is_mark(name));
+        }
+        if let Some(labels) = &mut self.labels {
+            labels.retain(|name, _| tracker::is_marking_label(name));
+        }
+    }
+
+    /// What kube and the questions about all resources need.
+    fn identity(&self) -> ObjectMeta {
+        ObjectMeta {
+            name: self.name.clone(),
+            namespace: self.namespace.clone(),
+            uid: self.uid.clone(),
+            resource_version: self.resource_version.clone(),
+            creation_timestamp: self.creation_timestamp.clone(),
+            ..ObjectMeta::default()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -187,14 +260,12 @@ mod tests {
         ] {
             let cached: CachedTask = serde_json::from_value(object.clone()).unwrap();
             let stored: StoredTask = serde_json::from_value(object.clone()).unwrap();
-            assert_eq!(Facts::parse(&cached.open()), Facts::parse(&stored), "{object}");
-            let (name, opened) = (CachedTask::reference(&stored), CachedTask::reference(&cached.open()));
+            let opened = cached.open().unwrap();
+            assert_eq!(Facts::parse(&opened), Facts::parse(&stored), "{object}");
+            assert_eq!(opened.metadata.resource_version, stored.metadata.resource_version);
+            let (name, opened) = (CachedTask::reference(&stored), CachedTask::reference(&opened));
             assert_eq!((&name, name.extra.uid.clone()), (&opened, opened.extra.uid.clone()));
             assert_eq!(ObjectRef::from_obj(&cached), name);
-            assert_eq!(
-                cached.open().metadata.resource_version,
-                stored.metadata.resource_version
-            );
         }
     }
 
@@ -208,7 +279,38 @@ mod tests {
             Some("eu-central-1"),
             "that of the task, not of the spec"
         );
-        assert!(cached.mentions("\"t\"") || cached.mentions("taskId"));
-        assert!(!cached.mentions("everything once more") && !cached.mentions("managedFields"));
+        assert!(!cached.is_done() && cached.clone().done().is_done());
+        let text = cached.text.as_deref().unwrap();
+        assert!(text.contains("taskId") && !text.contains("everything once more") && !text.contains("managedFields"));
+    }
+
+    /// The task of the status is claimed, and the one that is about to be started.
+    #[test]
+    fn whoever_starts_a_task_claims_it() {
+        let attempt =
+            json!({ "taskId": "open", "region": "eu-west-1", "requestHash": "h", "time": "2026-01-01T00:00:02Z" });
+        let mut open = object();
+        open["metadata"]["annotations"] = json!({});
+        open["status"] = json!({ "phase": "Pending", "clientRequestToken": "u-1", "attempt": attempt });
+        let mut free = open.clone();
+        free["status"] = json!({ "phase": "Pending" });
+        for (object, claims) in [
+            (object(), vec![("eu-central-1", "t"), ("eu-west-1", "t")]),
+            (open, vec![("eu-west-1", "open")]),
+            (free, vec![]),
+        ] {
+            let cached: CachedTask = serde_json::from_value(object).unwrap();
+            for region in ["eu-central-1", "eu-west-1", "us-east-1"] {
+                for task_id in ["t", "open", "other"] {
+                    let expected = claims.contains(&(region, task_id));
+                    assert_eq!(cached.claims(region, task_id), expected, "{task_id} in {region}");
+                    assert_eq!(
+                        cached.clone().done().claims(region, task_id),
+                        expected,
+                        "without the text"
+                    );
+                }
+            }
+        }
     }
 }

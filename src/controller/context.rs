@@ -18,13 +18,12 @@ use super::traffic::Traffic;
 use super::watchdog::Schedule;
 use crate::api::StoredTask;
 use crate::aws::Service;
-use crate::core::decide::decide;
+use crate::core::decide::is_done;
 use crate::core::facts::Facts;
 use crate::core::memory::Memory;
 use crate::core::observe::{Observation, Settings};
 use crate::core::phase::has_ended;
 use crate::core::queue::Admission;
-use crate::core::step::Step;
 use crate::health::Health;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
@@ -153,18 +152,17 @@ impl Context {
         }
     }
 
-    /// Whether a resource has ended and nothing is left to do for it, ever, unless it changes.
-    pub(super) fn is_done(&self, object: &CachedTask) -> bool {
-        let is_noted = || {
-            let uid = object.metadata.uid.as_deref().unwrap_or_default();
-            lock(&self.notes).contains_key(uid)
-        };
-        if !object.phase.is_some_and(has_ended) || is_noted() {
-            return false;
+    /// What the cache is to keep of a resource that a watch brings: little, once nothing is left to do for it.
+    pub(super) fn to_keep(&self, object: CachedTask) -> CachedTask {
+        if !object.phase.is_some_and(has_ended) {
+            return object;
         }
-        let (facts, memory) = (Facts::parse(&object.open()), Memory::default());
-        let now = Timestamp::now();
-        decide(&self.observe(&facts, &memory, false, Admission::Free, now)) == Step::Wait(None)
+        let facts = object.open().map(|object| Facts::parse(&object));
+        if facts.is_some_and(|facts| is_done(&facts, &self.settings, Timestamp::now())) {
+            object.done()
+        } else {
+            object
+        }
     }
 
     /// A watch has had its list. The operator is ready when all have had their first: only then is the queue complete.
@@ -194,17 +192,19 @@ impl Context {
         self.leave_queue(uid);
     }
 
-    /// After a new list: what is not in it was deleted while nobody watched.
-    pub(super) fn forget_the_deleted(&self) {
+    /// After a new list: what is not in it was deleted while nobody watched, and what is done holds nothing any more.
+    pub(super) fn forget_all_without_work(&self) {
         let objects: Vec<_> = self.watched.iter().flat_map(|watched| watched.store.state()).collect();
         let uids: HashSet<&str> = objects
             .iter()
+            .filter(|object| !object.is_done())
             .filter_map(|object| object.metadata.uid.as_deref())
             .collect();
         lock(&self.notes).retain(|uid, _| uids.contains(uid.as_str()));
-        let names: HashSet<_> = objects.iter().map(|object| ObjectRef::from_obj(&**object)).collect();
-        lock(&self.schedule).retain(|name| names.contains(name));
         self.keep_in_queue(|uid| uids.contains(uid));
+        let is_there =
+            |name: &ObjectRef<CachedTask>| self.watched.iter().any(|watched| watched.store.get(name).is_some());
+        lock(&self.schedule).retain(is_there);
     }
 
     pub(super) fn take_note(&self, uid: &str) -> Note {
@@ -226,15 +226,6 @@ impl Context {
 
     /// Whether an older resource of this cluster has started, or is about to start, a task of this id there.
     pub(super) fn is_claimed_by_older(&self, facts: &Facts, region: &str, task_id: &str) -> bool {
-        let claims = |object: &CachedTask| {
-            let in_status = object.task_id.as_deref() == Some(task_id) && object.region.as_deref() == Some(region);
-            // Parsing every record of the cluster would cost; the id inside the text narrows them down.
-            in_status
-                || object.mentions(task_id)
-                    && Facts::parse(&object.open())
-                        .record
-                        .is_some_and(|record| record.task_id == task_id && record.region == region)
-        };
         let is_older = |object: &CachedTask| {
             let created = object.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
             (created, object.metadata.uid.as_deref().unwrap_or_default()) < (facts.created, facts.uid.as_str())
@@ -242,7 +233,7 @@ impl Context {
         self.watched.iter().any(|watched| {
             watched
                 .store
-                .find(|object| is_older(object) && claims(object))
+                .find(|object| object.claims(region, task_id) && is_older(object))
                 .is_some()
         })
     }

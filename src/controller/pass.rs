@@ -34,15 +34,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn begin(context: &'a Context, cached: Arc<StoredTask>, mut note: Note) -> Self {
-        // The cache may not have seen this process's own last write yet.
-        let object = match note.latest.take() {
-            Some(latest) if version(&latest) > version(&cached) => {
-                note.latest = Some(Arc::clone(&latest));
-                latest
-            }
-            _ => cached,
-        };
+    pub(super) fn begin(context: &'a Context, object: Arc<StoredTask>, note: Note) -> Self {
         Self {
             context,
             object,
@@ -301,16 +293,6 @@ const fn is_the_leaders(step: &Step) -> bool {
 
 fn gone() -> kube::core::Status {
     kube::core::Status::failure("the resource was deleted and made again", "NotFound").with_code(404)
-}
-
-/// Resource versions are comparable numbers ("Kubernetes API Concepts", resource versions).
-fn version(object: &StoredTask) -> u64 {
-    object
-        .metadata
-        .resource_version
-        .as_deref()
-        .and_then(|version| version.parse().ok())
-        .unwrap_or_default()
 }
 
 fn until_then(until: Timestamp) -> Duration {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 
-use super::context::Context;
+use super::cached::{CachedTask, version};
+use super::context::{Context, Note};
 use super::error::Error;
 use super::pass::Pass;
 use crate::api::{Reason, StoredTask};
@@ -14,7 +15,7 @@ use crate::core::tell::News;
 use crate::metrics::{ReconcileOutcome, RetryReason};
 
 /// Brings one resource as far as it gets for now.
-pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) -> Rest {
+pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) -> Rest {
     if context
         .stop
         .run_until_cancelled(context.queue_is_built())
@@ -24,12 +25,16 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
         return Rest::UntilChange;
     }
     let uid = cached.uid().unwrap_or_default();
-    let note = context.take_note(&uid);
+    let mut note = context.take_note(&uid);
+    let Some(object) = newest(&cached, &mut note) else {
+        context.forget(&uid);
+        return Rest::UntilChange;
+    };
     if note.errors > 0 {
         context.metrics.retried(RetryReason::ApiServer);
     }
     let began = Instant::now();
-    let mut pass = Pass::begin(&context, cached, note);
+    let mut pass = Pass::begin(&context, object, note);
     let result = pass.run().await;
     let Pass {
         mut note,
@@ -75,6 +80,21 @@ pub(super) async fn reconcile(cached: Arc<StoredTask>, context: Arc<Context>) ->
             tracing::warn!(name, namespace, %error, retry_seconds = wait.as_secs(), "reconcile failed");
             Rest::For(wait)
         }
+    }
+}
+
+/// The resource as the cache has it, or as this process's own last write left it: the cache may not have seen that yet.
+/// Nothing if there is nothing to do for it.
+fn newest(cached: &CachedTask, note: &mut Note) -> Option<Arc<StoredTask>> {
+    let latest = note.latest.take();
+    match latest.map(|latest| (version(&latest.metadata), latest)) {
+        Some((written, latest)) if written > version(&cached.metadata) => {
+            note.latest = Some(Arc::clone(&latest));
+            Some(latest)
+        }
+        // The same, and parsed already.
+        Some((written, latest)) if written == version(&cached.metadata) && !cached.is_done() => Some(latest),
+        _ => cached.open().map(Arc::new),
     }
 }
 

@@ -66,11 +66,10 @@ impl Context {
                 let (memory, now) = (Memory::default(), Timestamp::now());
                 let mut line = lock(&self.traffic.line);
                 for object in self.watched.iter().flat_map(|watched| watched.store.state()) {
-                    // Most have: they hold no slot, and to parse them all takes long.
-                    if object.phase.is_some_and(has_ended) {
+                    // Most have ended: they hold no slot, and to parse them all takes long.
+                    let Some(object) = object.open().filter(|_| !object.phase.is_some_and(has_ended)) else {
                         continue;
-                    }
-                    let object = object.open();
+                    };
                     let facts = Facts::parse(&object);
                     let place = place(&self.observe(&facts, &memory, false, Admission::Free, now));
                     line.note(&facts.uid, &object, &place);

@@ -106,7 +106,7 @@ async fn control(
 async fn guarded(object: Arc<CachedTask>, context: Arc<Context>) -> Result<Action, Infallible> {
     let (name, uid) = (object.metadata.name.clone(), object.metadata.uid.clone());
     let reference = ObjectRef::from_obj(&*object);
-    let reconcile = tokio::spawn(reconcile(Arc::new(object.open()), Arc::clone(&context)));
+    let reconcile = tokio::spawn(reconcile(object, Arc::clone(&context)));
     let rest = reconcile.await.unwrap_or_else(|error| {
         tracing::error!(%error, name, "a reconcile panicked; please report it as a bug");
         context.step_aside(uid.as_deref().unwrap_or_default());
@@ -138,6 +138,11 @@ fn changes(
                     return Vec::new();
                 }
             };
+            let event = match event {
+                Event::Apply(object) => Event::Apply(context.to_keep(object)),
+                Event::InitApply(object) => Event::InitApply(context.to_keep(object)),
+                event => event,
+            };
             writer.apply_watcher_event(&event);
             match event {
                 Event::Apply(object) => vec![ObjectRef::from_obj(&object)],
@@ -151,11 +156,11 @@ fn changes(
                 Event::InitDone => {
                     context.is_listed(&url);
                     tracing::info!(resources = store.len(), "watching AuditMitigationTasks");
-                    context.forget_the_deleted();
+                    context.forget_all_without_work();
                     store
                         .state()
                         .iter()
-                        .filter(|object| !context.is_done(object))
+                        .filter(|object| !object.is_done())
                         .map(|object| ObjectRef::from_obj(&**object))
                         .collect()
                 }

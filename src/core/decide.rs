@@ -12,10 +12,13 @@
 //! | a record that was answered with TaskAlreadyExists | [`already_exists`] |
 //! | nothing, or a record under which nothing was started | [`before_start`] |
 
+use jiff::Timestamp;
+
 use super::facts::Facts;
-use super::memory::{Answered, AttemptKnown};
-use super::observe::Observation;
+use super::memory::{Answered, AttemptKnown, Memory};
+use super::observe::{Observation, Settings};
 use super::phase::{ConditionType, has_ended};
+use super::queue::Admission;
 use super::sketch::{Identity, find};
 use super::stage::{already_exists, before_start, copied, deletion, finished, following, open_attempt};
 use super::step::{Step, Verdict};
@@ -28,6 +31,24 @@ pub fn decide(observation: &Observation<'_>) -> Step {
     sketch
         .and_then(|sketch| sketch.status_to_write(observation.facts, observation.now))
         .map_or(step, |status| Step::WriteStatus(Box::new(status)))
+}
+
+/// Whether nothing is left to do for a resource, ever, unless it changes: whatever the service has said or may say.
+///
+/// One that names no task is not looked at: the service may have said to this process that there is one.
+#[must_use]
+pub fn is_done(facts: &Facts, settings: &Settings, now: Timestamp) -> bool {
+    let names_its_task = facts.status.as_ref().is_some_and(|status| status.task_id.is_some());
+    let observation = Observation {
+        now,
+        since: now,
+        facts,
+        is_fresh: false,
+        memory: &Memory::default(),
+        admission: Admission::Free,
+        settings,
+    };
+    names_its_task && facts.phase().is_some_and(has_ended) && decide(&observation) == Step::Wait(None)
 }
 
 fn assess(o: &Observation<'_>) -> Verdict {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::arbitrary::{Case, case};
 use crate::api::Phase;
-use crate::core::decide::decide;
+use crate::core::decide::{decide, is_done};
 use crate::core::memory::Answered;
 use crate::core::observe::Observation;
 use crate::core::phase::is_finished;
@@ -48,6 +48,18 @@ impl Case {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Of a resource that is done nothing needs to be kept but that it is there: whatever the service has said, and
+    /// however long it lasts.
+    #[test]
+    fn what_is_done_stays_done(case in case(), later in 0_i64..100_000_000) {
+        let facts = case.store.facts();
+        if is_done(&facts, &case.settings, case.now) {
+            let mut case = case;
+            case.now += SignedDuration::from_secs(later);
+            prop_assert_eq!(case.decide(), Step::Wait(None));
+        }
+    }
 
     /// A status that was written is not written again, however long the write took.
     #[test]

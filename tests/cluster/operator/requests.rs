@@ -96,6 +96,20 @@ async fn the_requests_of_a_task_that_is_started_at_once_and_deleted() {
     assert_documented("started at once", &counts);
 }
 
+/// The first look brings its start time and its statistics. A look that brings nothing new writes nothing.
+#[tokio::test]
+async fn the_requests_of_a_task_that_is_seen_running() {
+    let (mut world, user) = audited("requests", &["--max-poll-interval=200ms"]).await;
+    world.aws.set_outcome("held", Outcome::held());
+    world.start_operator();
+    world.create("one", &spec("held")).await;
+    world.until_called(Operation::DESCRIBE, 4).await;
+    world.aws.finish("held");
+    until_free(&world, "one").await;
+    let requests = requests(&mut world, &user).await;
+    assert_documented("seen running", &by_verb(&requests, "one"));
+}
+
 #[tokio::test]
 async fn the_requests_of_a_task_that_is_queued_first() {
     let (mut world, user) = audited("requests", &["--max-running-tasks=1"]).await;

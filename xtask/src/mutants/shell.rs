@@ -85,9 +85,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "a-stale-cache-is-believed",
         "what this process wrote last is newer than what the cache shows",
-        PASS,
-        "            Some(latest) if version(&latest) > version(&cached) => {",
-        "            Some(latest) if version(&latest) > version(&cached) && false => {",
+        RECONCILE,
+        "        Some((written, latest)) if written > version(&cached.metadata) => {",
+        "        Some((written, latest)) if written > version(&cached.metadata) && false => {",
     )
     .by(cluster(&["operator::requests::the_requests_of_a_task_that_is"])),
     mutant(
@@ -158,16 +158,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "the-finished-are-looked-at-at-each-restart",
         "the finished cost no reconcile at a restart",
         CONTEXT,
-        "        decide(&self.observe(&facts, &memory, false, Admission::Free, now)) == Step::Wait(None)",
-        "        decide(&self.observe(&facts, &memory, false, Admission::Free, now)) == Step::Wait(Some(now))",
+        "        if facts.is_some_and(|facts| is_done(&facts, &self.settings, Timestamp::now())) {",
+        "        if facts.is_some_and(|facts| is_done(&facts, &self.settings, Timestamp::now())) && false {",
     )
     .by(cluster(&["operator::requests::finished"])),
     mutant(
         "a-younger-claim-counts",
         "only an older resource's claim counts",
         CONTEXT,
-        "store\n                .find(|object| is_older(object) && claims(object))",
-        "store\n                .find(|object| (is_older(object) || true) && claims(object))",
+        ".find(|object| object.claims(region, task_id) && is_older(object))",
+        ".find(|object| object.claims(region, task_id) && (is_older(object) || true))",
     )
     .by(cluster(&["operator::main_job::a_task_that_completes"])),
     mutant(
@@ -230,8 +230,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "the-cache-forgets-the-finalizers",
         "a decision sees in the cache what stands in the object",
         CACHED,
-        "        finalizers: whole.finalizers,\n",
-        "",
+        "    #[serde(skip_serializing_if = \"Option::is_none\")]\n    finalizers: Option<Vec<String>>,\n",
+        "    #[serde(skip)]\n    finalizers: Option<Vec<String>>,\n",
     )
     .by(unit(&["controller::cached"])),
     mutant(
