@@ -1,6 +1,7 @@
 //! The scratch copy of the checkout that mutants are tried in.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -18,7 +19,7 @@ pub(super) struct Checkout {
 }
 
 impl Checkout {
-    /// Copies what git knows and what it doesn't ignore.
+    /// Copies what git knows and what it doesn't ignore, and removes from an older copy what is gone.
     pub(super) fn make(root: &Path) -> Result<Self> {
         let parent = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| root.join("target"), PathBuf::from)
@@ -37,10 +38,14 @@ impl Checkout {
             "git can't list the files of {}",
             root.display()
         );
+        let mut copied = BTreeSet::new();
         for file in listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
             let file = std::str::from_utf8(file).context("a file whose name isn't UTF-8")?;
-            copy_if_changed(&root.join(file), &checkout.folder.join(file))?;
+            let copy = checkout.folder.join(file);
+            copy_if_changed(&root.join(file), &copy)?;
+            copied.insert(copy);
         }
+        remove_others(&checkout.folder, &copied)?;
         Ok(checkout)
     }
 
@@ -89,6 +94,19 @@ fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
     }
     // Scripts have to stay executable, which `copy` sees to.
     fs::copy(from, to).with_context(|| format!("cannot write {}", to.display()))?;
+    Ok(())
+}
+
+/// A file that was renamed would stand there twice.
+fn remove_others(folder: &Path, copied: &BTreeSet<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_others(&path, copied)?;
+        } else if !copied.contains(&path) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
     Ok(())
 }
 
