@@ -48,8 +48,9 @@ pub(crate) struct Actor {
     everywhere: Vec<u64>,
     on_tasks: BTreeMap<Manifest, Vec<u64>>,
     skew: i64,
-    /// The replica and the process that something was done to last because it led, or stood by.
-    meant: BTreeMap<Who, (usize, usize)>,
+    /// The replica and the process that something was done to last because it led, or stood by: to its way to the
+    /// service, or otherwise.
+    meant: BTreeMap<(Who, bool), (usize, usize)>,
 }
 
 impl Actor {
@@ -96,16 +97,16 @@ impl Actor {
             Action::RestoreForgotten(manifest) => return self.restore_forgotten(manifest).await,
             Action::Stranger { manifest, same_request } => return self.stranger(manifest, same_request).await,
             Action::Kill(who) => {
-                let replica = self.replica(who);
+                let replica = self.replica(who, false);
                 self.world.kill(replica)?;
             }
             Action::KillAndStrand(who) => {
-                let replica = self.replica(who);
+                let replica = self.replica(who, false);
                 self.world.kill_and_strand(replica).await?;
             }
             Action::Deliver => self.world.replicas.iter().for_each(Replica::deliver),
             Action::Terminate(who) => {
-                let replica = self.replica(who);
+                let replica = self.replica(who, false);
                 self.world.terminate(replica)?;
             }
             Action::Service(fault, seed) => self.service(fault, seed),
@@ -113,11 +114,11 @@ impl Actor {
             Action::OnTask(fault, manifest) => self.on_task(fault, manifest),
             Action::MendTask(manifest) => self.mend_task(manifest),
             Action::Network(who, network) => {
-                let replica = self.replica(who);
+                let replica = self.replica(who, network.is_to_service());
                 self.network(replica, network);
             }
             Action::MendNetwork(who, network) => {
-                if let Some((replica, _)) = self.meant.get(&who) {
+                if let Some((replica, _)) = self.meant.get(&(who, network.is_to_service())) {
                     self.mend_network(*replica, network);
                 }
             }
@@ -128,7 +129,7 @@ impl Actor {
     }
 
     /// Which replica is meant. When nobody leads it is the first.
-    fn replica(&mut self, who: Who) -> usize {
+    fn replica(&mut self, who: Who, to_service: bool) -> usize {
         let leader = self.world.leader();
         let replica = match (who, leader) {
             (Who::Elsewhere, _) => 2,
@@ -137,7 +138,8 @@ impl Actor {
             (Who::Leader, None) => 0,
             (Who::Standby, None) => 1,
         };
-        self.meant.insert(who, (replica, self.world.process(replica)));
+        let process = self.world.process(replica);
+        self.meant.insert((who, to_service), (replica, process));
         replica
     }
 
@@ -238,7 +240,7 @@ impl Actor {
             Condition::LeaderChanged => {
                 let now = self.world.leader();
                 let now = now.map(|replica| (replica, self.world.process(replica)));
-                now.is_some() && now != self.meant.get(&Who::Leader).copied()
+                now.is_some() && now != self.meant.get(&(Who::Leader, false)).copied()
             }
             Condition::OnTheirWay(count) => {
                 let elsewhere = self.world.replicas.get(2);

@@ -99,6 +99,12 @@ pub(crate) enum Network {
     Service(Way),
 }
 
+impl Network {
+    pub(crate) fn is_to_service(self) -> bool {
+        matches!(self, Self::Service(_))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Cut,

@@ -110,10 +110,10 @@ fn created_again(random: &mut Rng, cast: &mut Cast, _: usize) -> Vec<Beat> {
 
 fn more_than_the_slots(random: &mut Rng, cast: &mut Cast, _: usize) -> Vec<Beat> {
     let site = anywhere(random);
-    let all = [(); 12].map(|()| cast.next(Kind::Long, site));
+    let all = [(); 12].map(|()| cast.next(Kind::Held, site));
     let created = all.iter().copied().map(create);
     let canceled = all.iter().rev().take(2).map(|last| Beat::Do(Action::Cancel(*last)));
-    created.chain([pause(2000)]).chain(canceled).collect()
+    created.chain([pause(6000)]).chain(canceled).collect()
 }
 
 fn stranger_first(random: &mut Rng, cast: &mut Cast, variant: usize) -> Vec<Beat> {
