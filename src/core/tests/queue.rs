@@ -157,6 +157,9 @@ fn the_place_of_each_stage() {
         waits,
         "back at its place"
     );
+    let mut deleted = answered(refused(Trouble::LimitExceeded));
+    deleted.delete();
+    assert_eq!(place_of(&deleted), Place::None, "being deleted, and never started");
     assert_eq!(
         place_of(&answered(refused(Trouble::Throttled))),
         Place::None,
