@@ -45,7 +45,7 @@ impl Traffic {
 impl Line {
     /// Where to find a resource, for as long as it waits.
     fn note(&mut self, uid: &str, object: &StoredTask, place: &Place) {
-        if let Place::Waiting { .. } = place {
+        if let Place::Waiting { .. } | Place::Open { .. } = place {
             self.waiting
                 .entry(uid.to_owned())
                 .or_insert_with(|| CachedTask::reference(object));

@@ -1,6 +1,6 @@
 //! The queue of one region.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -12,7 +12,10 @@ use super::limit::Limit;
 pub struct Lane {
     /// Task id → the uids of the resources that hold its slot.
     holders: HashMap<String, BTreeSet<String>>,
+    /// Those of them whose attempt is open and was not let in again.
     // Unlike std's, it knows ranks.
+    open: indexset::BTreeSet<Order>,
+    open_uids: HashSet<String>,
     waiting: indexset::BTreeSet<Order>,
     limit: Option<Limit>,
     /// The head that was called last, and whether for a slot, which doesn't wait as a probe does.
@@ -37,6 +40,26 @@ impl Lane {
 
     pub(super) fn stop_waiting(&mut self, order: &Order) {
         self.waiting.remove(order);
+    }
+
+    pub(super) fn open(&mut self, order: Order) {
+        self.open_uids.insert(order.uid.clone());
+        self.open.insert(order);
+    }
+
+    pub(super) fn settle(&mut self, order: &Order) {
+        self.open_uids.remove(&order.uid);
+        self.open.remove(order);
+    }
+
+    pub(super) fn open_ahead_of(&self, order: &Order) -> usize {
+        self.open.rank(order)
+    }
+
+    /// How many open attempts may be sent again: none makes more tasks run than there are slots.
+    pub(super) fn room_for_open(&self, slots: usize) -> usize {
+        let is_let_in = |uids: &&BTreeSet<String>| uids.iter().any(|uid| !self.open_uids.contains(uid));
+        slots.saturating_sub(self.holders.values().filter(is_let_in).count())
     }
 
     pub(super) fn hold(&mut self, task_id: &str, uid: &str) {
@@ -104,8 +127,10 @@ impl Lane {
     /// The head, if it can be let in and was not called for that yet.
     pub(super) fn call(&mut self, slots: usize) -> Option<String> {
         let room = self.room(slots);
-        let head = self.waiting.first().filter(|_| room != Room::None);
-        let call = head.map(|order| (order.uid.clone(), matches!(room, Room::Slots(_))));
+        let open = self.open.first().filter(|_| self.room_for_open(slots) > 0);
+        let waiting = || self.waiting.first().filter(|_| room != Room::None);
+        let is_for_a_slot = open.is_some() || matches!(room, Room::Slots(_));
+        let call = open.or_else(waiting).map(|order| (order.uid.clone(), is_for_a_slot));
         let is_news = call != self.called;
         self.called = call;
         self.called.as_ref().filter(|_| is_news).map(|(uid, _)| uid.clone())

@@ -6,6 +6,10 @@
 //!
 //! Only the head of a queue is ever let in, when there is a slot and it has its turn to call Start
 //! ([`super::budget`]). Then the next is the head, and is called.
+//!
+//! An open attempt holds a slot from the beginning, for its task may run. But it may be sent again only while fewer
+//! tasks than there are slots run or are let in, for it may not run, too: after a change of leader there can be more
+//! open attempts than slots, one for each start that was refused before.
 
 mod lane;
 mod limit;
@@ -35,7 +39,7 @@ pub enum Admission {
         /// When to ask again, if it isn't called before.
         until: Timestamp,
     },
-    /// All slots are taken, and this many are ahead of it.
+    /// All slots are taken, and this many are ahead of it. An open attempt is not sent again yet.
     Behind(usize),
     /// The service has no slot although there is one here: somebody else uses it. Probed again then.
     LimitedUntil(Timestamp),
@@ -63,6 +67,12 @@ enum Spot {
         task_id: String,
         order: Order,
     },
+    /// It holds a slot, and its attempt was not let in again.
+    Open {
+        region: String,
+        task_id: String,
+        order: Order,
+    },
     Holding {
         region: String,
         task_id: String,
@@ -72,7 +82,10 @@ enum Spot {
 impl Spot {
     fn region(&self) -> &str {
         match self {
-            Self::Waiting { region, .. } | Self::LetIn { region, .. } | Self::Holding { region, .. } => region,
+            Self::Waiting { region, .. }
+            | Self::LetIn { region, .. }
+            | Self::Open { region, .. }
+            | Self::Holding { region, .. } => region,
         }
     }
 }
@@ -94,6 +107,7 @@ impl Queue {
         let spot = match place {
             Place::None => None,
             Place::Waiting { region, order } => Some(Spot::Waiting { region, order }),
+            Place::Open { region, task_id, order } => Some(Spot::Open { region, task_id, order }),
             Place::Holding { region, task_id } => Some(Spot::Holding { region, task_id }),
         };
         self.put(uid, spot);
@@ -124,6 +138,10 @@ impl Queue {
         match spot {
             Spot::Waiting { order, .. } => lane.stop_waiting(order),
             Spot::LetIn { task_id, .. } | Spot::Holding { task_id, .. } => lane.free(task_id, uid),
+            Spot::Open { task_id, order, .. } => {
+                lane.settle(order);
+                lane.free(task_id, uid);
+            }
         }
     }
 
@@ -132,6 +150,10 @@ impl Queue {
         match spot {
             Spot::Waiting { order, .. } => lane.wait(order.clone()),
             Spot::LetIn { task_id, .. } | Spot::Holding { task_id, .. } => lane.hold(task_id, uid),
+            Spot::Open { task_id, order, .. } => {
+                lane.hold(task_id, uid);
+                lane.open(order.clone());
+            }
         }
     }
 
@@ -159,6 +181,7 @@ impl Queue {
                 }
                 admission
             }
+            Place::Open { region, task_id, order } => self.enter_again(uid, region, task_id, order),
             place => {
                 self.set(uid, place);
                 Admission::Free
@@ -167,6 +190,34 @@ impl Queue {
         // It has its answer.
         self.called.retain(|called| called != uid);
         admission
+    }
+
+    /// An open attempt that may be sent again holds a slot like a task that runs.
+    fn enter_again(&mut self, uid: &str, region: String, task_id: String, order: Order) -> Admission {
+        let holds = self.spots.get(uid).is_some_and(|spot| match spot {
+            Spot::LetIn {
+                region: at,
+                task_id: of,
+                ..
+            }
+            | Spot::Holding {
+                region: at,
+                task_id: of,
+            } => *at == region && *of == task_id,
+            Spot::Waiting { .. } | Spot::Open { .. } => false,
+        });
+        if !holds {
+            let (region, task_id, order) = (region.clone(), task_id.clone(), order.clone());
+            self.put(uid, Some(Spot::Open { region, task_id, order }));
+        }
+        let ahead = self.lanes.get(&region).map_or(0, |lane| lane.open_ahead_of(&order));
+        let room = self.lanes.get(&region).map_or(0, |lane| lane.room_for_open(self.slots));
+        if holds || ahead < room {
+            self.put(uid, Some(Spot::Holding { region, task_id }));
+            Admission::Free
+        } else {
+            Admission::Behind(ahead)
+        }
     }
 
     fn is_let_in(&self, uid: &str, to: &str, task: &str) -> bool {

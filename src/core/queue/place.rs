@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::Phase;
 use crate::core::decide::Situation;
+use crate::core::memory::AttemptKnown;
 use crate::core::observe::Observation;
 use crate::core::stage::before_start;
 
@@ -20,7 +21,16 @@ pub enum Place {
         /// Its place in the order.
         order: Order,
     },
-    /// Its task is known to run, or an attempt is open.
+    /// An attempt is open: it counts as running, and may be sent again before anything that waits is started.
+    Open {
+        /// The region.
+        region: String,
+        /// Two resources of one task hold one slot.
+        task_id: String,
+        /// Its place in the order.
+        order: Order,
+    },
+    /// Its task is known to run.
     Holding {
         /// The region.
         region: String,
@@ -36,6 +46,10 @@ pub fn place(o: &Observation<'_>) -> Place {
         region: region.to_owned(),
         task_id: task_id.to_owned(),
     };
+    let order = || Order {
+        created: o.facts.created,
+        uid: o.facts.uid.clone(),
+    };
     match Situation::of(o) {
         Situation::Finished(_) | Situation::Copied(_) | Situation::AlreadyExists(_) => Place::None,
         Situation::Following(identity) => {
@@ -50,16 +64,17 @@ pub fn place(o: &Observation<'_>) -> Place {
                 Place::None
             }
         }
-        Situation::Open(known) => holding(&known.record.region, &known.record.task_id),
+        Situation::Open(AttemptKnown { record, .. }) => Place::Open {
+            region: record.region,
+            task_id: record.task_id,
+            order: order(),
+        },
         Situation::NotStarted(known) => {
             let wants = o.facts.deleting_since.is_none() && before_start::wants_a_slot(o, known.as_ref());
             match o.region().filter(|_| wants) {
                 Some(region) => Place::Waiting {
                     region: region.to_owned(),
-                    order: Order {
-                        created: o.facts.created,
-                        uid: o.facts.uid.clone(),
-                    },
+                    order: order(),
                 },
                 None => Place::None,
             }

@@ -5,6 +5,7 @@ use crate::core::answer::{Described, Operation, Trouble};
 use crate::core::compare::{Difference, difference};
 use crate::core::memory::{Answered, AttemptKnown, Heard, Setback};
 use crate::core::observe::Observation;
+use crate::core::queue::Admission;
 use crate::core::sketch::{Sketch, TaskIn};
 use crate::core::stage::{already_exists, copied, following};
 use crate::core::step::{Step, TaskAddress, Verdict};
@@ -31,7 +32,7 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
             Step::Wait(None),
         );
     }
-    if may_replay(o, known) && wants_a_start(o) && !needs_a_look(known, heard) {
+    if may_replay(o, known) && wants_a_start(o) && has_a_slot(o) && !needs_a_look(known, heard) {
         return say(o, known, attempt_start(o, known));
     }
     say(o, known, look(o, known, heard))
@@ -109,6 +110,11 @@ fn wants_a_start(o: &Observation<'_>) -> bool {
     o.facts.deleting_since.is_none() && o.facts.wish.as_ref().is_ok_and(|wish| !wish.suspend && !wish.cancel)
 }
 
+/// It may be that the task doesn't run yet, and that as many as may run do.
+const fn has_a_slot(o: &Observation<'_>) -> bool {
+    matches!(o.admission, Admission::Free)
+}
+
 /// After a refusal the task of an earlier attempt may exist all the same: look before the next attempt.
 fn needs_a_look(known: &AttemptKnown, heard: Option<&Heard>) -> bool {
     known.answer == Some(Answered::Refused) && heard.is_none_or(|heard| heard.at < known.last_sent)
@@ -126,6 +132,9 @@ fn say(o: &Observation<'_>, known: &AttemptKnown, attempting: Attempting<'_>) ->
         .unwrap_or_default();
     let next = if !o.facts.still_asks_for(record) {
         "the spec has changed since, so the service is asked until it shows the task, or for 15 minutes"
+    } else if wants_a_start(o) && !has_a_slot(o) {
+        "as many tasks run as may, so the service is asked until it shows this one, or there is a slot to send the same \
+         request again"
     } else if wants_a_start(o) {
         "the same request is sent again, which can't start a second task"
     } else {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::bench::{Bench, REGION, TASK, found, found_another, lost, refused, success, uid};
 use crate::api::{FINALIZER, Phase, Reason, START_RECORD_ANNOTATION, StartedBy};
 use crate::core::answer::{DescribeAnswer, StartAnswer, TaskState, Trouble};
+use crate::core::queue::Admission;
 use crate::core::step::Step;
 
 /// A start was sent, and the process died before it heard the answer.
@@ -85,6 +86,31 @@ fn a_crash_after_the_record_opens_the_attempt_and_sends_the_same_again() {
     bench.call_describe();
     assert_eq!(bench.status().attempt, None);
     assert_eq!(bench.status().started_by, Some(StartedBy::This));
+}
+
+#[test]
+fn an_open_attempt_without_a_slot_is_looked_for_and_sent_again_once_there_is_one() {
+    let mut bench = crashed(&json!({}));
+    bench.admission = Admission::Behind(0);
+    for _ in 0..3 {
+        bench.call_describe();
+        bench.answer_describe(DescribeAnswer::NotFound);
+    }
+    bench.assert_says(Phase::Pending, Reason::AttemptUnanswered);
+    assert!(
+        bench.message().contains("as many tasks run as may"),
+        "{}",
+        bench.message()
+    );
+    bench.admission = Admission::Free;
+    bench.call_start();
+
+    // Who finds the task needs no slot to prove whose it is: it runs already.
+    let mut bench = crashed(&json!({}));
+    bench.admission = Admission::Behind(0);
+    bench.call_describe();
+    bench.answer_describe(found(TaskState::InProgress));
+    bench.call_start();
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn an_attempt_found_before_the_clock_was_set_back_is_settled_too() {
     assert!((15..17).contains(&waited), "{waited} minutes");
 }
 
-/// Found by the model: set ahead by an hour, a start that had just been lost counted as never arrived.
+/// Set ahead by an hour, a start that had just been lost once counted as never arrived.
 #[test]
 fn a_lost_start_may_arrive_for_fifteen_minutes_however_the_clock_is_set() {
     for (first, then) in [(3_600, 0), (-3_600, 0), (-3_600, 3_600), (100 * 86_400, -100 * 86_400)] {

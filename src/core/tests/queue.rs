@@ -31,6 +31,18 @@ fn holding(task_id: &str) -> Place {
     }
 }
 
+fn open(age: i64, uid: &str) -> Place {
+    let created = start_of_time() + SignedDuration::from_secs(age);
+    Place::Open {
+        region: REGION.to_owned(),
+        task_id: uid.to_owned(),
+        order: Order {
+            created,
+            uid: uid.to_owned(),
+        },
+    }
+}
+
 fn now() -> Timestamp {
     start_of_time()
 }
@@ -70,6 +82,11 @@ impl Line {
     /// Enters a waiting resource whose task id is its uid.
     fn enter(&mut self, age: i64, uid: &str, now: Timestamp) -> Admission {
         self.queue.enter(uid, waiting(age, uid), uid, &mut self.budget, now)
+    }
+
+    /// Enters a resource whose attempt is open.
+    fn enter_again(&mut self, age: i64, uid: &str) -> Admission {
+        self.queue.enter(uid, open(age, uid), uid, &mut self.budget, now())
     }
 
     fn answer(&mut self, uid: &str, answer: &StartAnswer, now: Timestamp) {
@@ -131,11 +148,19 @@ fn the_place_of_each_stage() {
         waits,
         "about to be sent: it keeps the slot that it was let in to"
     );
+    let Place::Waiting { order, .. } = waits.clone() else {
+        unreachable!()
+    };
+    let open = Place::Open {
+        region: REGION.to_owned(),
+        task_id: TASK.to_owned(),
+        order,
+    };
     bench.restart();
-    assert_eq!(place_of(&bench), holding(TASK), "open, found by another process");
+    assert_eq!(place_of(&bench), open, "open, found by another process");
     bench.call_start();
     bench.answer_start(lost());
-    assert_eq!(place_of(&bench), holding(TASK), "open");
+    assert_eq!(place_of(&bench), open, "open");
     bench.answer_start(success());
     assert_eq!(place_of(&bench), holding(TASK), "started");
     bench.call_describe();
@@ -275,9 +300,9 @@ fn one_that_the_api_server_fails_steps_aside_and_keeps_nothing() {
 #[test]
 fn open_attempts_come_first() {
     let mut line = Line::of(2, &["a", "b"]);
-    line.queue.set("open1", holding("open1"));
-    line.queue.set("open2", holding("open2"));
-    line.queue.set("open3", holding("open3"));
+    for (age, uid) in [(5, "open1"), (6, "open2"), (7, "open3")] {
+        line.queue.set(uid, open(age, uid));
+    }
     assert_eq!(line.enter(0, "a", now()), Admission::Behind(0));
     line.queue.set("open1", Place::None);
     assert_eq!(
@@ -287,6 +312,66 @@ fn open_attempts_come_first() {
     );
     line.queue.set("open2", Place::None);
     assert_eq!(line.enter(0, "a", now()), Admission::Free);
+}
+
+/// As after a change of leader, when each start was refused before.
+#[test]
+fn of_more_open_attempts_than_slots_only_as_many_are_sent_again_the_oldest_first() {
+    let mut line = Line::new(2);
+    for (age, uid) in [(0, "a"), (1, "b"), (2, "c"), (3, "d")] {
+        line.queue.set(uid, open(age, uid));
+    }
+    line.called();
+    assert_eq!(line.enter_again(3, "d"), Admission::Behind(3));
+    assert_eq!(line.enter_again(1, "b"), Admission::Free, "among the first two");
+    assert_eq!(line.enter_again(2, "c"), Admission::Behind(1));
+    assert_eq!(line.enter_again(0, "a"), Admission::Free);
+    assert_eq!(line.enter_again(2, "c"), Admission::Behind(0));
+    assert_eq!(
+        line.enter_again(0, "a"),
+        Admission::Free,
+        "it keeps its slot while it is open"
+    );
+    line.called();
+
+    line.queue.set("a", holding("a"));
+    assert_eq!(line.called(), Vec::<String>::new(), "one that runs frees nothing");
+    line.queue.set("a", Place::None);
+    assert_eq!(line.called(), ["c"], "the next is woken");
+    assert_eq!(
+        line.enter_again(3, "d"),
+        Admission::Behind(1),
+        "and is before all others"
+    );
+    assert_eq!(line.enter_again(2, "c"), Admission::Free);
+    line.queue.set("b", Place::None);
+    assert_eq!(line.called(), ["d"]);
+}
+
+#[test]
+fn an_attempt_that_was_let_in_keeps_its_slot_when_its_answer_is_lost() {
+    let mut line = Line::of(1, &["a"]);
+    assert_eq!(line.enter(0, "a", now()), Admission::Free);
+    line.queue.set("b", open(1, "b"));
+    assert_eq!(line.enter_again(0, "a"), Admission::Free);
+    assert_eq!(line.enter_again(1, "b"), Admission::Behind(0));
+}
+
+#[test]
+fn an_open_attempt_of_a_task_that_runs_takes_no_further_slot() {
+    let mut line = Line::new(2);
+    line.queue.set("runs", holding("task"));
+    let again = |line: &mut Line, uid: &str, task_id: &str| {
+        let Place::Open { region, order, .. } = open(1, uid) else {
+            unreachable!()
+        };
+        let task_id = task_id.to_owned();
+        let place = Place::Open { region, task_id, order };
+        line.queue.enter(uid, place, uid, &mut line.budget, now())
+    };
+    assert_eq!(again(&mut line, "a", "task"), Admission::Free);
+    assert_eq!(again(&mut line, "b", "other"), Admission::Free);
+    assert_eq!(again(&mut line, "c", "third"), Admission::Behind(0));
 }
 
 #[test]

@@ -90,6 +90,41 @@ async fn two_slots_are_two_slots() {
     assert_eq!(world.aws.counters().max_running, 2);
 }
 
+/// The next process can't tell a start that was refused from one whose answer was lost.
+#[tokio::test]
+async fn more_starts_that_were_refused_than_slots_are_no_more_tasks_than_slots_after_a_restart() {
+    let mut world = crowd("queue-refused", &["--max-running-tasks", "2"], 6, |_| {}).await;
+    let order = world.in_order().await;
+    world
+        .aws
+        .inject(Fault::new(FaultKind::AccessDenied).on(Operation::START));
+    world.start_operator();
+    for name in &order {
+        let is_refused = |task: &StoredTask| task.annotations().contains_key(START_RECORD_ANNOTATION);
+        world.until(name, "its start was refused", is_refused).await;
+    }
+    world.operator.as_mut().unwrap().kill().unwrap();
+    world.aws.clear_faults();
+    world.aws.set_outcome("*", Outcome::held());
+    world.start_operator();
+    for started in order.chunks(2) {
+        for name in started {
+            world.phase(name, Phase::Running).await;
+        }
+        for name in started {
+            world.aws.finish(name);
+        }
+    }
+    world.until_all_are_completed(&order).await;
+    assert_eq!(world.aws.counters().max_running, 2);
+    let again: Vec<_> = world
+        .calls(Operation::START)
+        .into_iter()
+        .filter(|call| call.code.is_none())
+        .collect();
+    assert_eq!(again.len(), order.len(), "{again:?}");
+}
+
 #[tokio::test]
 async fn while_others_hold_all_slots_single_probes_wait_longer_and_longer() {
     // Slow enough for the first answer to come before the second start.

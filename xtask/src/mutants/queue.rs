@@ -199,16 +199,40 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "no-order-of-age",
         "first come, first served by creation time",
         PLACE,
-        "                        created: o.facts.created,",
-        "                        created: o.facts.created.min(jiff::Timestamp::UNIX_EPOCH),",
+        "        created: o.facts.created,",
+        "        created: o.facts.created.min(jiff::Timestamp::UNIX_EPOCH),",
     )
     .by(TESTS),
     mutant(
         "an-open-attempt-holds-no-slot",
         "an open attempt holds a slot, and so comes first after a restart",
-        PLACE,
-        "        Situation::Open(known) => holding(&known.record.region, &known.record.task_id),",
-        "        Situation::Open(_) => Place::None,",
+        QUEUE,
+        "            Spot::Open { task_id, order, .. } => {\n                lane.hold(task_id, uid);\n",
+        "            Spot::Open { order, .. } => {\n",
+    )
+    .by(TESTS),
+    mutant(
+        "open-attempts-need-no-slot",
+        "of more open attempts than slots only as many are sent again",
+        QUEUE,
+        "        if holds || ahead < room {",
+        "        if holds || ahead < usize::MAX || ahead < room {",
+    )
+    .by(TESTS),
+    mutant(
+        "a-slot-is-awaited-by-nobody",
+        "an open attempt is sent again only when the queue lets it",
+        "src/core/stage/open_attempt.rs",
+        "wants_a_start(o) && has_a_slot(o) && !needs_a_look",
+        "wants_a_start(o) && !needs_a_look",
+    )
+    .by(unit(&["core::tests::attempts"])),
+    mutant(
+        "an-open-attempt-is-not-called",
+        "a slot that frees calls the next open attempt at once",
+        LANE,
+        "        let call = open.or_else(waiting)",
+        "        let call = open.filter(|_| false).or_else(waiting)",
     )
     .by(TESTS),
     mutant(
