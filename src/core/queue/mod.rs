@@ -181,7 +181,7 @@ impl Queue {
                 }
                 admission
             }
-            Place::Open { region, task_id, order } => self.enter_again(uid, region, task_id, order),
+            Place::Open { region, task_id, order } => self.enter_again(uid, &region, &task_id, &order),
             place => {
                 self.set(uid, place);
                 Admission::Free
@@ -193,31 +193,31 @@ impl Queue {
     }
 
     /// An open attempt that may be sent again holds a slot like a task that runs.
-    fn enter_again(&mut self, uid: &str, region: String, task_id: String, order: Order) -> Admission {
+    fn enter_again(&mut self, uid: &str, to: &str, task: &str, order: &Order) -> Admission {
+        let (region, task_id) = (to.to_owned(), task.to_owned());
         let holds = self.spots.get(uid).is_some_and(|spot| match spot {
-            Spot::LetIn {
-                region: at,
-                task_id: of,
-                ..
-            }
-            | Spot::Holding {
-                region: at,
-                task_id: of,
-            } => *at == region && *of == task_id,
+            Spot::LetIn { region, task_id, .. } | Spot::Holding { region, task_id } => region == to && task_id == task,
             Spot::Waiting { .. } | Spot::Open { .. } => false,
         });
-        if !holds {
-            let (region, task_id, order) = (region.clone(), task_id.clone(), order.clone());
-            self.put(uid, Some(Spot::Open { region, task_id, order }));
-        }
-        let ahead = self.lanes.get(&region).map_or(0, |lane| lane.open_ahead_of(&order));
-        let room = self.lanes.get(&region).map_or(0, |lane| lane.room_for_open(self.slots));
-        if holds || ahead < room {
+        if holds {
             self.put(uid, Some(Spot::Holding { region, task_id }));
-            Admission::Free
-        } else {
-            Admission::Behind(ahead)
+            return Admission::Free;
         }
+        let spot = Spot::Open {
+            region: region.clone(),
+            task_id: task_id.clone(),
+            order: order.clone(),
+        };
+        self.put(uid, Some(spot));
+        let lane = self.lanes.get(to);
+        let (ahead, room) = lane.map_or((0, 0), |lane| {
+            (lane.open_ahead_of(order), lane.room_for_open(self.slots))
+        });
+        if ahead >= room {
+            return Admission::Behind(ahead);
+        }
+        self.put(uid, Some(Spot::Holding { region, task_id }));
+        Admission::Free
     }
 
     fn is_let_in(&self, uid: &str, to: &str, task: &str) -> bool {

@@ -215,8 +215,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "open-attempts-need-no-slot",
         "of more open attempts than slots only as many are sent again",
         QUEUE,
-        "        if holds || ahead < room {",
-        "        if holds || ahead < usize::MAX || ahead < room {",
+        "        if ahead >= room {",
+        "        if ahead >= room && room > self.slots {",
     )
     .by(TESTS),
     mutant(
