@@ -46,9 +46,15 @@ impl<'a> Pass<'a> {
 
     /// Takes steps until it has to wait.
     pub(super) async fn run(&mut self) -> Result<Rest, Error> {
+        let mut parsed = Arc::clone(&self.object);
+        let mut facts = Facts::parse(&parsed);
         for _ in 0..MAX_STEPS {
             self.context.is_touched(&CachedTask::reference(&self.object));
-            let facts = Facts::parse(&self.object);
+            // An answer of the service changes what is remembered, and not the object.
+            if !Arc::ptr_eq(&parsed, &self.object) {
+                parsed = Arc::clone(&self.object);
+                facts = Facts::parse(&parsed);
+            }
             // One time for both, or a backoff that ends in between would be let in without a slot.
             let now = self.now();
             let memory = &self.note.memory;
