@@ -201,8 +201,15 @@ async fn replaced(flags: &[&str], runs: bool) -> World {
     let world = World::has_run("replace", &json!({}), runs).await;
     world.is_younger().await;
     let args = [&["replace", "--namespace", &world.namespace, "-f", "-"], flags].concat();
-    let output = world.cluster.kubectl_stdin(&args, &manifest(&json!({}))).await.unwrap();
-    assert!(output.status.success(), "{output:?}");
+    // kubectl reads before it replaces: where the operator writes in between, it says to try again.
+    eventually(LIMIT, "it is replaced", async || {
+        let output = world.cluster.kubectl_stdin(&args, &manifest(&json!({}))).await.unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() || error.contains("(Conflict)"), "{error}");
+        if output.status.success() { Ok(()) } else { Err(error) }
+    })
+    .await
+    .unwrap();
     if runs && flags.is_empty() {
         // The manifest has no finalizer, so the replacement took it off.
         world.until(NAME, "the finalizer is back", has_finalizer).await;
