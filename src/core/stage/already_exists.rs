@@ -55,13 +55,13 @@ pub(crate) fn identity(record: &StartRecord) -> Identity {
 fn missing(o: &Observation<'_>, known: &AttemptKnown, heard: &Heard, describe: Step) -> Verdict {
     let record = &known.record;
     let since = o.memory.missing_since.unwrap_or(heard.at);
-    // Where an attempt went unanswered the task may be our own, and a little late.
-    let grace = if known.unanswered {
-        timing::SIGNATURE_LIFETIME
+    // Where an attempt went unanswered the task may be our own, and late.
+    let is_settled = if known.unanswered {
+        o.memory.shows_nothing_started(known)
     } else {
-        timing::GRACE
+        heard.at.duration_since(since) >= timing::GRACE
     };
-    if heard.at.duration_since(since) < grace && o.facts.phase() != Some(Phase::Unknown) {
+    if !is_settled && o.facts.phase() != Some(Phase::Unknown) {
         let next = o.settings.poll.next(heard.at, since, &o.facts.uid);
         let message = format!(
             "task {} exists already; waiting for the service to show it",

@@ -319,3 +319,19 @@ fn edited_after_it_existed_it_waits_for_the_old_task_and_then_goes_on() {
     bench.admission = crate::core::queue::Admission::Free;
     assert_eq!(bench.call_start().task_id, "another");
 }
+
+/// What a property test once found, from a memory that no life leads to.
+#[test]
+fn what_is_missing_since_before_the_last_request_is_waited_for_and_not_told_in_turns() {
+    let mut bench = Bench::new(&json!({}));
+    bench.call_start();
+    bench.answer_start(lost());
+    bench.answer_start(StartAnswer::AlreadyExists);
+    bench.answer_describe(DescribeAnswer::NotFound);
+    bench.memory.missing_since = Some(bench.now - SignedDuration::from_mins(15));
+    bench
+        .store
+        .force(&json!({ "spec": { "taskId": "edited" }, "metadata": { "generation": 2 } }));
+    bench.rest();
+    bench.assert_says(Phase::Pending, Reason::AlreadyExists);
+}

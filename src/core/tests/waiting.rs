@@ -5,8 +5,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::bench::{Bench, found, refused, settings, start_of_time, success};
-use crate::core::answer::{TaskState, Trouble};
+use super::bench::{Bench, TASK, failure, found, moment, refused, settings, start_of_time, success};
+use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, Operation, StartAnswer, TaskState, Trouble};
+use crate::core::memory::Memory;
 use crate::core::timing::{self, PollBounds};
 
 fn secs(seconds: i64) -> SignedDuration {
@@ -52,6 +53,31 @@ fn jitter_spreads_resources() {
         .map(|uid| settings().poll.next(start_of_time(), start_of_time(), &uid.to_string()))
         .collect();
     assert!(next.len() > 40, "{}", next.len());
+}
+
+/// A throttled Cancel is not sent again at once because a Describe went well, nor a Start.
+#[test]
+fn a_describe_that_goes_well_ends_no_wait_but_its_own() {
+    let now = start_of_time();
+    let facts = Bench::new(&json!({})).facts();
+    let moment = moment(&facts, now);
+    let record = Bench::new(&json!({})).call_start();
+    for operation in [Operation::Start, Operation::Describe, Operation::Cancel] {
+        let mut memory = Memory::default();
+        let failure = failure(Trouble::Throttled, Effect::None);
+        match operation {
+            Operation::Start => memory.started(&record, now, StartAnswer::Failed(failure), true, moment),
+            Operation::Describe => memory.described(TASK, DescribeAnswer::Failed(failure), moment),
+            _ => memory.canceled(CancelAnswer::Failed(failure), moment),
+        }
+        assert!(
+            memory.held_back(&[operation], facts.generation, now).is_some(),
+            "{operation:?}"
+        );
+        memory.described(TASK, found(TaskState::InProgress), moment);
+        let is_held_back = memory.held_back(&[operation], facts.generation, now).is_some();
+        assert_eq!(is_held_back, operation != Operation::Describe, "{operation:?}");
+    }
 }
 
 #[test]

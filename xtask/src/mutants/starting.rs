@@ -188,8 +188,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a-late-own-task-is-a-token-in-use",
         "after an unanswered attempt the own task may come a quarter of an hour late",
         ALREADY_EXISTS,
-        "    let grace = if known.unanswered {",
-        "    let grace = if known.unanswered && false {",
+        "    let is_settled = if known.unanswered {",
+        "    let is_settled = if known.unanswered && false {",
     ),
     mutant(
         "the-missing-are-asked-for-at-each-restart",
