@@ -164,6 +164,16 @@ fn throttling_halves_the_rate_once_a_second_and_calm_brings_it_back() {
 }
 
 #[test]
+fn what_was_saved_up_at_a_rate_that_was_too_high_is_not_spent() {
+    let mut budget = budget();
+    ask(&mut budget, "a", Operation::Start, start_of_time()).unwrap();
+    let now = start_of_time() + seconds(100.0);
+    budget.throttled(Operation::Start, REGION, now);
+    let until = ask(&mut budget, "b", Operation::Start, now).unwrap_err();
+    assert!((0.2..0.3).contains(&until.duration_since(now).as_secs_f64()), "{until}");
+}
+
+#[test]
 fn a_slower_rate_moves_the_turns_that_were_promised() {
     let mut budget = budget();
     let now = start_of_time();

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::bench::{Bench, failure, found, start_of_time, task};
+use super::bench::{Bench, failure, found, found_another, start_of_time, task};
 use crate::api::{FINALIZER, FindingFailure, FindingStatistics, Phase, Reason};
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, FailedActions, TaskState, Trouble};
 use crate::core::step::Step;
@@ -175,30 +175,61 @@ fn cancel_before_the_start_is_stronger_than_suspend() {
 
 #[test]
 fn a_deadline_counts_from_the_services_start_time_and_is_not_slept_through() {
-    let mut bench = Bench::running(&json!({ "activeDeadlineSeconds": 15 }));
-    let deadline = start_of_time() + SignedDuration::from_secs(15);
-    loop {
-        match bench.next() {
-            Step::Wait(Some(until)) => bench.now = until,
-            Step::Describe(_) => {
-                assert!(bench.now <= deadline + SignedDuration::from_secs(1));
-                bench.answer_describe(found(TaskState::InProgress));
+    for seconds in [15, 500] {
+        let mut bench = Bench::running(&json!({ "activeDeadlineSeconds": seconds }));
+        let deadline = start_of_time() + SignedDuration::from_secs(seconds);
+        loop {
+            match bench.next() {
+                Step::Wait(Some(until)) => {
+                    let wait = until.duration_since(bench.now);
+                    assert!(wait <= SignedDuration::from_mins(1), "{wait}: it is polled until then");
+                    bench.now = until;
+                }
+                Step::Describe(_) => {
+                    assert!(bench.now <= deadline + SignedDuration::from_secs(1));
+                    bench.answer_describe(found(TaskState::InProgress));
+                }
+                Step::Cancel(_) => break,
+                step => panic!("{step:?}"),
             }
-            Step::Cancel(_) => break,
-            step => panic!("{step:?}"),
+        }
+        assert!(
+            bench.now >= deadline && bench.now < deadline + SignedDuration::from_secs(1),
+            "{}",
+            bench.now
+        );
+        bench.assert_says(Phase::Canceling, Reason::DeadlineExceeded);
+        // What comes to it later changes nothing about why.
+        bench.edit(&json!({ "cancel": true }));
+        bench.answer_cancel(CancelAnswer::Accepted);
+        bench.call_describe();
+        bench.assert_says(Phase::Canceling, Reason::DeadlineExceeded);
+        bench.answer_describe(found(TaskState::Canceled));
+        bench.rest();
+        bench.assert_says(Phase::Canceled, Reason::DeadlineExceeded);
+    }
+}
+
+/// Somebody used the id again after the service had forgotten the task, say.
+#[test]
+fn what_turns_out_to_be_another_task_is_not_cancelled() {
+    for is_deleted in [false, true] {
+        let mut bench = Bench::running(&json!({}));
+        bench.call_describe();
+        bench.answer_describe(found_another(TaskState::InProgress));
+        if is_deleted {
+            bench.delete();
+        } else {
+            bench.edit(&json!({ "cancel": true }));
+        }
+        let step = bench.next();
+        if is_deleted {
+            assert!(matches!(step, Step::RemoveFinalizer { .. }), "{step:?}");
+        } else {
+            assert_eq!(step, Step::Wait(None));
+            bench.assert_says(Phase::Conflict, Reason::TaskDiffers);
         }
     }
-    assert!(
-        bench.now >= deadline && bench.now < deadline + SignedDuration::from_secs(1),
-        "{}",
-        bench.now
-    );
-    bench.assert_says(Phase::Canceling, Reason::DeadlineExceeded);
-    bench.answer_cancel(CancelAnswer::Accepted);
-    bench.call_describe();
-    bench.answer_describe(found(TaskState::Canceled));
-    bench.rest();
-    bench.assert_says(Phase::Canceled, Reason::DeadlineExceeded);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::bench::{Bench, TASK, failure, found, moment, refused, settings, start_of_time, success};
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, Operation, StartAnswer, TaskState, Trouble};
 use crate::core::memory::Memory;
+use crate::core::queue::Admission;
 use crate::core::timing::{self, PollBounds};
 
 fn secs(seconds: i64) -> SignedDuration {
@@ -78,6 +79,21 @@ fn a_describe_that_goes_well_ends_no_wait_but_its_own() {
         let is_held_back = memory.held_back(&[operation], facts.generation, now).is_some();
         assert_eq!(is_held_back, operation != Operation::Describe, "{operation:?}");
     }
+}
+
+#[test]
+fn a_position_in_the_queue_is_told_once_and_again_after_an_edit() {
+    let mut bench = Bench::new(&json!({}));
+    bench.admission = Admission::Behind(5);
+    bench.rest();
+    let writes = bench.writes;
+    assert!(bench.message().contains("5 were ahead"), "{}", bench.message());
+    bench.admission = Admission::Behind(3);
+    bench.rest();
+    assert_eq!(bench.writes, writes, "{}", bench.message());
+    bench.edit(&json!({ "ttlSecondsAfterFinished": 60 }));
+    bench.rest();
+    assert!(bench.message().contains("3 were ahead"), "{}", bench.message());
 }
 
 #[test]

@@ -12,8 +12,9 @@ use tokio::time::sleep;
 use crate::{
     history::text,
     ledger::Ledger,
+    monitor,
     plan::{self, Action, Condition, Kind, Manifest, Network, ServiceFault, TaskFault, Way, Who},
-    replica::Replica,
+    replica::{Replica, SLOTS},
     resources::{RECORD, name, task_ids_of},
     service_faults,
     world::{LIMIT, SKEW_SECONDS, World},
@@ -242,6 +243,7 @@ impl Actor {
                 let now = now.map(|replica| (replica, self.world.process(replica)));
                 now.is_some() && now != self.meant.get(&(Who::Leader, false)).copied()
             }
+            Condition::Full(site) => monitor::taken(&self.world, site) >= SLOTS,
             Condition::OnTheirWay(count) => {
                 let elsewhere = self.world.replicas.get(2);
                 elsewhere.is_some_and(|replica| replica.to_service.held() >= count)

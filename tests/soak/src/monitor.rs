@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use simulator::{Call, Operation, Task};
 
 use crate::{
+    history::{Story, text},
     leases::Held,
     ledger::Ledger,
     plan::Site,
     replica::{SLOTS, site_of},
-    resources::OWN_TOKEN_PREFIX,
+    resources::{OWN_TOKEN_PREFIX, asks_for},
     stranger::{self, TOKEN_PREFIX},
     world::World,
 };
@@ -103,16 +105,37 @@ fn one_start(world: &World, tasks: &[Task], found: &mut Found) {
     }
 }
 
-/// Tasks whose resources are gone run on for nobody's account: orphans, and what a deletion had to give up.
-fn slots(world: &World, tasks: &[Task], found: &mut Found) {
-    let mut running: BTreeMap<Site, Vec<&str>> = BTreeMap::new();
+/// The tasks that run at a site. Those whose resources are gone run on for nobody's account: orphans, and what a deletion
+/// had to give up. So do those that were started before an edit, which is a conflict and not followed.
+pub(crate) fn running(world: &World, tasks: &[Task]) -> BTreeMap<Site, BTreeSet<String>> {
+    let mut running: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     let told = world.history.told();
     for task in tasks.iter().filter(|task| task.status == "IN_PROGRESS") {
-        if let Some(story) = told.stories.get(&task.token).filter(|story| !story.is_gone) {
-            running.entry(story.site).or_default().push(&task.task_id);
+        let followed = |story: &&Story| {
+            let spec = story.latest.data.get("spec").unwrap_or(&Value::Null);
+            !story.is_gone && asks_for(&task.request, spec)
+        };
+        if let Some(story) = told.stories.get(&task.token).filter(followed) {
+            running.entry(story.site).or_default().insert(task.task_id.clone());
         }
     }
-    for (site, ids) in running {
+    running
+}
+
+/// How many slots are taken at a site: also by attempts that are open, whose tasks may run.
+pub(crate) fn taken(world: &World, site: Site) -> usize {
+    let mut taken = running(world, &world.aws.tasks()).remove(&site).unwrap_or_default();
+    let told = world.history.told();
+    let here = told
+        .stories
+        .values()
+        .filter(|story| story.site == site && !story.is_gone);
+    taken.extend(here.filter_map(|story| text(&story.latest, "/status/attempt/taskId").map(str::to_owned)));
+    taken.len()
+}
+
+fn slots(world: &World, tasks: &[Task], found: &mut Found) {
+    for (site, ids) in running(world, tasks) {
         if ids.len() > SLOTS {
             found.note(SLOTS_KEPT, format!("{site:?}: {ids:?}"));
         }

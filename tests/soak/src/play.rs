@@ -11,14 +11,14 @@ use tokio::time::{Instant, sleep};
 use crate::{
     actor::Actor,
     monitor::{self, Monitor, Violation},
-    plan::{Beat, Manifest, Plan, Scene},
+    plan::{Beat, Manifest, Plan, Scene, of_scene},
     requests,
 };
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// How long a scene waits for what is to come: longer than two changes of leaders.
-const PATIENCE: Duration = Duration::from_secs(45);
+/// How long a scene waits for what is to come: longer than two changes of leaders, and a turn for a slot.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long the log of the API server may lag behind.
 const SETTLES: Duration = Duration::from_millis(500);
@@ -193,7 +193,7 @@ impl Lane {
 impl On {
     fn end(&self, is_whole: bool, actor: &mut Actor) {
         if let Some(name) = self.name {
-            actor.tally(format!("scene: {name}"), is_whole);
+            actor.tally(of_scene(name), is_whole);
         }
         for manifest in &self.creates {
             actor.let_go(*manifest);

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 use crate::{
     actor::{Actor, Tally},
     monitor,
+    plan::is_scene,
     play::{IN_TIME, Played},
 };
 
@@ -50,10 +51,18 @@ impl Summary {
         self.tried.values().map(|tally| tally.tried).sum()
     }
 
-    /// What was not tried a single time.
+    /// What was not tried a single time, and scenes that were broken off each time.
     #[must_use]
     pub fn untried(&self) -> Vec<&str> {
-        let untried = self.tried.iter().filter(|(_, tally)| tally.tried == 0);
+        let is_untried = |what: &str, tally: &Tally| {
+            let counts = if is_scene(what) {
+                tally.tried - tally.void
+            } else {
+                tally.tried
+            };
+            counts == 0
+        };
+        let untried = self.tried.iter().filter(|(what, tally)| is_untried(what, tally));
         untried.map(|(what, _)| what.as_str()).collect()
     }
 

@@ -162,7 +162,7 @@ async fn connection(client: TcpStream, server: String, mut state: watch::Receive
         return;
     }
     let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = upstream.into_split();
+    let (from_server, mut to_server) = upstream.into_split();
     let pump = |way| Pump {
         way,
         passed: 0,
@@ -172,8 +172,9 @@ async fn connection(client: TcpStream, server: String, mut state: watch::Receive
     let (mut there, mut back) = (pump(Way::There), pump(Way::Back));
     tokio::select! {
         () = async {
-            there.run(from_client, to_server).await;
-            // What was sent just before the client went is still worked on, as at the other end of a network.
+            there.run(from_client, &mut to_server).await;
+            // What was sent just before the client went is still worked on, as at the other end of a network: a server
+            // that sees the end of what it reads may give up what it does.
             sleep(LINGER).await;
         } => {}
         _ = back.run(from_server, to_client) => {}
@@ -307,6 +308,20 @@ mod tests {
         wire.set(Condition::Whole);
         server.read_exact(&mut byte).await.unwrap();
         assert_eq!((&byte, wire.held()), (b"?", 0));
+    }
+
+    #[tokio::test]
+    async fn what_a_client_sent_before_it_went_arrives_and_its_end_later() {
+        let (wire, _listener, mut client, mut server) = connected().await;
+        wire.set(Condition::Held);
+        client.write_all(b"?").await.unwrap();
+        drop(client);
+        wire.set(Condition::Whole);
+        let mut byte = [0];
+        server.read_exact(&mut byte).await.unwrap();
+        assert_eq!(&byte, b"?");
+        nothing_comes(&mut server).await;
+        assert_eq!(server.read(&mut byte).await.unwrap_or(0), 0);
     }
 
     #[tokio::test]

@@ -31,7 +31,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a deadline is not slept through",
         FOLLOWING,
         "Step::Wait(Some(deadline.map_or(next, |deadline| deadline.min(next))))",
-        "Step::Wait(Some(deadline.map_or(next, |deadline| deadline.max(next))))",
+        "Step::Wait(Some(deadline.map_or(next, |_| next)))",
+    ),
+    mutant(
+        "polls-wait-for-the-deadline",
+        "a task with a deadline is polled as any other",
+        FOLLOWING,
+        "|deadline| deadline.min(next)",
+        "|deadline| deadline.max(next)",
     ),
     mutant(
         "a-missing-task-is-asked-for-at-each-restart",

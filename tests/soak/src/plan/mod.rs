@@ -14,7 +14,7 @@ use fastrand::Rng;
 
 pub(crate) use self::{
     faults::{Loss, Network, ServiceFault, TaskFault, Way},
-    words::everything,
+    words::{everything, is_scene, of_scene},
 };
 
 /// How many manifests the random actions are about; each has its own name and lives several lives.
@@ -225,6 +225,8 @@ pub(crate) enum Condition {
     StartCalled(Manifest),
     /// A Cancel for it has arrived.
     CancelCalled(Manifest),
+    /// All slots of the site are taken.
+    Full(Site),
     /// So many requests of the process elsewhere are held up on their way to the service.
     OnTheirWay(usize),
     /// Another process leads than when something was last done to a leader.
@@ -277,7 +279,7 @@ mod tests {
             let scenes = opening.opening.iter().flatten().filter_map(|scene| scene.name);
             let tried: BTreeSet<_> = actions(&opening)
                 .map(Action::words)
-                .chain(scenes.map(|name| format!("scene: {name}")))
+                .chain(scenes.map(of_scene))
                 .collect();
             let left: Vec<_> = everything().into_iter().filter(|what| !tried.contains(what)).collect();
             assert!(left.is_empty(), "seed {seed}: {left:?}");

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// How many scenes about resources of their own play at a time.
-const RESOURCE_LANES: usize = 6;
+const RESOURCE_LANES: usize = 9;
 
 /// Lanes that keep out of each other's way: whatever one does to a wire no other mends.
 pub(super) fn opening(random: &mut Rng, cast: &mut Cast) -> Vec<Vec<Scene>> {
@@ -70,9 +70,17 @@ fn trouble(fault: ServiceFault, random: &mut Rng, cast: &mut Cast) -> Scene {
         Beat::Pause(Duration::from_millis(millis)),
     ];
     let mend = ones.map(|one| Beat::Do(Action::MendTask(one)));
+    // An attempt that was cancelled while it was open would keep its slot for a quarter of an hour.
+    let delete = [Beat::Do(Action::Delete(long))];
     Scene {
         name: None,
-        beats: strike.into_iter().chain(create).chain(cancel).chain(mend).collect(),
+        beats: strike
+            .into_iter()
+            .chain(create)
+            .chain(cancel)
+            .chain(mend)
+            .chain(delete)
+            .collect(),
     }
 }
 

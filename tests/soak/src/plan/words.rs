@@ -2,6 +2,18 @@
 
 use super::{Action, Loss, Manifest, Network, ServiceFault, Shape, Site, TaskFault, Way, Who, scenes::SCENES};
 
+const SCENE: &str = "scene: ";
+
+/// What the summary calls a scene.
+pub(crate) fn of_scene(name: &str) -> String {
+    format!("{SCENE}{name}")
+}
+
+/// Whether these words are of a scene.
+pub(crate) fn is_scene(words: &str) -> bool {
+    words.starts_with(SCENE)
+}
+
 /// Every kind of thing that there is to try, as the summary names it.
 pub(crate) fn everything() -> Vec<String> {
     let any = Manifest::numbered(0);
@@ -44,7 +56,7 @@ pub(crate) fn everything() -> Vec<String> {
     actions.extend(Way::ALL.map(|way| Action::Network(Who::Leader, Network::ApiServer(way))));
     actions.extend(Way::ALL.map(|way| Action::Network(Who::Leader, Network::Service(way))));
     let scenes = SCENES.iter().filter(|scene| scene.in_opening > 0);
-    let scenes = scenes.map(|scene| format!("scene: {}", scene.name));
+    let scenes = scenes.map(|scene| of_scene(scene.name));
     actions.iter().map(Action::words).chain(scenes).collect()
 }
 
