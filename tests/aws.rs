@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use audit_mitigation_operator::api::{StartRecord, Target};
 use audit_mitigation_operator::aws::Service;
@@ -23,6 +24,10 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use serde_json::json;
 use simulator::{Config, Fault, FaultKind, Operation, Outcome, Server};
+use tokio::time::timeout;
+
+/// Far more than the ten seconds that a call may take.
+const LIMIT: Duration = Duration::from_mins(1);
 
 struct Account {
     simulator: Server,
@@ -236,7 +241,8 @@ async fn a_service_that_never_answers_is_given_up() {
     account
         .simulator
         .inject(Fault::new(FaultKind::Hang).on(Operation::START));
-    let StartAnswer::Failed(failure) = account.start("one").await else {
+    let answer = timeout(LIMIT, account.start("one")).await.unwrap();
+    let StartAnswer::Failed(failure) = answer else {
         panic!("it never answers")
     };
     assert_eq!(
@@ -289,6 +295,28 @@ async fn throttling_slows_the_calls_of_its_operation_and_region_down() {
     assert!(rate(Paced::Start, "eu-west-1") < Some(Rates::START));
     assert_eq!(rate(Paced::Start, "us-east-1"), Some(Rates::START));
     assert_eq!(rate(Paced::Describe, "eu-west-1"), Some(Rates::DESCRIBE));
+}
+
+/// Findings without a failed action cost a call each, and show nothing.
+#[tokio::test]
+async fn a_look_at_failed_actions_makes_fifty_calls_at_most() {
+    let account = Account::new();
+    let mut target = wish("one").target;
+    target.finding_ids = Some((0..60).map(|n| format!("f-{n}")).collect());
+    let wish = Wish { target, ..wish("one") };
+    account.service.start(&record("one"), &wish).await;
+    let started = account.simulator.calls().len();
+    let ended = Described {
+        state: TaskState::Failed,
+        start_time: None,
+        end_time: None,
+        statistics: BTreeMap::new(),
+        target: Some(wish.target),
+        mapping: Some(wish.mapping),
+    };
+    let found = account.service.failed_actions("uid", &address("one"), &ended).await;
+    assert!(found.failures.is_empty() && found.truncated, "{found:?}");
+    assert_eq!(account.simulator.calls().len() - started, 50);
 }
 
 /// The look at failed actions comes after a crowd: it waits for its turn, and gives up in time.

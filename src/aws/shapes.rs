@@ -138,6 +138,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_time_that_kubernetes_cannot_store_is_none() {
+        for (seconds, kept) in [(-1, false), (0, true), (1_760_000_000, true), (i64::MAX, false)] {
+            let time = timestamp(&DateTime::from_secs(seconds));
+            assert_eq!(time.map(Timestamp::as_second), kept.then_some(seconds));
+        }
+    }
+
+    #[test]
     fn statistics_are_bounded() {
         let counts = || TaskStatisticsForAuditCheck::builder().total_findings_count(1).build();
         let mut checks: HashMap<String, _> = (0..150).map(|n| (format!("CHECK_{n:03}"), counts())).collect();

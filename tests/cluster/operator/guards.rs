@@ -11,6 +11,7 @@ use simulator::{Fault, FaultKind, Operation, Outcome};
 use support::proxy::{Asked, Fate, Pause, Proxy, Side};
 use support::{eventually, ports};
 
+use super::lease::elect;
 use super::{LIMIT, World, has_finalizer, spec, status};
 
 const CONFLICT: u16 = 409;
@@ -185,50 +186,99 @@ async fn a_ttl_does_not_delete_what_has_changed() {
     held.world.phase("one", Phase::Completed).await;
 }
 
-/// A leader whose lease can't be renewed any more writes nothing, though the API server would take it.
+/// A leader whose renewals can be cut off, though the API server takes everything else.
+struct Leader {
+    world: World,
+    _proxy: Proxy,
+    _kubeconfig: tempfile::NamedTempFile,
+    is_cut: Arc<AtomicBool>,
+    failed: Arc<AtomicUsize>,
+}
+
+impl Leader {
+    /// Other requests meet this fate.
+    async fn start(prefix: &str, other: impl Fn(&Asked) -> Fate + Send + Sync + 'static) -> Self {
+        let mut world = World::without_operator(prefix, &[], |_| {}).await;
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let failed = Arc::new(AtomicUsize::new(0));
+        let (cuts, fails) = (Arc::clone(&is_cut), Arc::clone(&failed));
+        let fate = move |asked: &Asked| {
+            if asked.path.contains("/leases") && cuts.load(Ordering::SeqCst) {
+                fails.fetch_add(1, Ordering::SeqCst);
+                Fate::Cut(Side::Before)
+            } else {
+                other(asked)
+            }
+        };
+        let proxy = Proxy::of_cluster(world.cluster, fate).await.unwrap();
+        let kubeconfig = proxy.kubeconfig().unwrap();
+        kubeconfig.path().clone_into(&mut world.kubeconfig);
+        elect(&mut world);
+        world.port = ports::free().unwrap();
+        world.start_operator();
+        Self {
+            world,
+            _proxy: proxy,
+            _kubeconfig: kubeconfig,
+            is_cut,
+            failed,
+        }
+    }
+
+    /// No renewal arrives any more. One is tried each second: after five it isn't sure of its lease, and it ends some
+    /// seconds later.
+    async fn is_unsure(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+        eventually(LIMIT, "some renewals have failed", async || {
+            match self.failed.load(Ordering::SeqCst) {
+                times @ ..5 => Err(format!("{times}")),
+                _ => Ok(()),
+            }
+        })
+        .await
+        .unwrap();
+    }
+
+    async fn ends(&mut self) {
+        let operator = self.world.operator.as_mut().unwrap();
+        assert!(!operator.wait(LIMIT).await.unwrap().success());
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_written_while_the_lease_is_not_surely_held() {
-    let mut world = World::without_operator("guard-lease", &[], |_| {}).await;
-    world.aws.set_outcome("*", Outcome::held());
-    let cut = Arc::new(AtomicBool::new(false));
-    let failed = Arc::new(AtomicUsize::new(0));
-    let (is_cut, fails) = (Arc::clone(&cut), Arc::clone(&failed));
-    let fate = move |asked: &Asked| {
-        if asked.path.contains("/leases") && is_cut.load(Ordering::SeqCst) {
-            fails.fetch_add(1, Ordering::SeqCst);
-            Fate::Cut(Side::Before)
-        } else {
-            Fate::Pass
-        }
-    };
-    let proxy = Proxy::of_cluster(world.cluster, fate).await.unwrap();
-    let kubeconfig = proxy.kubeconfig().unwrap();
-    kubeconfig.path().clone_into(&mut world.kubeconfig);
-    world.flags = vec![
-        "--leader-elect".to_owned(),
-        format!("--lease-namespace={}", world.namespace),
-    ];
-    world.port = ports::free().unwrap();
-    world.start_operator();
-    world.create("one", &spec("guard-lease-one")).await;
-    world.phase("one", Phase::Running).await;
-
-    cut.store(true, Ordering::SeqCst);
-    let mut operator = world.operator.take().unwrap();
-    // One a second: after these it isn't sure any more, and it ends some seconds later.
-    eventually(LIMIT, "some renewals have failed", async || {
-        match failed.load(Ordering::SeqCst) {
-            times @ ..5 => Err(format!("{times}")),
-            _ => Ok(()),
-        }
-    })
-    .await
-    .unwrap();
-    world.create("two", &spec("guard-lease-two")).await;
-    assert!(!operator.wait(LIMIT).await.unwrap().success());
+    let mut leader = Leader::start("guard-lease", |_| Fate::Pass).await;
+    leader.world.aws.set_outcome("*", Outcome::held());
+    leader.world.create("one", &spec("guard-lease-one")).await;
+    leader.world.phase("one", Phase::Running).await;
+    leader.is_unsure().await;
+    leader.world.create("two", &spec("guard-lease-two")).await;
+    leader.ends().await;
+    let world = &leader.world;
     assert!(world.status("two").await.phase.is_none(), "written without the lease");
     assert_eq!(world.aws.starts("guard-lease-two"), 0);
     world.aws.finish("guard-lease-one");
     let delete = DeleteParams::default();
     world.tasks().delete("two", &delete).await.unwrap();
+}
+
+/// All that is left to do is the call: the record was written while the lease was sure.
+#[tokio::test]
+async fn nothing_is_started_while_the_lease_is_not_surely_held() {
+    let pause = Arc::new(Pause::default());
+    let written = Arc::clone(&pause);
+    let mut leader = Leader::start("guard-call", move |asked| {
+        if is_metadata(asked) {
+            Fate::Hold(Side::After, Arc::clone(&written))
+        } else {
+            Fate::Pass
+        }
+    })
+    .await;
+    leader.world.create("one", &spec("guard-call")).await;
+    pause.reached().await;
+    leader.is_unsure().await;
+    pause.end();
+    leader.ends().await;
+    assert!(leader.world.aws.calls().is_empty(), "{:?}", leader.world.aws.calls());
 }

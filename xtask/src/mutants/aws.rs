@@ -141,7 +141,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "Some(time.secs()).filter(|seconds| *seconds >= 0)?;",
         "Some(time.secs())?;",
     )
-    .by(FUZZ),
+    .by(unit(&["aws::shapes"])),
     mutant(
         "statistics-without-a-bound",
         "statistics are bounded",
@@ -173,7 +173,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "const MAX_CALLS: usize = 50;",
         "const MAX_CALLS: usize = 500;",
     )
-    .by(cluster(&["operator::following"])),
+    .by(AWS),
     mutant(
         "a-look-without-an-end",
         "the look at failed actions takes at most twenty seconds",
