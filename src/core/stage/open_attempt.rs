@@ -130,16 +130,7 @@ fn say(o: &Observation<'_>, known: &AttemptKnown, attempting: Attempting<'_>) ->
     let trouble = setback
         .map(|setback| format!(" ({})", setback.message))
         .unwrap_or_default();
-    let next = if !o.facts.still_asks_for(record) {
-        "the spec has changed since, so the service is asked until it shows the task, or for 15 minutes"
-    } else if wants_a_start(o) && !has_a_slot(o) {
-        "as many tasks run as may, so the service is asked until it shows this one, or there is a slot to send the same \
-         request again"
-    } else if wants_a_start(o) {
-        "the same request is sent again, which can't start a second task"
-    } else {
-        "the service is asked until it shows the task, or for 15 minutes; then nothing was started"
-    };
+    let next = what_is_next(o, known);
     let message = format!(
         "a start of task {} in {} was sent and its answer was not seen{trouble}; {next}",
         record.task_id, record.region
@@ -157,6 +148,24 @@ fn say(o: &Observation<'_>, known: &AttemptKnown, attempting: Attempting<'_>) ->
         return Verdict::act(step);
     }
     Verdict::say(sketch, step)
+}
+
+/// What a person should know of how it will be settled.
+fn what_is_next(o: &Observation<'_>, known: &AttemptKnown) -> String {
+    const LOOKS: &str = "the service is asked until it shows the task, or for 15 minutes; then nothing was started";
+    if !o.facts.still_asks_for(&known.record) {
+        format!("the spec has changed since, so {LOOKS}")
+    } else if let Some(Answered::Invalid { message, .. }) = &known.answer {
+        format!("the service refuses the same request now: {message}; {LOOKS}")
+    } else if !may_replay(o, known) || !wants_a_start(o) {
+        LOOKS.to_owned()
+    } else if !has_a_slot(o) {
+        "as many tasks run as may, so the service is asked until it shows this one, or there is a slot to send the same \
+         request again"
+            .to_owned()
+    } else {
+        "the same request is sent again, which can't start a second task".to_owned()
+    }
 }
 
 fn is_shown(o: &Observation<'_>, record: &StartRecord) -> bool {

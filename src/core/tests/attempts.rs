@@ -191,6 +191,11 @@ fn an_invalid_request_settles_nothing_either_until_fifteen_minutes_have_passed()
     let sent = bench.now;
     bench.call_describe();
     bench.assert_says(Phase::Pending, Reason::AttemptUnanswered);
+    let message = bench.message();
+    assert!(
+        message.contains("refuses the same request now: gone; the service is asked"),
+        "{message}"
+    );
     bench.answer_describe(DescribeAnswer::NotFound);
     describe_nothing_until(&mut bench, |bench, _| bench.phase() == Some(Phase::Rejected));
     assert!(bench.now.duration_since(sent) >= SignedDuration::from_mins(15));

@@ -41,7 +41,7 @@ pub(crate) fn rest(object: &DynamicObject, tasks: &[Task]) -> Rest {
     }
     if let Some(id) = text(object, "/status/attempt/taskId") {
         return match of_id(id) {
-            None if has_changed(object) => Rest::Waits,
+            None if has_changed(object) || is_refused_now(object) => Rest::Waits,
             None => busy("the start is still to be repeated"),
             Some(_) => busy("the service has the task of the open attempt"),
         };
@@ -78,6 +78,18 @@ pub(crate) fn rest(object: &DynamicObject, tasks: &[Task]) -> Rest {
 fn has_changed(object: &DynamicObject) -> bool {
     let is_set = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_bool) == Some(true);
     is_set("/spec/cancel") || is_set("/spec/suspend") || text(object, "/spec/target/auditTaskId") != Some(AUDIT)
+}
+
+/// Whether the service has found fault with the same request since, which it took the first time.
+fn is_refused_now(object: &DynamicObject) -> bool {
+    let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array);
+    let messages = conditions
+        .into_iter()
+        .flatten()
+        .filter_map(|condition| condition.get("message")?.as_str());
+    messages
+        .into_iter()
+        .any(|message| message.contains("refuses the same request now"))
 }
 
 /// Whether its record was written for another resource.
@@ -128,6 +140,11 @@ mod tests {
     fn an_attempt_is_left_open_only_while_the_service_has_no_such_task() {
         let mut open = object(&json!({ "phase": "Pending", "attempt": { "taskId": "t" }, "observedGeneration": 2 }));
         assert!(matches!(rest(&open, &[]), Rest::Busy(_)), "the same start settles it");
+        let mut refused = open.clone();
+        let message =
+            "its answer was not seen; the service refuses the same request now: Mitigation action does not exist";
+        refused.data["status"]["conditions"] = json!([{ "type": "Ready", "message": message }]);
+        assert_eq!(rest(&refused, &[]), Rest::Waits);
         open.data["spec"]["cancel"] = json!(true);
         assert_eq!(rest(&open, &[]), Rest::Waits);
         assert!(matches!(rest(&open, &[task("IN_PROGRESS")]), Rest::Busy(_)));

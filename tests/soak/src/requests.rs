@@ -22,7 +22,7 @@ pub(crate) const READ_BEFORE: &str =
     "nothing is started without having been read, or written over what was read, just before";
 
 /// From a read to the start that rests on it, on a busy machine; shorter than the later waits between two attempts.
-const JUST_READ: SignedDuration = SignedDuration::from_secs(3);
+const JUST_READ: SignedDuration = SignedDuration::from_secs(5);
 
 /// Around the time when the API server was killed, lines of its log may be missing.
 const LOST_LINES: SignedDuration = SignedDuration::from_secs(10);
