@@ -198,6 +198,34 @@ fn not_found_after_the_start_was_seen_is_unknown_after_the_grace_period_and_neve
     assert!(!bench.steps.iter().skip(10).any(|step| matches!(step, Step::Start(_))));
 }
 
+/// The soak found it: while a Describe lags behind the start, and then the service fails, it was asked without a pause.
+#[test]
+fn a_describe_that_fails_while_the_task_is_missing_waits_longer_and_longer() {
+    let mut bench = Bench::running(&json!({}));
+    bench.call_describe();
+    bench.answer_describe(DescribeAnswer::NotFound);
+    let mut waits = Vec::new();
+    for _ in 0..4 {
+        bench.call_describe();
+        let failed = bench.now;
+        bench.answer_describe(DescribeAnswer::Failed(failure(
+            Trouble::ServiceUnavailable,
+            Effect::None,
+        )));
+        waits.push(bench.rest().expect("a timer").duration_since(failed));
+    }
+    assert!(waits[0] >= SignedDuration::from_millis(750), "{waits:?}");
+    assert!(
+        waits.is_sorted() && waits[3] > SignedDuration::from_secs(5),
+        "{waits:?}"
+    );
+    bench.assert_says(Phase::Running, Reason::ServiceUnavailable);
+    bench.call_describe();
+    bench.answer_describe(found(TaskState::Completed));
+    bench.rest();
+    bench.assert_says(Phase::Completed, Reason::Completed);
+}
+
 #[test]
 fn a_task_that_is_found_again_runs_again() {
     let mut bench = Bench::running(&json!({}));

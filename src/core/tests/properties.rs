@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::arbitrary::{Case, case};
+use super::bench::{failure, moment};
 use crate::api::Phase;
+use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, StartAnswer, Trouble};
 use crate::core::decide::{decide, is_done};
 use crate::core::memory::Answered;
 use crate::core::observe::Observation;
@@ -166,6 +168,24 @@ proptest! {
             step = next;
         }
         prop_assert!(!matches!(step, Step::Wait(Some(_))), "only waits, up to {}", case.now);
+    }
+
+    /// No hot loop either while the service answers with errors: what failed is not called again at once.
+    #[test]
+    fn what_fails_is_not_called_again_at_once(case in case(), effect in prop_oneof![Just(Effect::None), Just(Effect::Unknown)]) {
+        let mut case = case;
+        let (_, step) = case.settle(SignedDuration::ZERO);
+        let failure = failure(Trouble::ServiceUnavailable, effect);
+        let facts = case.store.facts();
+        let moment = moment(&facts, case.now);
+        match &step {
+            Step::Start(record) => case.memory.started(record, case.since, StartAnswer::Failed(failure), true, moment),
+            Step::Describe(task) => case.memory.described(&task.task_id, DescribeAnswer::Failed(failure), moment),
+            Step::Cancel(_) => case.memory.canceled(CancelAnswer::Failed(failure), moment),
+            _ => return Ok(()),
+        }
+        let (_, next) = case.settle(SignedDuration::from_millis(7));
+        prop_assert_ne!(next.name(), step.name());
     }
 
     /// What was read from the API server again changes nothing: reading is not an end in itself.

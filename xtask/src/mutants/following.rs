@@ -34,6 +34,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "Step::Wait(Some(deadline.map_or(next, |_| next)))",
     ),
     mutant(
+        "the-missing-are-asked-for-without-a-pause",
+        "a Describe that fails while the task is missing is not repeated at once",
+        FOLLOWING,
+        "                    step: Step::Wait(Some(setback.retry_at)),",
+        "                    step: self.describe(),",
+    ),
+    mutant(
         "polls-wait-for-the-deadline",
         "a task with a deadline is polled as any other",
         FOLLOWING,

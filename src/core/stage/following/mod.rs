@@ -217,6 +217,16 @@ impl View<'_> {
                 Step::Wait(None),
             );
         }
+        if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
+            return if is_worth_telling(setback) {
+                self.after_setback(None, setback)
+            } else {
+                Verdict {
+                    sketch: (!self.is_written()).then(|| self.running(None, None)),
+                    step: Step::Wait(Some(setback.retry_at)),
+                }
+            };
+        }
         if at.duration_since(since) < timing::GRACE && (is_deleted || o.facts.phase() != Some(Phase::Unknown)) {
             let sketch = (!self.is_written()).then(|| self.running(None, None));
             let next = o.settings.poll.next(at, since, &o.facts.uid);
