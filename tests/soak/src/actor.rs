@@ -14,7 +14,7 @@ use crate::{
     ledger::Ledger,
     monitor,
     plan::{self, Action, Condition, Kind, Manifest, Network, ServiceFault, TaskFault, Way, Who},
-    replica::{Replica, SLOTS},
+    replica::{Replica, slots},
     resources::{RECORD, name, task_ids_of},
     service_faults,
     world::{LIMIT, SKEW_SECONDS, World},
@@ -243,7 +243,7 @@ impl Actor {
                 let now = now.map(|replica| (replica, self.world.process(replica)));
                 now.is_some() && now != self.meant.get(&(Who::Leader, false)).copied()
             }
-            Condition::Full(site) => monitor::taken(&self.world, site) >= SLOTS,
+            Condition::Full(site) => monitor::taken(&self.world, site) >= slots(site),
             Condition::OnTheirWay(count) => {
                 let elsewhere = self.world.replicas.get(2);
                 elsewhere.is_some_and(|replica| replica.to_service.held() >= count)

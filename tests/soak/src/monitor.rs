@@ -12,7 +12,7 @@ use crate::{
     leases::Held,
     ledger::Ledger,
     plan::Site,
-    replica::{SLOTS, site_of},
+    replica::{site_of, slots},
     resources::{OWN_TOKEN_PREFIX, asks_for},
     stranger::{self, TOKEN_PREFIX},
     world::World,
@@ -61,7 +61,7 @@ impl Monitor {
         let tasks = world.aws.tasks();
         let mut found = Found::default();
         one_start(world, &tasks, &mut found);
-        slots(world, &tasks, &mut found);
+        limits(world, &tasks, &mut found);
         let operators = || calls.iter().filter(|call| call.access_key != stranger::ACCESS_KEY);
         for call in operators() {
             ledger.called.extend(call.operation.zip(call.task_id.clone()));
@@ -134,9 +134,9 @@ pub(crate) fn taken(world: &World, site: Site) -> usize {
     taken.len()
 }
 
-fn slots(world: &World, tasks: &[Task], found: &mut Found) {
+fn limits(world: &World, tasks: &[Task], found: &mut Found) {
     for (site, ids) in running(world, tasks) {
-        if ids.len() > SLOTS {
+        if ids.len() > slots(site) {
             found.note(SLOTS_KEPT, format!("{site:?}: {ids:?}"));
         }
     }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     actor::Actor,
     monitor::{self, Monitor, Violation},
-    plan::{Beat, Manifest, Plan, Scene, of_scene},
+    plan::{Action, Beat, Manifest, Network, Plan, Scene, Who, of_scene},
     requests,
 };
 
@@ -125,6 +125,8 @@ struct Lane {
 struct On {
     name: Option<&'static str>,
     creates: Vec<Manifest>,
+    /// What it does to the network: mended when it is broken off.
+    cuts: Vec<(Who, Network)>,
     beats: VecDeque<Beat>,
     /// Since when it has been at its present beat.
     since: Instant,
@@ -145,6 +147,7 @@ impl Lane {
                 self.scene = Some(On {
                     name: scene.name,
                     creates: scene.creates().collect(),
+                    cuts: scene.cuts().collect(),
                     beats: scene.beats.into(),
                     since: Instant::now(),
                 });
@@ -182,6 +185,9 @@ impl Lane {
                     on.name.unwrap_or("an action"),
                     on.beats.front()
                 );
+                for (who, network) in &on.cuts {
+                    actor.act(&Action::MendNetwork(*who, *network)).await?;
+                }
                 on.end(false, actor);
                 self.scene = None;
                 return Ok(broken);

@@ -19,9 +19,14 @@ const END_LIMIT: Duration = Duration::from_mins(2);
 /// and longer than a change of leaders.
 pub(crate) const CANCEL_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How many tasks each site lets run at a time: fewer than the service would, so that it is the operator's own limit
-/// that is tried.
-pub(crate) const SLOTS: usize = 8;
+/// How many tasks a site lets run at a time: here fewer than the service would, so that it is the operator's own limit
+/// that is tried. Elsewhere enough for starts that are held up on their way not to hold up all others.
+pub(crate) const fn slots(site: Site) -> usize {
+    match site {
+        Site::Here => 8,
+        Site::Elsewhere => 20,
+    }
+}
 
 /// What a process says when it becomes the leader.
 const LEADS: &str = "this process holds the lease";
@@ -53,6 +58,7 @@ pub(crate) struct Setting {
     pub(crate) number: usize,
     pub(crate) program: PathBuf,
     pub(crate) namespace: String,
+    pub(crate) site: Site,
     /// Whether it stands for election.
     pub(crate) elects: bool,
 }
@@ -165,11 +171,11 @@ fn spawn(setting: &Setting, number: usize, cluster: &Cluster, kubeconfig: &Path,
     let key = access_key(setting.number, number);
     // Another port each time: that of a process just killed may still be busy.
     let mut command = operator::command(&setting.program, kubeconfig, &endpoint, &key, ports::free()?);
-    let (namespace, slots) = (&setting.namespace, SLOTS.to_string());
+    let (namespace, limit) = (&setting.namespace, slots(setting.site).to_string());
     command
         .arg(format!("--leader-elect={}", setting.elects))
         .args(["--watch-namespaces", namespace, "--lease-namespace", namespace])
-        .args(["--max-running-tasks", &slots])
+        .args(["--max-running-tasks", &limit])
         .args(["--min-poll-interval", "200ms", "--max-poll-interval", "2s"])
         .args(["--cancel-timeout", &format!("{}s", CANCEL_TIMEOUT.as_secs())])
         .args([

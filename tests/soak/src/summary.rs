@@ -51,19 +51,20 @@ impl Summary {
         self.tried.values().map(|tally| tally.tried).sum()
     }
 
-    /// What was not tried a single time, and scenes that were broken off each time.
+    /// What was not tried a single time.
     #[must_use]
     pub fn untried(&self) -> Vec<&str> {
-        let is_untried = |what: &str, tally: &Tally| {
-            let counts = if is_scene(what) {
-                tally.tried - tally.void
-            } else {
-                tally.tried
-            };
-            counts == 0
-        };
-        let untried = self.tried.iter().filter(|(what, tally)| is_untried(what, tally));
+        let untried = self.tried.iter().filter(|(_, tally)| tally.tried == 0);
         untried.map(|(what, _)| what.as_str()).collect()
+    }
+
+    /// How many scenes were played to their end, and how many there were.
+    #[must_use]
+    pub fn whole_scenes(&self) -> (usize, usize) {
+        let scenes = self.tried.iter().filter(|(what, _)| is_scene(what));
+        scenes.fold((0, 0), |(whole, all), (_, tally)| {
+            (whole + tally.tried - tally.void, all + tally.tried)
+        })
     }
 
     /// A figure by its name.

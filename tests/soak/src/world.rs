@@ -86,6 +86,7 @@ impl World {
                 number,
                 program: operator.to_owned(),
                 namespace: place.namespace.clone(),
+                site,
                 elects,
             };
             Replica::start(setting, &cluster, &place.user, &service).await

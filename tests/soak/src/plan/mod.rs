@@ -60,6 +60,14 @@ impl Scene {
             _ => None,
         })
     }
+
+    /// What it does to the network.
+    pub(crate) fn cuts(&self) -> impl Iterator<Item = (Who, Network)> {
+        self.beats.iter().filter_map(|beat| match beat {
+            Beat::Do(Action::Network(who, network)) => Some((*who, *network)),
+            _ => None,
+        })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
