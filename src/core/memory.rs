@@ -220,6 +220,16 @@ impl Memory {
         })
     }
 
+    /// Whether Describe has said for longer than the grace period that there is no such task.
+    #[must_use]
+    pub fn is_missing_for_good(&self, task_id: &str) -> bool {
+        let heard = self.heard_of(task_id).filter(|heard| heard.task.is_none());
+        heard.is_some_and(|heard| {
+            let since = self.missing_since.unwrap_or(heard.at);
+            heard.at.duration_since(since) >= timing::GRACE
+        })
+    }
+
     /// The last answer to a Describe of this task.
     #[must_use]
     pub fn heard_of(&self, task_id: &str) -> Option<&Heard> {

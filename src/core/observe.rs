@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::answer::Operation;
 use super::facts::Facts;
-use super::memory::Memory;
+use super::memory::{Memory, Setback};
 use super::queue::Admission;
 use super::timing::PollBounds;
 
@@ -39,11 +40,17 @@ pub struct Settings {
     pub cancel_timeout: Duration,
 }
 
-impl Observation<'_> {
+impl<'a> Observation<'a> {
     /// The region that a start of this resource goes to.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         let wished = self.facts.wish.as_ref().ok().and_then(|wish| wish.region.as_deref());
         wished.or(self.settings.default_region.as_deref())
+    }
+
+    /// What went wrong with one of these operations and is not to be tried again yet.
+    #[must_use]
+    pub fn held_back(&self, operations: &[Operation]) -> Option<&'a Setback> {
+        self.memory.held_back(operations, self.facts.generation, self.now)
     }
 }

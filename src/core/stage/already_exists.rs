@@ -14,7 +14,7 @@ pub(crate) fn assess(o: &Observation<'_>, known: &AttemptKnown) -> Verdict {
     let record = &known.record;
     let describe = Step::Describe(TaskAddress::from(record));
     let is_known_missing = o.facts.phase() == Some(Phase::Unknown);
-    if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
+    if let Some(setback) = o.held_back(&[Operation::Describe]) {
         let message = format!(
             "task {} exists already, and it can't be described: {}; it is tried again at nextAttemptTime",
             record.task_id, setback.message
@@ -59,7 +59,7 @@ fn missing(o: &Observation<'_>, known: &AttemptKnown, heard: &Heard, describe: S
     let is_settled = if known.unanswered {
         o.memory.shows_nothing_started(known)
     } else {
-        heard.at.duration_since(since) >= timing::GRACE
+        o.memory.is_missing_for_good(&record.task_id)
     };
     if !is_settled && o.facts.phase() != Some(Phase::Unknown) {
         let next = o.settings.poll.next(heard.at, since, &o.facts.uid);

@@ -69,8 +69,7 @@ pub(crate) fn wants_a_slot(o: &Observation<'_>, refused: Option<&AttemptKnown>) 
 
 /// What holds back this resource alone. When a limit of the region's is probed again is the queue's affair.
 pub(crate) fn held_back<'a>(o: &Observation<'a>) -> Option<&'a Setback> {
-    o.memory
-        .held_back(&[Operation::Start], o.facts.generation, o.now)
+    o.held_back(&[Operation::Start])
         .filter(|setback| setback.trouble != Trouble::LimitExceeded)
 }
 

@@ -6,7 +6,6 @@ use crate::core::observe::Observation;
 use crate::core::sketch::{Sketch, TaskIn};
 use crate::core::stage::{already_exists, before_start, following};
 use crate::core::step::{Step, TaskAddress, Verdict};
-use crate::core::timing;
 
 /// What to do with a copy: Describe decides.
 pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
@@ -17,7 +16,7 @@ pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
         return Verdict::act(Step::Wait(None));
     }
     let describe = Step::Describe(TaskAddress::from(record));
-    if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
+    if let Some(setback) = o.held_back(&[Operation::Describe]) {
         let message = format!(
             "this resource is a copy of one that started task {}, which can't be described: {}; it is tried again at nextAttemptTime",
             record.task_id, setback.message
@@ -32,8 +31,8 @@ pub(crate) fn assess(o: &Observation<'_>, record: &StartRecord) -> Verdict {
     if heard.task.is_some() {
         return following::assess(o, &already_exists::identity(record));
     }
-    let since = o.memory.missing_since.unwrap_or(heard.at);
-    if heard.at.duration_since(since) < timing::GRACE {
+    if !o.memory.is_missing_for_good(&record.task_id) {
+        let since = o.memory.missing_since.unwrap_or(heard.at);
         let next = o.settings.poll.next(heard.at, since, &o.facts.uid);
         let message = format!(
             "this resource is a copy of one that started task {}; waiting for the service to show it",

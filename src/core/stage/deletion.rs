@@ -51,7 +51,7 @@ fn needs_nothing(o: &Observation<'_>, identity: &Identity) -> bool {
     identity.started_by == StartedBy::Other
         || task.is_some_and(|task| task.state.is_ended())
         || o.memory.cancel.is_some_and(|cancel| cancel.accepted)
-        || following::is_missing_for_good(o, &identity.task_id)
+        || o.memory.is_missing_for_good(&identity.task_id)
 }
 
 fn no_later_than(step: Step, deadline: Option<Timestamp>) -> Step {

@@ -46,7 +46,7 @@ struct Attempting<'a> {
 
 /// The same Start again: only on an object that was just read, and not before its time.
 fn attempt_start<'a>(o: &Observation<'a>, known: &AttemptKnown) -> Attempting<'a> {
-    if let Some(setback) = o.memory.held_back(&[Operation::Start], o.facts.generation, o.now) {
+    if let Some(setback) = o.held_back(&[Operation::Start]) {
         return Attempting {
             step: Step::Wait(Some(setback.retry_at)),
             setback: Some(setback),
@@ -65,7 +65,7 @@ fn attempt_start<'a>(o: &Observation<'a>, known: &AttemptKnown) -> Attempting<'a
 fn look<'a>(o: &Observation<'a>, known: &AttemptKnown, heard: Option<&Heard>) -> Attempting<'a> {
     let record = &known.record;
     let describe = Step::Describe(TaskAddress::from(record));
-    if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
+    if let Some(setback) = o.held_back(&[Operation::Describe]) {
         return Attempting {
             step: Step::Wait(Some(setback.retry_at)),
             setback: Some(setback),

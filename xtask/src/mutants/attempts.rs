@@ -95,8 +95,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a-replay-without-a-pause",
         "a replay that failed waits before the next",
         OPEN_ATTEMPT,
-        "    if let Some(setback) = o.memory.held_back(&[Operation::Start], o.facts.generation, o.now) {",
-        "    if let Some(setback) = o.memory.held_back(&[Operation::Start], o.facts.generation, o.now).filter(|_| false) {",
+        "    if let Some(setback) = o.held_back(&[Operation::Start]) {",
+        "    if let Some(setback) = o.held_back(&[Operation::Start]).filter(|_| false) {",
     ),
     mutant(
         "the-look-that-settles-is-put-off",

@@ -37,8 +37,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "the-missing-are-asked-for-without-a-pause",
         "a Describe that fails while the task is missing is not repeated at once",
         FOLLOWING,
-        "                    step: Step::Wait(Some(setback.retry_at)),",
-        "                    step: self.describe(),",
+        "until_it_is_shown(Step::Wait(Some(setback.retry_at)))",
+        "until_it_is_shown(self.describe())",
     ),
     mutant(
         "polls-wait-for-the-deadline",
@@ -86,8 +86,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "what-was-started-is-told-late",
         "what was started is written before anything else is done",
         FOLLOWING,
-        "        if !self.is_written() {\n            let sketch = self.running(None, None);\n            return Verdict::say(sketch, Step::Wait(Some(o.now)));\n        }\n        if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {\n            return self.after_setback(None, setback);",
-        "        if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {\n            return self.after_setback(None, setback);",
+        "        if !self.is_written() {\n            let sketch = self.running(None, None);\n            return Verdict::say(sketch, Step::Wait(Some(o.now)));\n        }\n        if let Some(setback) = o.held_back(&[Operation::Describe]) {\n            return self.after_setback(None, setback);",
+        "        if let Some(setback) = o.held_back(&[Operation::Describe]) {\n            return self.after_setback(None, setback);",
     ),
     mutant(
         "cancels-another-s-task",
@@ -184,7 +184,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a-missing-task-holds-up-a-deletion",
         "a task that the service doesn't know holds up no deletion",
         DELETION,
-        "\n        || following::is_missing_for_good(o, &identity.task_id)",
+        "\n        || o.memory.is_missing_for_good(&identity.task_id)",
         "",
     ),
     mutant(

@@ -223,8 +223,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a-copy-gives-up-at-once",
         "a copy waits for a Describe that lags",
         COPIED,
-        "    if heard.at.duration_since(since) < timing::GRACE {",
-        "    if heard.at.duration_since(since) < timing::GRACE && false {",
+        "    if !o.memory.is_missing_for_good(&record.task_id) {",
+        "    if !o.memory.is_missing_for_good(&record.task_id) && false {",
     ),
     mutant(
         "a-forgotten-copy-is-asked-for",

@@ -75,9 +75,7 @@ impl View<'_> {
         let o = self.o;
         let task = heard.and_then(|heard| heard.task.as_ref());
         let reason = self.wants_cancel(task).unwrap_or(Reason::CanceledBySpec);
-        let setback = o
-            .memory
-            .held_back(&[Operation::Cancel, Operation::Describe], o.facts.generation, o.now);
+        let setback = o.held_back(&[Operation::Cancel, Operation::Describe]);
         let mut sketch = Sketch::new(
             Phase::Canceling,
             reason,

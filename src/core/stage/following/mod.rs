@@ -72,7 +72,7 @@ impl View<'_> {
             let sketch = self.running(None, None);
             return Verdict::say(sketch, Step::Wait(Some(o.now)));
         }
-        if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
+        if let Some(setback) = o.held_back(&[Operation::Describe]) {
             return self.after_setback(None, setback);
         }
         if o.facts.phase() == Some(Phase::Unknown) {
@@ -118,7 +118,7 @@ impl View<'_> {
             return self.ended(task);
         }
         let o = self.o;
-        let setback = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now);
+        let setback = o.held_back(&[Operation::Describe]);
         if let Some(setback) = setback.filter(|setback| is_worth_telling(setback)) {
             return self.after_setback(Some(task), setback);
         }
@@ -217,23 +217,21 @@ impl View<'_> {
                 Step::Wait(None),
             );
         }
-        if let Some(setback) = o.memory.held_back(&[Operation::Describe], o.facts.generation, o.now) {
+        let until_it_is_shown = |step| Verdict {
+            sketch: (!self.is_written()).then(|| self.running(None, None)),
+            step,
+        };
+        if let Some(setback) = o.held_back(&[Operation::Describe]) {
             return if is_worth_telling(setback) {
                 self.after_setback(None, setback)
             } else {
-                Verdict {
-                    sketch: (!self.is_written()).then(|| self.running(None, None)),
-                    step: Step::Wait(Some(setback.retry_at)),
-                }
+                until_it_is_shown(Step::Wait(Some(setback.retry_at)))
             };
         }
-        if at.duration_since(since) < timing::GRACE && (is_deleted || o.facts.phase() != Some(Phase::Unknown)) {
-            let sketch = (!self.is_written()).then(|| self.running(None, None));
+        let is_in_grace = !o.memory.is_missing_for_good(&self.identity.task_id);
+        if is_in_grace && (is_deleted || o.facts.phase() != Some(Phase::Unknown)) {
             let next = o.settings.poll.next(at, since, &o.facts.uid);
-            return Verdict {
-                sketch,
-                step: self.describe().when(next, o.now),
-            };
+            return until_it_is_shown(self.describe().when(next, o.now));
         }
         let next = timing::after(at, timing::MISSING_POLL.unsigned_abs());
         let message = format!(
@@ -273,13 +271,4 @@ impl View<'_> {
 /// One throttled or lost poll is no news; one that IAM refuses is.
 fn is_worth_telling(setback: &Setback) -> bool {
     setback.count > 1 || !matches!(setback.trouble, Trouble::Throttled | Trouble::ServiceUnavailable)
-}
-
-/// Whether the service has said for longer than the grace period that it doesn't know the task.
-pub(crate) fn is_missing_for_good(o: &Observation<'_>, task_id: &str) -> bool {
-    let heard = o.memory.heard_of(task_id).filter(|heard| heard.task.is_none());
-    heard.is_some_and(|heard| {
-        let since = o.memory.missing_since.unwrap_or(heard.at);
-        heard.at.duration_since(since) >= timing::GRACE
-    })
 }
