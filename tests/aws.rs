@@ -97,6 +97,18 @@ fn wish(id: &str) -> Wish {
     }
 }
 
+/// The task of this wish, when it has failed.
+fn failed(wish: Wish) -> Described {
+    Described {
+        state: TaskState::Failed,
+        start_time: None,
+        end_time: None,
+        statistics: BTreeMap::new(),
+        target: Some(wish.target),
+        mapping: Some(wish.mapping),
+    }
+}
+
 fn address(id: &str) -> TaskAddress {
     TaskAddress {
         task_id: id.to_owned(),
@@ -306,14 +318,7 @@ async fn a_look_at_failed_actions_makes_fifty_calls_at_most() {
     let wish = Wish { target, ..wish("one") };
     account.service.start(&record("one"), &wish).await;
     let started = account.simulator.calls().len();
-    let ended = Described {
-        state: TaskState::Failed,
-        start_time: None,
-        end_time: None,
-        statistics: BTreeMap::new(),
-        target: Some(wish.target),
-        mapping: Some(wish.mapping),
-    };
+    let ended = failed(wish);
     let found = account.service.failed_actions("uid", &address("one"), &ended).await;
     assert!(found.failures.is_empty() && found.truncated, "{found:?}");
     assert_eq!(account.simulator.calls().len() - started, 50);
@@ -332,14 +337,7 @@ async fn a_look_at_failed_actions_makes_no_call_before_its_turn_and_has_an_end()
             jiff::Timestamp::now(),
         );
     }
-    let ended = Described {
-        state: TaskState::Failed,
-        start_time: None,
-        end_time: None,
-        statistics: BTreeMap::new(),
-        target: Some(wish("one").target),
-        mapping: Some(wish("one").mapping),
-    };
+    let ended = failed(wish("one"));
     let found = account.service.failed_actions("uid", &address("one"), &ended).await;
     assert!(found.failures.is_empty() && found.truncated);
     assert!(account.simulator.calls().is_empty(), "{:?}", account.simulator.calls());

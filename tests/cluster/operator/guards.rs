@@ -8,8 +8,8 @@ use audit_mitigation_operator::api::Phase;
 use kube::api::DeleteParams;
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Outcome};
+use support::eventually;
 use support::proxy::{Asked, Fate, Pause, Proxy, Side};
-use support::{eventually, ports};
 
 use super::lease::elect;
 use super::{LIMIT, World, has_finalizer, spec, status};
@@ -21,7 +21,6 @@ struct Held {
     world: World,
     proxy: Proxy,
     pause: Arc<Pause>,
-    _kubeconfig: tempfile::NamedTempFile,
 }
 
 impl Held {
@@ -36,16 +35,9 @@ impl Held {
                 Fate::Pass
             }
         };
-        let proxy = Proxy::of_cluster(world.cluster, fate).await.unwrap();
-        let kubeconfig = proxy.kubeconfig().unwrap();
-        kubeconfig.path().clone_into(&mut world.kubeconfig);
+        let proxy = world.lay_proxy(fate).await;
         world.start_operator();
-        Self {
-            world,
-            proxy,
-            pause,
-            _kubeconfig: kubeconfig,
-        }
+        Self { world, proxy, pause }
     }
 
     /// Lets the request go on, which has to be refused because somebody was faster.
@@ -190,7 +182,6 @@ async fn a_ttl_does_not_delete_what_has_changed() {
 struct Leader {
     world: World,
     _proxy: Proxy,
-    _kubeconfig: tempfile::NamedTempFile,
     is_cut: Arc<AtomicBool>,
     failed: Arc<AtomicUsize>,
 }
@@ -210,16 +201,12 @@ impl Leader {
                 other(asked)
             }
         };
-        let proxy = Proxy::of_cluster(world.cluster, fate).await.unwrap();
-        let kubeconfig = proxy.kubeconfig().unwrap();
-        kubeconfig.path().clone_into(&mut world.kubeconfig);
+        let proxy = world.lay_proxy(fate).await;
         elect(&mut world);
-        world.port = ports::free().unwrap();
         world.start_operator();
         Self {
             world,
             _proxy: proxy,
-            _kubeconfig: kubeconfig,
             is_cut,
             failed,
         }

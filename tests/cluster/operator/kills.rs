@@ -106,15 +106,11 @@ async fn live(scenario: Scenario, last: Option<Point>, flags: &[&str]) -> Life {
     }
     let tap = Tap::new(last.clone(), &world.namespace);
     let (first, second) = (Arc::clone(&tap), Arc::clone(&tap));
-    let api = Proxy::of_cluster(world.cluster, move |asked| first.fate(asked))
-        .await
-        .unwrap();
     let aws = Proxy::of_endpoint(&world.endpoint, move |asked| second.fate(asked))
         .await
         .unwrap();
     scenario.prepare(&world).await;
-    let kubeconfig = api.kubeconfig().unwrap();
-    kubeconfig.path().clone_into(&mut world.kubeconfig);
+    let _api = world.lay_proxy(move |asked| first.fate(asked)).await;
     world.endpoint = aws.endpoint();
     let was_killed = AtomicBool::new(false);
     let life = async {

@@ -36,6 +36,7 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams,
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use simulator::{Call, Config, Operation, Server};
+use support::proxy::{Asked, Fate, Proxy};
 use support::{Cluster, Process, Wire, eventually, http_get, operator, ports, shared};
 use tempfile::NamedTempFile;
 use tokio::sync::OnceCell;
@@ -115,6 +116,15 @@ impl World {
         file.path().clone_into(&mut self.kubeconfig);
         self.files.push(file);
         wire
+    }
+
+    /// Puts a proxy before the API server for the operators to come.
+    async fn lay_proxy(&mut self, fate: impl Fn(&Asked) -> Fate + Send + Sync + 'static) -> Proxy {
+        let proxy = Proxy::of_cluster(self.cluster, fate).await.unwrap();
+        let file = proxy.kubeconfig().unwrap();
+        file.path().clone_into(&mut self.kubeconfig);
+        self.files.push(file);
+        proxy
     }
 
     pub(crate) fn start_operator(&mut self) {

@@ -130,10 +130,8 @@ async fn answers_that_are_lost_after_their_effect_are_made_up_for() {
             }
         }
     };
-    let api = Proxy::of_cluster(world.cluster, first()).await.unwrap();
+    let _api = world.lay_proxy(first()).await;
     let aws = Proxy::of_endpoint(&world.endpoint, first()).await.unwrap();
-    let kubeconfig = api.kubeconfig().unwrap();
-    kubeconfig.path().clone_into(&mut world.kubeconfig);
     world.endpoint = aws.endpoint();
     world.start_operator();
     for name in NAMES {
