@@ -1,10 +1,9 @@
 //! Random lives in the [`super::world`]: whatever comes, one task at most, and in the end the truth.
 //!
-//! `MODEL_CASES` sets how many lives each property is tried on, at random.
+//! `MODEL_CASES` sets how many lives each property is tried on, `PROPTEST_RNG_SEED` which.
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use super::bench::spec;
 use super::happenings::{anything, manifest, mishap, reading};
@@ -29,18 +28,12 @@ fn assert_free(world: &mut World) {
     );
 }
 
-/// The same lives in each run, so that what fails was broken by a change; others, at random, where more are asked for.
 fn config() -> ProptestConfig {
     let cases = std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok());
     ProptestConfig {
         max_shrink_iters: 3_000,
         // A seed means nothing any more when the strategies change: what was found is a test of its own.
         failure_persistence: None,
-        rng_seed: if cases.is_some() {
-            RngSeed::Random
-        } else {
-            RngSeed::Fixed(8)
-        },
         ..ProptestConfig::with_cases(cases.unwrap_or(400))
     }
 }

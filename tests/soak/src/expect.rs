@@ -83,13 +83,11 @@ fn has_changed(object: &DynamicObject) -> bool {
 /// Whether the service has found fault with the same request since, which it took the first time.
 fn is_refused_now(object: &DynamicObject) -> bool {
     let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array);
-    let messages = conditions
+    let mut messages = conditions
         .into_iter()
         .flatten()
         .filter_map(|condition| condition.get("message")?.as_str());
-    messages
-        .into_iter()
-        .any(|message| message.contains("refuses the same request now"))
+    messages.any(|message| message.contains("refuses the same request now"))
 }
 
 /// Whether its record was written for another resource.

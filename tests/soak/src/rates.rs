@@ -124,3 +124,18 @@ pub(crate) fn rates(world: &World, calls: &[Call], touched: &BTreeMap<String, us
         ("cancels of a process in its busiest second", of(Operation::CANCEL)),
     ]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_follow_from_the_rates_and_the_slots_of_the_site() {
+        let operations = [Operation::START, Operation::DESCRIBE, Operation::CANCEL];
+        assert_eq!(operations.map(|operation| most(operation, Site::Here)), [18, 26, 18]);
+        assert_eq!(
+            operations.map(|operation| most(operation, Site::Elsewhere)),
+            [30, 26, 30]
+        );
+    }
+}
