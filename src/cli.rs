@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::core::budget::Rates;
+use crate::core::rate_limiter::Rates;
 use crate::lease::{self, LeaseName};
 
 mod names;
@@ -146,7 +146,7 @@ impl RunArgs {
         EnvFilter::try_new(&self.log_level).ok()
     }
 
-    /// The bounds of the call budget.
+    /// The bounds of the call limiter.
     #[must_use]
     pub fn rates(&self) -> Rates {
         Rates::new(self.max_start_rate, self.max_describe_rate)
@@ -185,7 +185,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write a duration such as 500ms, 30s or 10m".to_owned())
 }
 
-/// A hundredth is a call in two minutes: less would be a mistake, or a wish for `suspend`.
+/// A hundredth is a call in two minutes: less would be a mistake, or a desired for `suspend`.
 fn rate(text: &str) -> Result<f64, String> {
     let is_rate = |rate: &f64| *rate == 0.0 || (0.01..=1_000.0).contains(rate);
     text.parse()

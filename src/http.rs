@@ -52,8 +52,8 @@ fn liveness(health: &Health, was_said: &AtomicBool, work: &Handle) -> Response {
     probe(stuck)
 }
 
-fn probe(trouble: Option<String>) -> Response {
-    match trouble {
+fn probe(class: Option<String>) -> Response {
+    match class {
         None => "ok\n".into_response(),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("{what}\n")).into_response(),
     }

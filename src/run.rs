@@ -13,9 +13,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::aws::{self, Service};
 use crate::cli::{LogFormat, RunArgs};
-use crate::controller::{self, Contact, Limits, Parts};
-use crate::core::budget::Rates;
-use crate::core::observe::Settings;
+use crate::controller::{self, ApiServerMonitor, Limits, Parts};
+use crate::core::rate_limiter::Rates;
+use crate::core::task::observation::Settings;
 use crate::core::timing::PollBounds;
 use crate::health::Health;
 use crate::http;
@@ -64,11 +64,11 @@ pub enum Error {
 /// When it can't start, or has lost its lease.
 pub async fn run(args: RunArgs) -> Result<(), Error> {
     let (metrics, registry) = Metrics::new();
-    let contact = Contact::default();
+    let api_server = ApiServerMonitor::default();
     let mut problems = args.problems();
     let service = Service::from_environment(args.rates(), metrics.clone()).await;
     problems.extend(service.problem().await);
-    let client = noted(cluster(&contact).await, &mut problems);
+    let client = noted(cluster(&api_server).await, &mut problems);
     let listener = noted(TcpListener::bind(args.http_addr).map_err(Error::Listen), &mut problems);
     let filter = args.log_filter();
     let (Some(client), Some(listener), Some(filter), true) = (client, listener, filter, problems.is_empty()) else {
@@ -130,7 +130,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         leadership,
         metrics,
         health,
-        contact,
+        api_server,
         stop: stop.clone(),
     };
     let work = in_time(controller::run(parts, &namespaces), stop);
@@ -171,13 +171,13 @@ async fn while_leading(elector: Elector, work: impl Future<Output = ()>) -> Resu
 }
 
 /// A client for the cluster of the pod or of KUBECONFIG.
-pub(crate) async fn cluster(contact: &Contact) -> Result<Client, Error> {
+pub(crate) async fn cluster(api_server: &ApiServerMonitor) -> Result<Client, Error> {
     let mut config = Config::infer().await?;
     // Without it, a list over a connection that has died silently never ends. A watch is heard of every minute.
     config.read_timeout = Some(READ_TIMEOUT);
     // Retries are decided where it is known what a repeated request would do.
     config.default_retry = false;
-    Ok(ClientBuilder::try_from(config)?.with_layer(contact).build())
+    Ok(ClientBuilder::try_from(config)?.with_layer(api_server).build())
 }
 
 /// What is wrong with everything but the flags, one line each.
@@ -190,7 +190,7 @@ pub async fn problems_around() -> Vec<String> {
             .problem()
             .await,
     );
-    noted(cluster(&Contact::default()).await, &mut problems);
+    noted(cluster(&ApiServerMonitor::default()).await, &mut problems);
     problems
 }
 

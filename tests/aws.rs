@@ -13,11 +13,11 @@ use std::time::Duration;
 use audit_mitigation_operator::api::{StartRecord, Target};
 use audit_mitigation_operator::aws::Service;
 use audit_mitigation_operator::core::answer::{
-    CancelAnswer, DescribeAnswer, Described, Effect, Failure, Operation as Paced, StartAnswer, TaskState, Trouble,
+    CancelAnswer, DescribeAnswer, Described, Effect, ErrorClass, Failure, Operation as Paced, StartAnswer, TaskState,
 };
-use audit_mitigation_operator::core::budget::Rates;
-use audit_mitigation_operator::core::facts::Wish;
-use audit_mitigation_operator::core::step::TaskAddress;
+use audit_mitigation_operator::core::rate_limiter::Rates;
+use audit_mitigation_operator::core::task::observed::DesiredTask;
+use audit_mitigation_operator::core::task::plan::TaskAddress;
 use audit_mitigation_operator::metrics::Metrics;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -76,9 +76,9 @@ fn record(id: &str) -> StartRecord {
     }
 }
 
-fn wish(id: &str) -> Wish {
+fn wish(id: &str) -> DesiredTask {
     let list = |items: &[&str]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
-    Wish {
+    DesiredTask {
         task_id: id.to_owned(),
         target: Target {
             audit_task_id: None,
@@ -98,7 +98,7 @@ fn wish(id: &str) -> Wish {
 }
 
 /// The task of this wish, when it has failed.
-fn failed(wish: Wish) -> Described {
+fn failed(wish: DesiredTask) -> Described {
     Described {
         state: TaskState::Failed,
         start_time: None,
@@ -180,7 +180,9 @@ fn raw(status: u16, body: &str) -> FaultKind {
 #[tokio::test]
 async fn every_answer_to_a_start() {
     use Effect::{None, Unknown};
-    use Trouble::{AccessDenied, CredentialsRejected, LimitExceeded, ServiceUnavailable, Throttled, UnexpectedAnswer};
+    use ErrorClass::{
+        AccessDenied, CredentialsRejected, LimitExceeded, ServiceUnavailable, Throttled, UnexpectedAnswer,
+    };
     let account = Account::new();
     let table = [
         (FaultKind::Throttle, Throttled, None),
@@ -201,7 +203,7 @@ async fn every_answer_to_a_start() {
         (error(404, "ResourceNotFoundException"), UnexpectedAnswer, Unknown),
         (error(400, "SomethingNewException"), UnexpectedAnswer, Unknown),
     ];
-    for (number, (kind, trouble, effect)) in table.into_iter().enumerate() {
+    for (number, (kind, class, effect)) in table.into_iter().enumerate() {
         let id = format!("task-{number}");
         account
             .simulator
@@ -209,8 +211,8 @@ async fn every_answer_to_a_start() {
         match account.start(&id).await {
             StartAnswer::Failed(failure) => {
                 assert_eq!(
-                    (failure.trouble, failure.effect),
-                    (trouble, effect),
+                    (failure.class, failure.effect),
+                    (class, effect),
                     "{kind:?}: {}",
                     failure.message
                 );
@@ -241,10 +243,10 @@ async fn every_answer_to_a_start() {
 #[tokio::test]
 async fn a_request_that_was_never_sent_had_no_effect() {
     let nobody = service(&format!("http://127.0.0.1:{}", support::ports::free().unwrap()));
-    let StartAnswer::Failed(Failure { trouble, effect, .. }) = nobody.start(&record("one"), &wish("one")).await else {
+    let StartAnswer::Failed(Failure { class, effect, .. }) = nobody.start(&record("one"), &wish("one")).await else {
         panic!("nobody listens there")
     };
-    assert_eq!((trouble, effect), (Trouble::ServiceUnavailable, Effect::None));
+    assert_eq!((class, effect), (ErrorClass::ServiceUnavailable, Effect::None));
 }
 
 #[tokio::test]
@@ -258,8 +260,8 @@ async fn a_service_that_never_answers_is_given_up() {
         panic!("it never answers")
     };
     assert_eq!(
-        (failure.trouble, failure.effect),
-        (Trouble::ServiceUnavailable, Effect::Unknown)
+        (failure.class, failure.effect),
+        (ErrorClass::ServiceUnavailable, Effect::Unknown)
     );
 }
 
@@ -292,12 +294,12 @@ async fn messages_are_bounded_and_one_line() {
 #[tokio::test]
 async fn throttling_slows_the_calls_of_its_operation_and_region_down() {
     let account = Account::new();
-    let rate = |operation, region| account.service.pace().budget().rate(operation, region);
+    let rate = |operation, region| account.service.pace().limiter().rate(operation, region);
     let now = jiff::Timestamp::now();
     let asked = account
         .service
         .pace()
-        .budget()
+        .limiter()
         .ask("one", Paced::Start, "eu-west-1", now);
     assert_eq!(asked, Ok(()));
     account
@@ -315,7 +317,7 @@ async fn a_look_at_failed_actions_makes_fifty_calls_at_most() {
     let account = Account::new();
     let mut target = wish("one").target;
     target.finding_ids = Some((0..60).map(|n| format!("f-{n}")).collect());
-    let wish = Wish { target, ..wish("one") };
+    let wish = DesiredTask { target, ..wish("one") };
     account.service.start(&record("one"), &wish).await;
     let started = account.simulator.calls().len();
     let ended = failed(wish);
@@ -329,8 +331,8 @@ async fn a_look_at_failed_actions_makes_fifty_calls_at_most() {
 async fn a_look_at_failed_actions_makes_no_call_before_its_turn_and_has_an_end() {
     let account = Account::new();
     for n in 0..1_000 {
-        let mut budget = account.service.pace().budget();
-        let _ = budget.ask(
+        let mut limiter = account.service.pace().limiter();
+        let _ = limiter.ask(
             &n.to_string(),
             Paced::ListExecutions,
             "eu-west-1",

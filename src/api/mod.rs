@@ -1,30 +1,8 @@
-//! The resource `AuditMitigationTask` as people and tools see it: its types, its names, its CRD.
-//!
-//! Field names and spellings are the service's own, so that the JSON of an AWS CLI call can be pasted.
+//! The resources as people and tools see them. Each kind has a room of its own.
 
-mod columns;
-pub mod crd;
-pub mod reason;
-pub mod record;
-mod rules;
-pub mod spec;
-pub mod status;
-pub mod stored;
+pub mod task;
 
-pub use reason::Reason;
-pub use record::StartRecord;
-pub use spec::{AuditMitigationTask, AuditMitigationTaskSpec, DeletionPolicy, Target};
-pub use status::{Attempt, AuditMitigationTaskStatus, FindingFailure, FindingStatistics, Phase, StartedBy};
-pub use stored::{Parsed, StoredTask};
-
-/// The finalizer that holds a resource back until its task needs nothing more.
-pub const FINALIZER: &str = "devicedefender.dev/task";
-
-/// The annotation with the [`StartRecord`]: the intent to start, written before the start.
-pub const START_RECORD_ANNOTATION: &str = "devicedefender.dev/start-record";
+pub use task::*;
 
 /// The name under which the controller writes (field manager, reporting controller of events).
 pub const CONTROLLER_NAME: &str = "audit-mitigation-operator";
-
-/// The longest name that a resource without a `spec.taskId` may have, as for a `CronJob`.
-pub const MAX_NAME_LENGTH_WITHOUT_TASK_ID: usize = 52;

@@ -7,7 +7,7 @@ use aws_sdk_iot::config::http::HttpResponse;
 use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
 use http_body_util::LengthLimitError;
 
-use crate::core::answer::{Effect, Failure, Operation, Trouble};
+use crate::core::answer::{Effect, ErrorClass, Failure, Operation};
 
 /// The longest message of the service that is passed on.
 const MAX_MESSAGE: usize = 512;
@@ -83,7 +83,7 @@ impl Problem {
     }
 
     /// The class of the failure.
-    pub(super) fn trouble(&self) -> Trouble {
+    pub(super) fn class(&self) -> ErrorClass {
         self.classify().0
     }
 
@@ -102,17 +102,17 @@ impl Problem {
 
     /// The class of the failure, and what a person should read.
     pub(super) fn into_failure(self, operation: Operation) -> Failure {
-        let (trouble, effect) = self.classify();
+        let (class, effect) = self.classify();
         let name = operation.name();
-        let message = match trouble {
-            Trouble::Throttled => {
+        let message = match class {
+            ErrorClass::Throttled => {
                 format!("{name} was throttled: the account makes more calls a second than the service allows")
             }
-            Trouble::LimitExceeded => "the service runs its limit of tasks already".to_owned(),
-            Trouble::AccessDenied => {
+            ErrorClass::LimitExceeded => "the service runs its limit of tasks already".to_owned(),
+            ErrorClass::AccessDenied => {
                 format!("the operator's role is not allowed iot:{name}; allow that action in its IAM policy")
             }
-            Trouble::CredentialsRejected => match (self.no_credentials, self.code()) {
+            ErrorClass::CredentialsRejected => match (self.no_credentials, self.code()) {
                 (true, _) => {
                     "the operator has no AWS credentials; check its service account, role or secret".to_owned()
                 }
@@ -127,11 +127,11 @@ impl Problem {
                     code.unwrap_or("no code")
                 ),
             },
-            Trouble::ServiceUnavailable => match &self.answer {
+            ErrorClass::ServiceUnavailable => match &self.answer {
                 Some(answer) => format!("{name} was answered with HTTP status {}", answer.status),
                 None => format!("{name} got no answer: {}", self.cause),
             },
-            Trouble::UnexpectedAnswer => match &self.answer {
+            ErrorClass::UnexpectedAnswer => match &self.answer {
                 Some(answer) => format!(
                     "{name} was answered with HTTP status {} and error code {}, which the service doesn't document for it; \
                      check the operator's region and endpoint",
@@ -141,14 +141,10 @@ impl Problem {
                 None => format!("{name} could not be sent: {}", self.cause),
             },
         };
-        Failure {
-            trouble,
-            effect,
-            message,
-        }
+        Failure { class, effect, message }
     }
 
-    fn classify(&self) -> (Trouble, Effect) {
+    fn classify(&self) -> (ErrorClass, Effect) {
         let Some(ErrorAnswer {
             status,
             code,
@@ -160,20 +156,20 @@ impl Problem {
             } else {
                 Effect::None
             };
-            let trouble = if self.no_credentials {
-                Trouble::CredentialsRejected
+            let class = if self.no_credentials {
+                ErrorClass::CredentialsRejected
             } else {
-                Trouble::ServiceUnavailable
+                ErrorClass::ServiceUnavailable
             };
-            return (trouble, effect);
+            return (class, effect);
         };
         // Codes as the service documents them, under "Common errors" and in its model.
         match (code.as_deref().unwrap_or_default(), status) {
             ("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded", _)
-            | (_, 429) => (Trouble::Throttled, Effect::None),
-            ("LimitExceededException", _) => (Trouble::LimitExceeded, Effect::None),
+            | (_, 429) => (ErrorClass::Throttled, Effect::None),
+            ("LimitExceededException", _) => (ErrorClass::LimitExceeded, Effect::None),
             ("AccessDeniedException" | "AccessDenied" | "UnauthorizedException", _) => {
-                (Trouble::AccessDenied, Effect::None)
+                (ErrorClass::AccessDenied, Effect::None)
             }
             (
                 "ExpiredTokenException"
@@ -188,10 +184,10 @@ impl Problem {
                 | "RequestExpired"
                 | "OptInRequired",
                 _,
-            ) => (Trouble::CredentialsRejected, Effect::None),
+            ) => (ErrorClass::CredentialsRejected, Effect::None),
             // An error of the service's own, or of something on the way, doesn't say that nothing was done.
-            (_, 500..) => (Trouble::ServiceUnavailable, Effect::Unknown),
-            _ => (Trouble::UnexpectedAnswer, Effect::Unknown),
+            (_, 500..) => (ErrorClass::ServiceUnavailable, Effect::Unknown),
+            _ => (ErrorClass::UnexpectedAnswer, Effect::Unknown),
         }
     }
 }

@@ -10,8 +10,8 @@ use super::service::{REPEATABLE, Service};
 use super::shapes;
 use crate::api::{FindingFailure, Target};
 use crate::core::answer::{Described, FailedActions, Operation};
-use crate::core::sketch::failed_findings;
-use crate::core::step::TaskAddress;
+use crate::core::task::plan::TaskAddress;
+use crate::core::task::status::draft::failed_findings;
 
 /// The most failures in a status.
 const MAX_FAILURES: usize = 25;

@@ -1,4 +1,4 @@
-//! The call budget, shared by all that call: [`crate::core::budget`] with a lock and a clock.
+//! The call limiter, shared by all that call: [`crate::core::rate_limiter`] with a lock and a clock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::core::answer::Operation;
-use crate::core::budget::{Budget, Rates};
+use crate::core::rate_limiter::{RateLimiter, Rates};
 
 /// When which call may be made.
 #[derive(Debug)]
-pub struct Pace(Mutex<Budget>);
+pub struct Pace(Mutex<RateLimiter>);
 
 impl Pace {
     pub(super) fn new(rates: Rates) -> Self {
-        Self(Mutex::new(Budget::new(rates)))
+        Self(Mutex::new(RateLimiter::new(rates)))
     }
 
-    /// The budget, to ask it several things at one time.
-    pub fn budget(&self) -> MutexGuard<'_, Budget> {
+    /// The limiter, to ask it several things at one time.
+    pub fn limiter(&self) -> MutexGuard<'_, RateLimiter> {
         // Nothing here is left half-done by a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -27,9 +27,9 @@ impl Pace {
     pub(super) async fn turn(&self, uid: &str, operation: Operation, region: &str) {
         loop {
             let now = Timestamp::now();
-            let asked = self.budget().ask(uid, operation, region, now);
+            let asked = self.limiter().ask(uid, operation, region, now);
             let Err(until) = asked else {
-                return self.budget().spend(uid);
+                return self.limiter().spend(uid);
             };
             let wait = until.duration_since(now);
             tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;

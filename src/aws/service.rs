@@ -17,10 +17,10 @@ use super::pace::Pace;
 use super::sent::SentMark;
 use super::shapes;
 use crate::api::StartRecord;
-use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, Failure, Operation, StartAnswer, Trouble};
-use crate::core::budget::Rates;
-use crate::core::facts::Wish;
-use crate::core::step::TaskAddress;
+use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, Failure, Operation, StartAnswer};
+use crate::core::rate_limiter::Rates;
+use crate::core::task::observed::DesiredTask;
+use crate::core::task::plan::TaskAddress;
 use crate::metrics::{CallOutcome, Metrics};
 
 /// Calls that may be made any number of times: whether one arrived makes no difference.
@@ -104,16 +104,16 @@ impl Service {
         let result = Box::pin(call).await.map_err(|error| Problem::of(&error, was_sent()));
         let (outcome, is_answered) = match &result {
             Err(problem) if !problem.is_documented_for(operation) => {
-                (CallOutcome::Trouble(problem.trouble()), problem.answer.is_some())
+                (CallOutcome::ErrorClass(problem.class()), problem.answer.is_some())
             }
             _ => (CallOutcome::Answered, true),
         };
-        if outcome == CallOutcome::Trouble(Trouble::Throttled) {
-            self.pace.budget().throttled(operation, region, Timestamp::now());
+        if outcome == CallOutcome::ErrorClass(ErrorClass::Throttled) {
+            self.pace.limiter().throttled(operation, region, Timestamp::now());
         }
         self.metrics
             .called(operation, region, outcome, is_answered, began.elapsed());
-        if outcome == CallOutcome::Trouble(Trouble::CredentialsRejected) && is_answered {
+        if outcome == CallOutcome::ErrorClass(ErrorClass::CredentialsRejected) && is_answered {
             Box::pin(self.clients.renew(credentials)).await;
         }
         result
@@ -124,15 +124,15 @@ impl Service {
     }
 
     /// `StartAuditMitigationActionsTask` with what the record says and the spec asks.
-    pub async fn start(&self, record: &StartRecord, wish: &Wish) -> StartAnswer {
+    pub async fn start(&self, record: &StartRecord, desired: &DesiredTask) -> StartAnswer {
         let mark = SentMark::default();
         let call = self
             .client(&record.region)
             .start_audit_mitigation_actions_task()
             .task_id(&record.task_id)
             .client_request_token(&record.token)
-            .target(shapes::target(&wish.target))
-            .set_audit_check_to_actions_mapping(Some(shapes::mapping(&wish.mapping)))
+            .target(shapes::target(&desired.target))
+            .set_audit_check_to_actions_mapping(Some(shapes::mapping(&desired.mapping)))
             .customize()
             .interceptor(mark.clone());
         match self
@@ -196,7 +196,7 @@ impl Service {
 /// Whatever it was that answered, it can't be followed under that id; the record's own id shows what was started.
 fn nobodys_id() -> Failure {
     Failure {
-        trouble: Trouble::UnexpectedAnswer,
+        class: ErrorClass::UnexpectedAnswer,
         effect: Effect::Unknown,
         message: format!(
             "{} was answered with an id that no task can have; check the operator's endpoint",

@@ -15,10 +15,10 @@ use tokio::time::timeout;
 use crate::api::StoredTask;
 use crate::aws::Service;
 use crate::cli::RunArgs;
-use crate::controller::Contact;
+use crate::controller::ApiServerMonitor;
 use crate::core::answer::{DescribeAnswer, Operation};
-use crate::core::budget::Rates;
-use crate::core::step::TaskAddress;
+use crate::core::rate_limiter::Rates;
+use crate::core::task::plan::TaskAddress;
 use crate::metrics::Metrics;
 use crate::run;
 
@@ -69,7 +69,7 @@ pub async fn check(args: &RunArgs) -> Vec<Finding> {
 }
 
 async fn cluster(args: &RunArgs) -> Vec<Finding> {
-    let client = match run::cluster(&Contact::default()).await {
+    let client = match run::cluster(&ApiServerMonitor::default()).await {
         Ok(client) => client,
         Err(error) => return vec![Finding::Problem(error.to_string())],
     };

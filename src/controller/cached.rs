@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::api::{AuditMitigationTask, Parsed, Phase, START_RECORD_ANNOTATION, StartRecord, StoredTask};
-use crate::core::tracker;
+use crate::core::task::tracker;
 
 /// A resource as the watch cache keeps it.
 #[derive(Resource, Clone, Debug)]
@@ -116,7 +116,7 @@ struct Object {
 }
 
 impl Object {
-    /// The start record; one without an annotation is in the status, as for [`crate::core::facts::Facts`].
+    /// The start record; one without an annotation is in the status, as for [`crate::core::task::observed::ObservedTask`].
     fn intent(&self) -> Option<Intent> {
         let annotations = self.metadata.annotations.as_ref();
         let record = annotations.and_then(|annotations| annotations.get(START_RECORD_ANNOTATION));
@@ -187,7 +187,7 @@ mod tests {
 
     use super::*;
     use crate::api::FINALIZER;
-    use crate::core::facts::Facts;
+    use crate::core::task::observed::ObservedTask;
 
     fn object() -> Value {
         json!({
@@ -245,8 +245,8 @@ mod tests {
         let mut hook = argo_cd.clone();
         hook["argocd.argoproj.io/hook"] = json!("PostSync");
         let tracked = marked(json!({ "annotations": argo_cd }));
-        let facts = |object: &Value| Facts::parse(&serde_json::from_value(object.clone()).unwrap());
-        assert!(facts(&tracked).tracker.is_some());
+        let observed = |object: &Value| ObservedTask::parse(&serde_json::from_value(object.clone()).unwrap());
+        assert!(observed(&tracked).tracker.is_some());
         for object in [
             tracked,
             marked(json!({ "annotations": hook })),
@@ -261,7 +261,7 @@ mod tests {
             let cached: CachedTask = serde_json::from_value(object.clone()).unwrap();
             let stored: StoredTask = serde_json::from_value(object.clone()).unwrap();
             let opened = cached.open().unwrap();
-            assert_eq!(Facts::parse(&opened), Facts::parse(&stored), "{object}");
+            assert_eq!(ObservedTask::parse(&opened), ObservedTask::parse(&stored), "{object}");
             assert_eq!(opened.metadata.resource_version, stored.metadata.resource_version);
             let (name, opened) = (CachedTask::reference(&stored), CachedTask::reference(&opened));
             assert_eq!((&name, name.extra.uid.clone()), (&opened, opened.extra.uid.clone()));

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::context::Note;
+use super::context::ResourceState;
 
 /// A clock that is set by less is only being adjusted; every limit has a wider margin.
 const NOT_WORTH_MOVING: SignedDuration = SignedDuration::from_millis(100);
@@ -39,7 +39,7 @@ impl Clock {
     }
 }
 
-impl Note {
+impl ResourceState {
     /// Moves the times in it to a clock that was set by this much, all in all.
     pub(super) fn move_to(&mut self, was_set_by: SignedDuration) {
         let by = was_set_by.saturating_sub(self.clock_was_set_by);
@@ -53,7 +53,7 @@ impl Note {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::memory::Heard;
+    use crate::core::task::memory::LastDescribe;
 
     #[test]
     fn a_clock_that_is_set_moves_what_was_noted_and_its_own_beginning() {
@@ -68,12 +68,12 @@ mod tests {
         let was_set_by = clock.was_set_by(now);
         assert!(was_set_by > SignedDuration::ZERO && was_set_by <= hour, "{was_set_by}");
 
-        let heard = |at| Heard {
+        let heard = |at| LastDescribe {
             task_id: "one".to_owned(),
             at,
             task: None,
         };
-        let mut note = Note::default();
+        let mut note = ResourceState::default();
         note.memory.described = Some(heard(now));
         for (was_set_by, expected) in [
             (hour, now + hour),

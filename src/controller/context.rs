@@ -10,20 +10,20 @@ use kube::{Client, ResourceExt as _};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::api_server_monitor::ApiServerMonitor;
 use super::cached::CachedTask;
 use super::clock::Clock;
-use super::contact::Contact;
 use super::events::EventWriter;
-use super::traffic::Traffic;
+use super::start_scheduler::StartScheduler;
 use super::watchdog::Schedule;
 use crate::api::StoredTask;
 use crate::aws::Service;
-use crate::core::decide::is_done;
-use crate::core::facts::Facts;
-use crate::core::memory::Memory;
-use crate::core::observe::{Observation, Settings};
-use crate::core::phase::has_ended;
 use crate::core::queue::Admission;
+use crate::core::task::decide::is_done;
+use crate::core::task::memory::Memory;
+use crate::core::task::observation::{Observation, Settings};
+use crate::core::task::observed::ObservedTask;
+use crate::core::task::status::phase::has_ended;
 use crate::health::Health;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
@@ -52,7 +52,7 @@ pub struct Parts {
     /// What the probes tell.
     pub health: Health,
     /// What was heard of the API server.
-    pub contact: Contact,
+    pub api_server: ApiServerMonitor,
     /// Once it is cancelled nothing is begun any more.
     pub stop: CancellationToken,
 }
@@ -66,15 +66,15 @@ pub(super) struct Context {
     pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) health: Health,
-    pub(super) contact: Contact,
+    pub(super) api_server: ApiServerMonitor,
     pub(super) stop: CancellationToken,
     pub(super) events: EventWriter,
     pub(super) watched: Vec<Watched>,
     /// The paths of the watches that have not had their first list yet. (A store of kube wakes only the last of those
     /// who wait for it, and its own controller is one.)
     pub(super) unlisted: watch::Sender<BTreeSet<String>>,
-    notes: Mutex<HashMap<String, Note>>,
-    pub(super) traffic: Traffic,
+    notes: Mutex<HashMap<String, ResourceState>>,
+    pub(super) scheduler: StartScheduler,
     pub(super) schedule: Mutex<Schedule<ObjectRef<CachedTask>>>,
 }
 
@@ -90,7 +90,7 @@ pub(super) struct Watched {
 
 /// What is kept of one resource between its reconciles.
 #[derive(Default)]
-pub(super) struct Note {
+pub(super) struct ResourceState {
     /// What the service said.
     pub(super) memory: Memory,
     /// By how far the clock had been set when that was noted.
@@ -111,7 +111,7 @@ impl Context {
             leadership,
             metrics,
             health,
-            contact,
+            api_server,
             stop,
         } = parts;
         Self {
@@ -122,20 +122,20 @@ impl Context {
             leadership,
             metrics,
             health,
-            contact,
+            api_server,
             stop,
             events,
             watched,
             unlisted: watch::Sender::default(),
             notes: Mutex::default(),
-            traffic: Traffic::new(limits.running_tasks),
+            scheduler: StartScheduler::new(limits.running_tasks),
             schedule: Mutex::default(),
         }
     }
 
     pub(super) fn observe<'a>(
         &'a self,
-        facts: &'a Facts,
+        observed: &'a ObservedTask,
         memory: &'a Memory,
         is_fresh: bool,
         admission: Admission,
@@ -144,7 +144,7 @@ impl Context {
         Observation {
             now,
             since: self.clock.since(now),
-            facts,
+            observed,
             is_fresh,
             memory,
             admission,
@@ -157,8 +157,8 @@ impl Context {
         if !object.phase.is_some_and(has_ended) {
             return object;
         }
-        let facts = object.open().map(|object| Facts::parse(&object));
-        if facts.is_some_and(|facts| is_done(&facts, &self.settings, Timestamp::now())) {
+        let observed = object.open().map(|object| ObservedTask::parse(&object));
+        if observed.is_some_and(|observed| is_done(&observed, &self.settings, Timestamp::now())) {
             object.done()
         } else {
             object
@@ -207,13 +207,13 @@ impl Context {
         lock(&self.schedule).retain(is_there);
     }
 
-    pub(super) fn take_note(&self, uid: &str) -> Note {
+    pub(super) fn take_note(&self, uid: &str) -> ResourceState {
         lock(&self.notes).remove(uid).unwrap_or_default()
     }
 
     /// Keeps what is worth keeping: nothing for a resource of which there is nothing to know.
-    pub(super) fn keep_note(&self, uid: &str, note: Note) {
-        let Note {
+    pub(super) fn keep_note(&self, uid: &str, note: ResourceState) {
+        let ResourceState {
             memory,
             clock_was_set_by: _,
             latest,
@@ -225,10 +225,10 @@ impl Context {
     }
 
     /// Whether an older resource of this cluster has started, or is about to start, a task of this id there.
-    pub(super) fn is_claimed_by_older(&self, facts: &Facts, region: &str, task_id: &str) -> bool {
+    pub(super) fn is_claimed_by_older(&self, observed: &ObservedTask, region: &str, task_id: &str) -> bool {
         let is_older = |object: &CachedTask| {
             let created = object.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
-            (created, object.metadata.uid.as_deref().unwrap_or_default()) < (facts.created, facts.uid.as_str())
+            (created, object.metadata.uid.as_deref().unwrap_or_default()) < (observed.created, observed.uid.as_str())
         };
         self.watched.iter().any(|watched| {
             watched

@@ -6,7 +6,7 @@ use kube::{Client, Resource as _};
 use tokio::sync::mpsc;
 
 use crate::api::{CONTROLLER_NAME, StoredTask};
-use crate::core::tell::News;
+use crate::core::task::events::EventDraft;
 
 /// Events that wait to be written; more are dropped, and said to be.
 const BUFFER: usize = 1_024;
@@ -15,17 +15,17 @@ const MAX_NOTE_BYTES: usize = 1_000;
 
 /// Writes events in the background.
 #[derive(Clone)]
-pub struct EventWriter(mpsc::Sender<(News, ObjectReference)>);
+pub struct EventWriter(mpsc::Sender<(EventDraft, ObjectReference)>);
 
 impl EventWriter {
     /// Starts the background task; it ends when the last writer is dropped.
     #[must_use]
     pub fn start(client: Client) -> Self {
-        let (sender, mut receiver) = mpsc::channel::<(News, ObjectReference)>(BUFFER);
+        let (sender, mut receiver) = mpsc::channel::<(EventDraft, ObjectReference)>(BUFFER);
         tokio::spawn(async move {
             let recorder = Recorder::new(client, Reporter::from(CONTROLLER_NAME));
-            while let Some((news, reference)) = receiver.recv().await {
-                if let Err(error) = recorder.publish(&event(news), &reference).await {
+            while let Some((event_drafts, reference)) = receiver.recv().await {
+                if let Err(error) = recorder.publish(&event(event_drafts), &reference).await {
                     // A namespace that is going away takes no new events: nothing to be done about it.
                     tracing::debug!(%error, resource = reference.name, namespace = reference.namespace, "event not written");
                 }
@@ -34,8 +34,8 @@ impl EventWriter {
         Self(sender)
     }
 
-    pub(super) fn tell(&self, object: &StoredTask, news: News) {
-        if self.0.try_send((news, object.object_ref(&()))).is_err() {
+    pub(super) fn tell(&self, object: &StoredTask, event_drafts: EventDraft) {
+        if self.0.try_send((event_drafts, object.object_ref(&()))).is_err() {
             tracing::warn!(
                 resource = object.metadata.name,
                 "event dropped: too many wait to be written"
@@ -44,13 +44,13 @@ impl EventWriter {
     }
 }
 
-fn event(news: News) -> Event {
-    let News {
+fn event(event_drafts: EventDraft) -> Event {
+    let EventDraft {
         is_warning,
         action,
         reason,
         note,
-    } = news;
+    } = event_drafts;
     Event {
         type_: if is_warning {
             EventType::Warning

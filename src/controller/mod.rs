@@ -1,8 +1,8 @@
 //! The shell around the core: it observes, lets the core decide, does one step, and observes again.
 
+mod api_server_monitor;
 mod cached;
 mod clock;
-mod contact;
 mod context;
 mod crd_wait;
 mod error;
@@ -10,12 +10,12 @@ mod events;
 mod pass;
 mod reconcile;
 mod snapshot;
-mod traffic;
+mod start_scheduler;
 mod watch;
 mod watchdog;
 mod write;
 
-pub use contact::Contact;
+pub use api_server_monitor::ApiServerMonitor;
 pub use context::{Limits, Parts};
 pub use crd_wait::wait_for_crd;
 pub use events::EventWriter;

@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::cached::CachedTask;
-use super::context::{Context, Note};
+use super::context::{Context, ResourceState};
 use super::error::Error;
-use super::reconcile::Rest;
-use super::write::Resource;
+use super::reconcile::Requeue;
+use super::write::TaskClient;
 use crate::api::{AuditMitigationTaskStatus, Reason, StartRecord, StoredTask};
-use crate::core::decide::decide;
-use crate::core::facts::Facts;
-use crate::core::memory::Moment;
 use crate::core::queue::Admission;
-use crate::core::step::{Step, TaskAddress};
-use crate::core::tell::{News, farewell, news, transition};
+use crate::core::task::decide::decide;
+use crate::core::task::events::{EventDraft, event_drafts, farewell, transition};
+use crate::core::task::memory::Moment;
+use crate::core::task::observed::ObservedTask;
+use crate::core::task::plan::{Step, TaskAddress};
 use crate::metrics::RetryReason;
 
 /// More steps than any resource takes before it has to wait.
@@ -28,13 +28,13 @@ pub(super) struct Pass<'a> {
     /// As it was last read or written.
     pub(super) object: Arc<StoredTask>,
     is_fresh: bool,
-    pub(super) note: Note,
+    pub(super) note: ResourceState,
     /// What was done, for the log.
     pub(super) steps: Vec<Cow<'static, str>>,
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn begin(context: &'a Context, object: Arc<StoredTask>, note: Note) -> Self {
+    pub(super) fn begin(context: &'a Context, object: Arc<StoredTask>, note: ResourceState) -> Self {
         Self {
             context,
             object,
@@ -45,38 +45,38 @@ impl<'a> Pass<'a> {
     }
 
     /// Takes steps until it has to wait.
-    pub(super) async fn run(&mut self) -> Result<Rest, Error> {
+    pub(super) async fn run(&mut self) -> Result<Requeue, Error> {
         let mut parsed = Arc::clone(&self.object);
-        let mut facts = Facts::parse(&parsed);
+        let mut observed = ObservedTask::parse(&parsed);
         for _ in 0..MAX_STEPS {
             self.context.is_touched(&CachedTask::reference(&self.object));
             // An answer of the service changes what is remembered, and not the object.
             if !Arc::ptr_eq(&parsed, &self.object) {
                 parsed = Arc::clone(&self.object);
-                facts = Facts::parse(&parsed);
+                observed = ObservedTask::parse(&parsed);
             }
             // One time for both, or a backoff that ends in between would be let in without a slot.
             let now = self.now();
             let memory = &self.note.memory;
-            let admission = self.context.enter_queue(&self.object, &facts, memory, now);
+            let admission = self.context.enter_queue(&self.object, &observed, memory, now);
             let observation = self
                 .context
-                .observe(&facts, &self.note.memory, self.is_fresh, admission, now);
+                .observe(&observed, &self.note.memory, self.is_fresh, admission, now);
             let step = decide(&observation);
             if step.begins_call() && self.context.stop.is_cancelled() {
                 self.steps.push("stopping".into());
-                return Ok(Rest::UntilChange);
+                return Ok(Requeue::UntilChange);
             }
-            if let Err(until) = self.context.ask_turn(&step, &facts) {
+            if let Err(until) = self.context.ask_turn(&step, &observed) {
                 self.steps.push("await turn".into());
-                return Ok(Rest::For(until_then(until)));
+                return Ok(Requeue::For(until_then(until)));
             }
             // A turn that it waits for is kept; one for a call that isn't to be made any more is not.
             if matches!(step, Step::Wait(_)) && !matches!(admission, Admission::Paced { .. }) {
-                self.context.give_back_turn(&facts.uid);
+                self.context.give_back_turn(&observed.uid);
             }
             self.steps.push(step.name().into());
-            if let Some(rest) = self.take(step, &facts).await? {
+            if let Some(rest) = self.take(step, &observed).await? {
                 return Ok(rest);
             }
         }
@@ -84,7 +84,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Does one step; a rest when there is nothing more to do for now.
-    async fn take(&mut self, step: Step, facts: &Facts) -> Result<Option<Rest>, Error> {
+    async fn take(&mut self, step: Step, observed: &ObservedTask) -> Result<Option<Requeue>, Error> {
         if is_the_leaders(&step) && !self.context.leadership.is_surely_held(Instant::now()) {
             self.context.leadership.surely_held().await;
             // Meanwhile everything may have changed: it is looked at and decided afresh.
@@ -92,15 +92,15 @@ impl<'a> Pass<'a> {
             return Ok(None);
         }
         self.count_retry(&step);
-        let resource = Resource::of(self.context.client.clone(), &self.object);
+        let resource = TaskClient::of(self.context.client.clone(), &self.object);
         let seen = Arc::clone(&self.object);
         match step {
             Step::Read => self.observed(resource.read().await)?,
             Step::WriteStatus(status) => {
                 let written = resource.write_status(&seen, &status).await;
                 if written.is_ok() {
-                    self.note.memory.status_written(facts);
-                    self.tell(facts, &status);
+                    self.note.memory.status_written(observed);
+                    self.tell(observed, &status);
                 }
                 self.written(written, &resource).await?;
             }
@@ -117,33 +117,33 @@ impl<'a> Pass<'a> {
                 if written.is_ok() && abandons_task {
                     self.tell_abandoned();
                 } else if written.is_ok()
-                    && let Some(news) = farewell(facts)
+                    && let Some(event_drafts) = farewell(observed)
                 {
-                    self.context.events.tell(&seen, news);
+                    self.context.events.tell(&seen, event_drafts);
                 }
                 self.written(written, &resource).await?;
             }
-            Step::Start(record) => self.start(facts, &record).await,
-            Step::Describe(task) => self.describe(facts, &task).await,
+            Step::Start(record) => self.start(observed, &record).await,
+            Step::Describe(task) => self.describe(observed, &task).await,
             Step::Cancel(task) => {
-                self.context.spend_turn(&facts.uid);
+                self.context.spend_turn(&observed.uid);
                 let answer = self.context.service.cancel(&task).await;
-                let moment = self.moment(facts);
+                let moment = self.moment(observed);
                 self.note.memory.canceled(answer, moment);
                 self.is_fresh = false;
             }
-            Step::ListFailedActions(task) => self.list_failed_actions(facts, &task).await,
+            Step::ListFailedActions(task) => self.list_failed_actions(observed, &task).await,
             Step::Delete => {
                 match resource.delete(&seen).await {
                     Err(error) if error.is_conflict() => self.observed(resource.read().await)?,
                     result => result?,
                 }
-                return Ok(Some(Rest::UntilChange));
+                return Ok(Some(Requeue::UntilChange));
             }
             Step::Wait(until) => {
-                self.forget_the_finished(facts);
+                self.forget_the_finished(observed);
                 return Ok(Some(
-                    until.map_or(Rest::UntilChange, |until| Rest::For(until_then(until))),
+                    until.map_or(Requeue::UntilChange, |until| Requeue::For(until_then(until))),
                 ));
             }
         }
@@ -157,38 +157,40 @@ impl<'a> Pass<'a> {
         now
     }
 
-    fn moment<'f>(&mut self, facts: &'f Facts) -> Moment<'f> {
+    fn moment<'f>(&mut self, observed: &'f ObservedTask) -> Moment<'f> {
         Moment {
             now: self.now(),
-            uid: &facts.uid,
-            generation: facts.generation,
+            uid: &observed.uid,
+            generation: observed.generation,
         }
     }
 
     /// A call that went wrong before, and nothing has gone well since.
     fn count_retry(&self, step: &Step) {
-        if let Some(setback) = &self.note.memory.setback
-            && step.operation() == Some(setback.operation)
+        if let Some(retry) = &self.note.memory.retry
+            && step.operation() == Some(retry.operation)
         {
-            self.context.metrics.retried(RetryReason::Aws(setback.trouble));
+            self.context.metrics.retried(RetryReason::Aws(retry.class));
         }
     }
 
-    async fn start(&mut self, facts: &Facts, record: &StartRecord) {
-        let Ok(wish) = &facts.wish else { return };
-        self.context.spend_turn(&facts.uid);
-        let answer = self.context.service.start(record, wish).await;
-        self.context.start_was_answered(&facts.uid, &record.region, &answer);
-        let unclaimed = !self.context.is_claimed_by_older(facts, &record.region, &record.task_id);
+    async fn start(&mut self, observed: &ObservedTask, record: &StartRecord) {
+        let Ok(desired) = &observed.desired else { return };
+        self.context.spend_turn(&observed.uid);
+        let answer = self.context.service.start(record, desired).await;
+        self.context.start_was_answered(&observed.uid, &record.region, &answer);
+        let unclaimed = !self
+            .context
+            .is_claimed_by_older(observed, &record.region, &record.task_id);
         self.steps
             .push(format!("{} in {}: {answer:?}", record.task_id, record.region).into());
-        let moment = self.moment(facts);
+        let moment = self.moment(observed);
         let since = self.context.clock.since(moment.now);
         self.note.memory.started(record, since, answer, unclaimed, moment);
     }
 
-    async fn describe(&mut self, facts: &Facts, task: &TaskAddress) {
-        self.context.spend_turn(&facts.uid);
+    async fn describe(&mut self, observed: &ObservedTask, task: &TaskAddress) {
+        self.context.spend_turn(&observed.uid);
         // A question changes nothing, so it need not be brought to its end when the process is stopping.
         let asked = self.context.service.describe(task);
         let Some(answer) = self.context.stop.run_until_cancelled(Box::pin(asked)).await else {
@@ -196,11 +198,11 @@ impl<'a> Pass<'a> {
         };
         // The answer may have taken seconds: what was read before it is not fresh any more.
         self.is_fresh = false;
-        let moment = self.moment(facts);
+        let moment = self.moment(observed);
         self.note.memory.described(&task.task_id, answer, moment);
     }
 
-    async fn list_failed_actions(&mut self, facts: &Facts, task: &TaskAddress) {
+    async fn list_failed_actions(&mut self, observed: &ObservedTask, task: &TaskAddress) {
         let heard = self
             .note
             .memory
@@ -208,7 +210,7 @@ impl<'a> Pass<'a> {
             .and_then(|heard| heard.task.clone());
         if let Some(described) = heard {
             // Half a look is not kept: the status is not written yet, so the next process looks again.
-            let look = self.context.service.failed_actions(&facts.uid, task, &described);
+            let look = self.context.service.failed_actions(&observed.uid, task, &described);
             if let Some(found) = self.context.stop.run_until_cancelled(Box::pin(look)).await {
                 self.note.memory.failed_actions = Some(found);
             }
@@ -216,7 +218,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Goes on with what a write left; after a conflict with what is there now.
-    async fn written(&mut self, written: Result<StoredTask, Error>, resource: &Resource) -> Result<(), Error> {
+    async fn written(&mut self, written: Result<StoredTask, Error>, resource: &TaskClient) -> Result<(), Error> {
         match written {
             Ok(object) => {
                 let object = Arc::new(object);
@@ -242,17 +244,17 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn tell(&self, facts: &Facts, status: &AuditMitigationTaskStatus) {
-        if let Some(phase) = status.phase.filter(|phase| facts.phase() != Some(*phase)) {
+    fn tell(&self, observed: &ObservedTask, status: &AuditMitigationTaskStatus) {
+        if let Some(phase) = status.phase.filter(|phase| observed.phase() != Some(*phase)) {
             self.context.metrics.changed_to(phase);
         }
-        if let Some((phase, ready)) = transition(facts, status) {
+        if let Some((phase, ready)) = transition(observed, status) {
             let (name, namespace) = (&self.object.metadata.name, &self.object.metadata.namespace);
             let (reason, note) = (&ready.reason, &ready.message);
             tracing::info!(name, namespace, ?phase, reason, note, "transition");
         }
-        for news in news(facts, status) {
-            self.context.events.tell(&self.object, news);
+        for event_drafts in event_drafts(observed, status) {
+            self.context.events.tell(&self.object, event_drafts);
         }
     }
 
@@ -265,19 +267,23 @@ impl<'a> Pass<'a> {
             note
         );
         self.context.metrics.abandoned();
-        let news = News {
+        let event_drafts = EventDraft {
             is_warning: true,
             action: "Delete".to_owned(),
             reason: Reason::CancelAbandoned,
             note: note.to_owned(),
         };
-        self.context.events.tell(&self.object, news);
+        self.context.events.tell(&self.object, event_drafts);
     }
 
     /// A finished resource costs nothing, memory included.
-    fn forget_the_finished(&mut self, facts: &Facts) {
-        if facts.phase().is_some_and(crate::core::phase::is_finished) && facts.is_observed() {
-            self.note.memory = crate::core::memory::Memory::default();
+    fn forget_the_finished(&mut self, observed: &ObservedTask) {
+        if observed
+            .phase()
+            .is_some_and(crate::core::task::status::phase::is_finished)
+            && observed.is_observed()
+        {
+            self.note.memory = crate::core::task::memory::Memory::default();
         }
     }
 }

@@ -7,28 +7,28 @@ use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 
 use super::cached::{CachedTask, version};
-use super::context::{Context, Note};
+use super::context::{Context, ResourceState};
 use super::error::Error;
 use super::pass::Pass;
 use crate::api::{Reason, StoredTask};
-use crate::core::tell::News;
+use crate::core::task::events::EventDraft;
 use crate::metrics::{ReconcileOutcome, RetryReason};
 
 /// Brings one resource as far as it gets for now.
-pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) -> Rest {
+pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) -> Requeue {
     if context
         .stop
         .run_until_cancelled(context.queue_is_built())
         .await
         .is_none()
     {
-        return Rest::UntilChange;
+        return Requeue::UntilChange;
     }
     let uid = cached.uid().unwrap_or_default();
     let mut note = context.take_note(&uid);
     let Some(object) = newest(&cached, &mut note) else {
         context.forget(&uid);
-        return Rest::UntilChange;
+        return Requeue::UntilChange;
     };
     if note.errors > 0 {
         context.metrics.retried(RetryReason::ApiServer);
@@ -74,18 +74,18 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
         Ok(rest) => rest,
         Err(error) if error.is_gone() => {
             context.forget(&uid);
-            Rest::UntilChange
+            Requeue::UntilChange
         }
         Err(error) => {
             tracing::warn!(name, namespace, %error, retry_seconds = wait.as_secs(), "reconcile failed");
-            Rest::For(wait)
+            Requeue::For(wait)
         }
     }
 }
 
 /// The resource as the cache has it, or as this process's own last write left it: the cache may not have seen that yet.
 /// Nothing if there is nothing to do for it.
-fn newest(cached: &CachedTask, note: &mut Note) -> Option<Arc<StoredTask>> {
+fn newest(cached: &CachedTask, note: &mut ResourceState) -> Option<Arc<StoredTask>> {
     let latest = note.latest.take();
     match latest.map(|latest| (version(&latest.metadata), latest)) {
         Some((written, latest)) if written > version(&cached.metadata) => {
@@ -105,7 +105,7 @@ fn tell_unwritable(context: &Context, object: &StoredTask, error: &Error) {
     );
     context.events.tell(
         object,
-        News {
+        EventDraft {
             is_warning: true,
             action: "WriteStatus".to_owned(),
             reason: Reason::InvalidSpec,
@@ -123,18 +123,18 @@ fn retry_wait(errors: u32) -> Duration {
 
 /// What comes after a reconcile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum Requeue {
     /// Nothing, until the resource or the queue changes.
     UntilChange,
     /// Another one after this time, or when something changes.
     For(Duration),
 }
 
-impl From<Rest> for Action {
-    fn from(rest: Rest) -> Self {
+impl From<Requeue> for Action {
+    fn from(rest: Requeue) -> Self {
         match rest {
-            Rest::UntilChange => Self::await_change(),
-            Rest::For(time) => Self::requeue(time),
+            Requeue::UntilChange => Self::await_change(),
+            Requeue::For(time) => Self::requeue(time),
         }
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::cached::CachedTask;
 use super::context::{Context, Watched};
 use crate::api::Phase;
-use crate::metrics::{LaneSnapshot, Snapshot, TaskCount};
+use crate::metrics::{QueueSnapshot, Snapshot, TaskCount};
 
 impl Context {
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -28,7 +28,7 @@ impl Context {
                 count,
             });
         let now = Timestamp::now();
-        let lanes = self.lanes(|region, lane| LaneSnapshot {
+        let lanes = self.lanes(|region, lane| QueueSnapshot {
             region: region.to_owned(),
             in_use: lane.in_use(),
             waiting: lane.waiting(),
@@ -39,7 +39,7 @@ impl Context {
         Snapshot {
             tasks: tasks.collect(),
             lanes,
-            watch_age: self.contact.silence(Instant::now()),
+            watch_age: self.api_server.silence(Instant::now()),
         }
     }
 

@@ -16,7 +16,7 @@ use kube::{Api, Client};
 use super::cached::CachedTask;
 use super::context::{Context, Parts, Watched};
 use super::events::EventWriter;
-use super::reconcile::{Rest, reconcile};
+use super::reconcile::{Requeue, reconcile};
 
 /// How many resources a list asks for at a time. The allocator keeps what a page took: five times as many cost some
 /// 4 MiB for good.
@@ -32,7 +32,7 @@ pub async fn run(parts: Parts, namespaces: &[String]) {
     for (index, api) in apis(&parts.client, namespaces).into_iter().enumerate() {
         let (store, writer) = reflector::store();
         let (wake, woken) = unbounded();
-        parts.contact.watch_begins(api.resource_url());
+        parts.api_server.watch_begins(api.resource_url());
         watched.push(Watched {
             store: store.clone(),
             namespace: namespaces.get(index).cloned(),
@@ -40,8 +40,8 @@ pub async fn run(parts: Parts, namespaces: &[String]) {
         });
         sources.push((api, store, writer, woken));
     }
-    let contact = parts.contact.clone();
-    parts.health.listen(move || contact.broken());
+    let api_server = parts.api_server.clone();
+    parts.health.listen(move || api_server.broken());
     let events = EventWriter::start(parts.client.clone());
     let context = Arc::new(Context::new(parts, events, watched));
     let observed = Arc::downgrade(&context);
@@ -92,7 +92,7 @@ async fn control(
     results
         .for_each(|result| {
             match result {
-                // A resource that was deleted before its turn is no news.
+                // A resource that was deleted before its turn is no event_drafts.
                 Err(ControllerError::ObjectNotFound(object)) => scheduled.is_gone(*object),
                 Err(error) => tracing::warn!(%error, "controller"),
                 Ok(_) => {}
@@ -110,7 +110,7 @@ async fn guarded(object: Arc<CachedTask>, context: Arc<Context>) -> Result<Actio
     let rest = reconcile.await.unwrap_or_else(|error| {
         tracing::error!(%error, name, "a reconcile panicked; please report it as a bug");
         context.step_aside(uid.as_deref().unwrap_or_default());
-        Rest::For(REST_AFTER_PANIC)
+        Requeue::For(REST_AFTER_PANIC)
     });
     context.rests(&reference, rest);
     Ok(rest.into())
@@ -133,7 +133,9 @@ fn changes(
             let event = match event {
                 Ok(event) => event,
                 Err(error) => {
-                    context.contact.broke_off(&url, format!("the watch broke off: {error}"));
+                    context
+                        .api_server
+                        .broke_off(&url, format!("the watch broke off: {error}"));
                     tracing::warn!(%error, "the watch broke off; it is taken up again");
                     return Vec::new();
                 }

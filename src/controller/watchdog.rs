@@ -12,7 +12,7 @@ use kube::runtime::reflector::{Lookup, ObjectRef};
 
 use super::cached::CachedTask;
 use super::context::{Context, lock};
-use super::reconcile::Rest;
+use super::reconcile::Requeue;
 
 /// How long due work may stay untouched.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -106,11 +106,11 @@ impl Context {
     }
 
     /// Its reconcile has ended.
-    pub(super) fn rests(&self, resource: &ObjectRef<CachedTask>, rest: Rest) {
+    pub(super) fn rests(&self, resource: &ObjectRef<CachedTask>, rest: Requeue) {
         let now = Instant::now();
         let until = match rest {
-            Rest::UntilChange => None,
-            Rest::For(time) => now.checked_add(time),
+            Requeue::UntilChange => None,
+            Requeue::For(time) => now.checked_add(time),
         };
         lock(&self.schedule).rests(resource, until, now);
     }
@@ -127,8 +127,11 @@ impl Context {
         let now = Instant::now();
         let signs = Signs {
             due_since: lock(&self.schedule).due_since(now),
-            watch_heard: self.contact.silence(now).and_then(|silence| now.checked_sub(silence)),
-            api_server_failed: self.contact.failed_at(),
+            watch_heard: self
+                .api_server
+                .silence(now)
+                .and_then(|silence| now.checked_sub(silence)),
+            api_server_failed: self.api_server.failed_at(),
         };
         signs.stuck(now)
     }

@@ -18,12 +18,12 @@ use crate::api::{
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One resource on the API server.
-pub(super) struct Resource {
+pub(super) struct TaskClient {
     api: Api<StoredTask>,
     name: String,
 }
 
-impl Resource {
+impl TaskClient {
     pub(super) fn of(client: Client, object: &StoredTask) -> Self {
         let namespace = object.namespace().unwrap_or_default();
         Self {

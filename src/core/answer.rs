@@ -46,7 +46,7 @@ impl Operation {
 
 /// The class of an answer that is neither success nor specific to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trouble {
+pub enum ErrorClass {
     /// Too many calls a second.
     Throttled,
     /// Too many running tasks.
@@ -61,7 +61,7 @@ pub enum Trouble {
     UnexpectedAnswer,
 }
 
-impl Trouble {
+impl ErrorClass {
     /// Every class, for metrics.
     pub const ALL: [Self; 6] = [
         Self::Throttled,
@@ -99,7 +99,7 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Its class.
-    pub trouble: Trouble,
+    pub class: ErrorClass,
     /// Whether it may have taken effect all the same.
     pub effect: Effect,
     /// What a person should read: without request ids, cut to a bounded length.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
-use super::answer::Trouble;
+use super::answer::ErrorClass;
 
 /// How long a Describe may lag behind a Start: until then "not found" means nothing. (No AWS document settles it.)
 pub const GRACE: SignedDuration = SignedDuration::from_secs(60);
@@ -63,14 +63,14 @@ impl PollBounds {
 
 /// When to try again after a failure: doubling waits with jitter, capped at five minutes.
 #[must_use]
-pub fn retry_at(now: Timestamp, trouble: Trouble, count: u32, uid: &str) -> Timestamp {
-    match trouble {
-        Trouble::Throttled | Trouble::ServiceUnavailable => {
+pub fn retry_at(now: Timestamp, class: ErrorClass, count: u32, uid: &str) -> Timestamp {
+    match class {
+        ErrorClass::Throttled | ErrorClass::ServiceUnavailable => {
             doubling(now, Duration::from_secs(1), MAX_RETRY, count, uid)
         }
-        Trouble::LimitExceeded => probe_at(now, count, uid),
+        ErrorClass::LimitExceeded => probe_at(now, count, uid),
         // Somebody has to change something first.
-        Trouble::AccessDenied | Trouble::CredentialsRejected | Trouble::UnexpectedAnswer => {
+        ErrorClass::AccessDenied | ErrorClass::CredentialsRejected | ErrorClass::UnexpectedAnswer => {
             doubling(now, Duration::from_secs(15), MAX_RETRY, count, uid)
         }
     }

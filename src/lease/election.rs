@@ -46,12 +46,12 @@ pub(super) enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
     /// It can't know any more whether it holds the lease.
-    #[error("it could not be renewed for {limit:?}: {trouble}")]
+    #[error("it could not be renewed for {limit:?}: {class}")]
     NotRenewed {
         /// How long it was tried.
         limit: Duration,
         /// What went wrong last.
-        trouble: String,
+        class: String,
     },
     /// The lease names another holder.
     #[error("it is held by {0} now")]
@@ -73,7 +73,7 @@ pub(super) struct Election {
     /// Nothing is done before.
     due: Instant,
     /// What went wrong last.
-    trouble: String,
+    class: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +104,7 @@ impl Election {
             seen: None,
             may_write: false,
             due: now,
-            trouble: String::new(),
+            class: String::new(),
         }
     }
 
@@ -156,15 +156,15 @@ impl Election {
                 self.written(sent);
             }
             Answer::Conflict => {
-                "somebody else wrote the lease first".clone_into(&mut self.trouble);
+                "somebody else wrote the lease first".clone_into(&mut self.class);
                 self.due = match self.role {
                     // Whoever won has it now.
                     Role::Candidate => now + RETRY_EVERY,
                     Role::Leader { .. } | Role::Releasing | Role::Stopped(_) => now,
                 };
             }
-            Answer::Failed(trouble) => {
-                self.trouble = trouble;
+            Answer::Failed(class) => {
+                self.class = class;
                 self.due = now + RETRY_EVERY;
             }
         }
@@ -196,7 +196,7 @@ impl Election {
         if self.gives_up_at().is_some_and(|end| now >= end) {
             self.role = Role::Stopped(Some(Loss::NotRenewed {
                 limit: RENEW_DEADLINE,
-                trouble: self.trouble.clone(),
+                class: self.class.clone(),
             }));
         }
     }

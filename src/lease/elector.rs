@@ -60,7 +60,7 @@ impl Elector {
     /// Waits until the lease is held. A standby is ready as soon as it could look at the lease.
     pub async fn acquire(&mut self, health: &Health) {
         let mut said = None;
-        let mut trouble = String::new();
+        let mut class = String::new();
         while self.election.surely_held_until().is_none() {
             match self.step().await {
                 Stepped::Answered => {
@@ -70,7 +70,7 @@ impl Elector {
                         tracing::info!(lease = self.name, ?holder, "the lease was read");
                         said = Some(holder);
                     }
-                    trouble.clear();
+                    class.clear();
                 }
                 Stepped::Failed(problem) => {
                     let waiting = format!(
@@ -79,9 +79,9 @@ impl Elector {
                         self.name
                     );
                     health.is_waiting(&waiting);
-                    if trouble != waiting {
+                    if class != waiting {
                         tracing::warn!("{waiting}");
-                        trouble = waiting;
+                        class = waiting;
                     }
                 }
                 Stepped::Waited => {}

@@ -5,7 +5,7 @@ use std::fmt;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
 use crate::api::Phase;
-use crate::core::answer::Trouble;
+use crate::core::answer::ErrorClass;
 
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -26,14 +26,14 @@ pub enum CallOutcome {
     /// It was answered, and the answer is part of the operation's normal life.
     Answered,
     /// It went wrong.
-    Trouble(Trouble),
+    ErrorClass(ErrorClass),
 }
 
 impl EncodeLabelValue for CallOutcome {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
         match self {
             Self::Answered => EncodeLabelValue::encode(&"Answered", encoder),
-            Self::Trouble(trouble) => EncodeLabelValue::encode(&trouble.reason().as_str(), encoder),
+            Self::ErrorClass(class) => EncodeLabelValue::encode(&class.reason().as_str(), encoder),
         }
     }
 }
@@ -42,21 +42,21 @@ impl EncodeLabelValue for CallOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RetryReason {
     /// AWS IoT did not do what it was asked for.
-    Aws(Trouble),
+    Aws(ErrorClass),
     /// The API server refused a request, or could not be reached.
     ApiServer,
 }
 
 impl RetryReason {
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        Trouble::ALL.into_iter().map(Self::Aws).chain([Self::ApiServer])
+        ErrorClass::ALL.into_iter().map(Self::Aws).chain([Self::ApiServer])
     }
 }
 
 impl EncodeLabelValue for RetryReason {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
         match self {
-            Self::Aws(trouble) => EncodeLabelValue::encode(&trouble.reason().as_str(), encoder),
+            Self::Aws(class) => EncodeLabelValue::encode(&class.reason().as_str(), encoder),
             Self::ApiServer => EncodeLabelValue::encode(&"ApiServer", encoder),
         }
     }

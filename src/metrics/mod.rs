@@ -21,7 +21,7 @@ use labels::{BuildLabels, CallLabels, OperationLabels, PhaseLabels, ReconcileLab
 pub use labels::{CallOutcome, ReconcileOutcome, RetryReason};
 use regions::Regions;
 use state::State;
-pub use state::{LaneSnapshot, Snapshot, TaskCount};
+pub use state::{QueueSnapshot, Snapshot, TaskCount};
 
 /// Seconds; the last bound is the time-out of one AWS call.
 const CALL_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];

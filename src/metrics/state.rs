@@ -18,7 +18,7 @@ pub struct Snapshot {
     /// The resources by phase and region.
     pub tasks: Vec<TaskCount>,
     /// The queues, one for each region.
-    pub lanes: Vec<LaneSnapshot>,
+    pub lanes: Vec<QueueSnapshot>,
     /// The time since the quietest watch was last heard of.
     pub watch_age: Option<Duration>,
 }
@@ -38,7 +38,7 @@ pub struct TaskCount {
 
 /// The queue of one region.
 #[derive(Clone, Debug)]
-pub struct LaneSnapshot {
+pub struct QueueSnapshot {
     /// The region.
     pub region: String,
     /// Slots that are held.
@@ -108,7 +108,7 @@ impl Collector for State {
             tasks,
         )?;
         let lanes = self.lanes(lanes);
-        let each = |value: fn(&LaneSnapshot) -> u64| {
+        let each = |value: fn(&QueueSnapshot) -> u64| {
             lanes.iter().map(move |lane| {
                 let region = lane.region.clone();
                 (RegionLabels { region }, value(lane))
@@ -172,15 +172,15 @@ impl State {
     }
 
     /// One for each label.
-    fn lanes(&self, lanes: Vec<LaneSnapshot>) -> Vec<LaneSnapshot> {
-        let empty = |region: &str| LaneSnapshot {
+    fn lanes(&self, lanes: Vec<QueueSnapshot>) -> Vec<QueueSnapshot> {
+        let empty = |region: &str| QueueSnapshot {
             region: region.to_owned(),
             in_use: 0,
             waiting: 0,
             oldest: Duration::ZERO,
         };
         let own = self.regions.all();
-        let mut by_label: BTreeMap<String, LaneSnapshot> =
+        let mut by_label: BTreeMap<String, QueueSnapshot> =
             own.iter().map(|region| (region.clone(), empty(region))).collect();
         for lane in lanes {
             let label = self.regions.label(&lane.region);
@@ -239,7 +239,7 @@ mod tests {
                 region_exists,
                 count: 2,
             };
-            let lane = |number: u64| LaneSnapshot {
+            let lane = |number: u64| QueueSnapshot {
                 region: format!("made-up-{number}"),
                 in_use: 0,
                 waiting: 3,

@@ -5,11 +5,11 @@ use std::time::Duration;
 use audit_mitigation_operator::api::{DeletionPolicy, FindingFailure, StartRecord, Target};
 use audit_mitigation_operator::aws::Service;
 use audit_mitigation_operator::core::answer::{
-    CancelAnswer, DescribeAnswer, Described, Effect, FailedActions, Failure, StartAnswer, TaskState, Trouble,
+    CancelAnswer, DescribeAnswer, Described, Effect, ErrorClass, FailedActions, Failure, StartAnswer, TaskState,
 };
-use audit_mitigation_operator::core::budget::Rates;
-use audit_mitigation_operator::core::facts::Wish;
-use audit_mitigation_operator::core::step::TaskAddress;
+use audit_mitigation_operator::core::rate_limiter::Rates;
+use audit_mitigation_operator::core::task::observed::DesiredTask;
+use audit_mitigation_operator::core::task::plan::TaskAddress;
 use audit_mitigation_operator::metrics::Metrics;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -147,8 +147,8 @@ fn mapping() -> BTreeMap<String, Vec<String>> {
     BTreeMap::from([("LOGGING_DISABLED_CHECK".to_owned(), vec!["EnableLogging".to_owned()])])
 }
 
-fn wish() -> Wish {
-    Wish {
+fn wish() -> DesiredTask {
+    DesiredTask {
         task_id: "one".to_owned(),
         target: target(),
         mapping: mapping(),
@@ -237,8 +237,8 @@ fn an_endless_answer_is_given_up() {
         };
         // A time-out would be ServiceUnavailable.
         assert_eq!(
-            (failure.trouble, failure.effect),
-            (Trouble::UnexpectedAnswer, Effect::Unknown),
+            (failure.class, failure.effect),
+            (ErrorClass::UnexpectedAnswer, Effect::Unknown),
             "{}",
             failure.message
         );
@@ -267,8 +267,8 @@ fn an_answer_that_breaks_off_is_none() {
             panic!("{start:?}: {:?}", heard.start)
         };
         assert_eq!(
-            (failure.trouble, failure.effect),
-            (Trouble::ServiceUnavailable, Effect::Unknown),
+            (failure.class, failure.effect),
+            (ErrorClass::ServiceUnavailable, Effect::Unknown),
             "{start:?}: {}",
             failure.message
         );

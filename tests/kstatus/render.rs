@@ -1,9 +1,9 @@
 //! Objects with the statuses that the core writes.
 
 use audit_mitigation_operator::api::{AuditMitigationTaskStatus, Phase, Reason, StartedBy, StoredTask};
-use audit_mitigation_operator::core::facts::Facts;
-use audit_mitigation_operator::core::phase::{ConditionType, status_in};
-use audit_mitigation_operator::core::sketch::{Identity, Sketch, TaskIn};
+use audit_mitigation_operator::core::task::observed::ObservedTask;
+use audit_mitigation_operator::core::task::status::draft::{Identity, StatusDraft, TaskIn};
+use audit_mitigation_operator::core::task::status::phase::{ConditionType, status_in};
 use serde_json::{Value, json};
 
 use crate::judge::Judged;
@@ -42,8 +42,8 @@ fn rendered(
     before: &AuditMitigationTaskStatus,
 ) -> AuditMitigationTaskStatus {
     let stored: StoredTask = serde_json::from_value(object(&json!(before))).unwrap();
-    let facts = Facts::parse(&stored);
-    let sketch = Sketch::new(phase, reason, said(phase, reason), task);
+    let facts = ObservedTask::parse(&stored);
+    let sketch = StatusDraft::new(phase, reason, said(phase, reason), task);
     sketch
         .status_to_write(&facts, "2026-01-01T00:01:00Z".parse().unwrap())
         .unwrap_or_else(|| before.clone())

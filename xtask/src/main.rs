@@ -3,7 +3,6 @@
 mod bench;
 mod demo;
 mod image;
-mod mutants;
 mod soak;
 mod step;
 mod test;
@@ -25,8 +24,6 @@ enum Command {
     Image,
     /// Measures the release build: start times, throughput, requests, CPU, memory; see docs/performance.md.
     Bench(bench::Arguments),
-    /// Takes out the protections one by one, and fails when no test notices.
-    Mutants(mutants::Arguments),
     /// Does to two replicas what can go wrong, at random, and checks the promises; see RELIABILITY.md.
     Soak(soak::Arguments),
     /// Builds the test cluster's programs into the user's cache; the other commands do it when needed.
@@ -39,7 +36,6 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Image => image::run(),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Tools => tools::run(),
     };

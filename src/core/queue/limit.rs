@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::lane::Room;
+use super::region_queue::Capacity;
 use crate::core::timing;
 
 /// The service may have taken a probe only because a task of ours has ended and no poll has shown it yet. A poll later
@@ -52,12 +52,12 @@ impl Limit {
     }
 
     /// Who could be let in while this many slots are held and as many more would be free without a limit.
-    pub(super) fn room(&self, held: usize, free: usize) -> Room {
+    pub(super) fn room(&self, held: usize, free: usize) -> Capacity {
         let own = held.saturating_sub(usize::from(self.probe.is_some()));
         match self.ours.saturating_sub(own).min(free) {
-            0 if self.probe.is_some() => Room::None,
-            0 => Room::Probe(self.until),
-            own_free => Room::Slots(own_free),
+            0 if self.probe.is_some() => Capacity::None,
+            0 => Capacity::Probe(self.until),
+            own_free => Capacity::Slots(own_free),
         }
     }
 }

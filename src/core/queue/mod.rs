@@ -5,27 +5,27 @@
 //! from them after a restart, and nothing of it is stored.
 //!
 //! Only the head of a queue is ever let in, when there is a slot and it has its turn to call Start
-//! ([`super::budget`]). Then the next is the head, and is called.
+//! ([`super::limiter`]). Then the next is the head, and is called.
 //!
 //! An open attempt holds a slot from the beginning, for its task may run. But it may be sent again only while fewer
 //! tasks than there are slots run or are let in, for it may not run, too: after a change of leader there can be more
 //! open attempts than slots, one for each start that was refused before.
 
-mod lane;
 mod limit;
 mod place;
+mod region_queue;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use self::lane::Lane;
-use self::lane::Room;
-pub use self::place::{Order, Place, place};
-use super::answer::{Operation, StartAnswer, Trouble};
-use super::budget::Budget;
-use super::timing;
+pub use self::place::{Order, Place};
+use self::region_queue::Capacity;
+pub use self::region_queue::RegionQueue;
+use crate::core::answer::{ErrorClass, Operation, StartAnswer};
+use crate::core::rate_limiter::RateLimiter;
+use crate::core::timing;
 
 /// Whether a resource may start its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +49,14 @@ pub enum Admission {
 #[derive(Debug)]
 pub struct Queue {
     slots: usize,
-    lanes: BTreeMap<String, Lane>,
-    spots: HashMap<String, Spot>,
+    lanes: BTreeMap<String, RegionQueue>,
+    spots: HashMap<String, Entry>,
     called: Vec<String>,
 }
 
 /// Where a resource is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Spot {
+enum Entry {
     Waiting {
         region: String,
         order: Order,
@@ -79,7 +79,7 @@ enum Spot {
     },
 }
 
-impl Spot {
+impl Entry {
     fn region(&self) -> &str {
         match self {
             Self::Waiting { region, .. }
@@ -106,14 +106,14 @@ impl Queue {
     pub fn set(&mut self, uid: &str, place: Place) {
         let spot = match place {
             Place::None => None,
-            Place::Waiting { region, order } => Some(Spot::Waiting { region, order }),
-            Place::Open { region, task_id, order } => Some(Spot::Open { region, task_id, order }),
-            Place::Holding { region, task_id } => Some(Spot::Holding { region, task_id }),
+            Place::Waiting { region, order } => Some(Entry::Waiting { region, order }),
+            Place::Open { region, task_id, order } => Some(Entry::Open { region, task_id, order }),
+            Place::Holding { region, task_id } => Some(Entry::Holding { region, task_id }),
         };
         self.put(uid, spot);
     }
 
-    fn put(&mut self, uid: &str, spot: Option<Spot>) {
+    fn put(&mut self, uid: &str, spot: Option<Entry>) {
         let was = self.spots.remove(uid);
         if was != spot {
             if let Some(was) = &was {
@@ -131,26 +131,26 @@ impl Queue {
         }
     }
 
-    fn leave(&mut self, uid: &str, spot: &Spot) {
+    fn leave(&mut self, uid: &str, spot: &Entry) {
         let Some(lane) = self.lanes.get_mut(spot.region()) else {
             return;
         };
         match spot {
-            Spot::Waiting { order, .. } => lane.stop_waiting(order),
-            Spot::LetIn { task_id, .. } | Spot::Holding { task_id, .. } => lane.free(task_id, uid),
-            Spot::Open { task_id, order, .. } => {
+            Entry::Waiting { order, .. } => lane.stop_waiting(order),
+            Entry::LetIn { task_id, .. } | Entry::Holding { task_id, .. } => lane.free(task_id, uid),
+            Entry::Open { task_id, order, .. } => {
                 lane.settle(order);
                 lane.free(task_id, uid);
             }
         }
     }
 
-    fn take(&mut self, uid: &str, spot: &Spot) {
+    fn take(&mut self, uid: &str, spot: &Entry) {
         let lane = self.lanes.entry(spot.region().to_owned()).or_default();
         match spot {
-            Spot::Waiting { order, .. } => lane.wait(order.clone()),
-            Spot::LetIn { task_id, .. } | Spot::Holding { task_id, .. } => lane.hold(task_id, uid),
-            Spot::Open { task_id, order, .. } => {
+            Entry::Waiting { order, .. } => lane.wait(order.clone()),
+            Entry::LetIn { task_id, .. } | Entry::Holding { task_id, .. } => lane.hold(task_id, uid),
+            Entry::Open { task_id, order, .. } => {
                 lane.hold(task_id, uid);
                 lane.open(order.clone());
             }
@@ -165,19 +165,26 @@ impl Queue {
 
     /// Puts a resource into its place, and says whether it may start if it waits. One that may holds its slot from
     /// now on, until it is put elsewhere.
-    pub fn enter(&mut self, uid: &str, place: Place, task_id: &str, budget: &mut Budget, now: Timestamp) -> Admission {
+    pub fn enter(
+        &mut self,
+        uid: &str,
+        place: Place,
+        task_id: &str,
+        limiter: &mut RateLimiter,
+        now: Timestamp,
+    ) -> Admission {
         let admission = match place {
             Place::Waiting { region, .. } if self.is_let_in(uid, &region, task_id) => Admission::Free,
             Place::Waiting { region, order } => {
-                let spot = Spot::Waiting {
+                let spot = Entry::Waiting {
                     region: region.clone(),
                     order: order.clone(),
                 };
                 self.put(uid, Some(spot));
-                let admission = self.admit(uid, &region, &order, budget, now);
+                let admission = self.admit(uid, &region, &order, limiter, now);
                 if admission == Admission::Free {
                     let task_id = task_id.to_owned();
-                    self.put(uid, Some(Spot::LetIn { region, task_id, order }));
+                    self.put(uid, Some(Entry::LetIn { region, task_id, order }));
                 }
                 admission
             }
@@ -196,14 +203,16 @@ impl Queue {
     fn enter_again(&mut self, uid: &str, to: &str, task: &str, order: &Order) -> Admission {
         let (region, task_id) = (to.to_owned(), task.to_owned());
         let holds = self.spots.get(uid).is_some_and(|spot| match spot {
-            Spot::LetIn { region, task_id, .. } | Spot::Holding { region, task_id } => region == to && task_id == task,
-            Spot::Waiting { .. } | Spot::Open { .. } => false,
+            Entry::LetIn { region, task_id, .. } | Entry::Holding { region, task_id } => {
+                region == to && task_id == task
+            }
+            Entry::Waiting { .. } | Entry::Open { .. } => false,
         });
         if holds {
-            self.put(uid, Some(Spot::Holding { region, task_id }));
+            self.put(uid, Some(Entry::Holding { region, task_id }));
             return Admission::Free;
         }
-        let spot = Spot::Open {
+        let spot = Entry::Open {
             region: region.clone(),
             task_id: task_id.clone(),
             order: order.clone(),
@@ -216,35 +225,44 @@ impl Queue {
         if ahead >= room {
             return Admission::Behind(ahead);
         }
-        self.put(uid, Some(Spot::Holding { region, task_id }));
+        self.put(uid, Some(Entry::Holding { region, task_id }));
         Admission::Free
     }
 
     fn is_let_in(&self, uid: &str, to: &str, task: &str) -> bool {
         self.spots
             .get(uid)
-            .is_some_and(|spot| matches!(spot, Spot::LetIn { region, task_id, .. } if region == to && task_id == task))
+            .is_some_and(|spot| matches!(spot, Entry::LetIn { region, task_id, .. } if region == to && task_id == task))
     }
 
-    fn admit(&mut self, uid: &str, region: &str, order: &Order, budget: &mut Budget, now: Timestamp) -> Admission {
+    fn admit(
+        &mut self,
+        uid: &str,
+        region: &str,
+        order: &Order,
+        limiter: &mut RateLimiter,
+        now: Timestamp,
+    ) -> Admission {
         let Some(lane) = self.lanes.get_mut(region) else {
             return Admission::Behind(0);
         };
         let ahead = lane.ahead_of(order);
         match lane.room(self.slots) {
-            Room::Slots(free) if ahead < free => {}
+            Capacity::Slots(free) if ahead < free => {}
             // What lies further ahead than any wait was set by a clock that has been set back since.
-            Room::Probe(until) if ahead == 0 && until > now && until <= timing::after(now, timing::MAX_PROBE_WAIT) => {
+            Capacity::Probe(until)
+                if ahead == 0 && until > now && until <= timing::after(now, timing::MAX_PROBE_WAIT) =>
+            {
                 return Admission::LimitedUntil(until);
             }
-            Room::Probe(_) if ahead == 0 => {}
-            Room::Slots(_) | Room::Probe(_) | Room::None => return Admission::Behind(ahead),
+            Capacity::Probe(_) if ahead == 0 => {}
+            Capacity::Slots(_) | Capacity::Probe(_) | Capacity::None => return Admission::Behind(ahead),
         }
         if ahead > 0 {
-            let until = about_when(ahead, budget.rate(Operation::Start, region), now);
+            let until = about_when(ahead, limiter.rate(Operation::Start, region), now);
             return Admission::Paced { ahead, until };
         }
-        match budget.ask(uid, Operation::Start, region, now) {
+        match limiter.ask(uid, Operation::Start, region, now) {
             Ok(()) => {
                 lane.let_in(uid, self.slots);
                 Admission::Free
@@ -255,7 +273,7 @@ impl Queue {
 
     /// Whoever wanted to start can't go on for now: it holds nobody up.
     pub fn step_aside(&mut self, uid: &str) {
-        if let Some(Spot::Waiting { .. } | Spot::LetIn { .. }) = self.spots.get(uid) {
+        if let Some(Entry::Waiting { .. } | Entry::LetIn { .. }) = self.spots.get(uid) {
             self.put(uid, None);
         }
     }
@@ -267,10 +285,10 @@ impl Queue {
         };
         match answer {
             StartAnswer::Success { .. } => lane.taken(uid, self.slots, now),
-            StartAnswer::Failed(failure) if failure.trouble == Trouble::LimitExceeded => {
+            StartAnswer::Failed(failure) if failure.class == ErrorClass::LimitExceeded => {
                 lane.refused(uid, region, now);
-                if let Some(Spot::LetIn { region, order, .. }) = self.spots.get(uid).cloned() {
-                    self.put(uid, Some(Spot::Waiting { region, order }));
+                if let Some(Entry::LetIn { region, order, .. }) = self.spots.get(uid).cloned() {
+                    self.put(uid, Some(Entry::Waiting { region, order }));
                 }
             }
             StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => lane.not_told(uid),
@@ -292,7 +310,7 @@ impl Queue {
     }
 
     /// The queue of each region that was ever used.
-    pub fn lanes(&self) -> impl Iterator<Item = (&str, &Lane)> {
+    pub fn lanes(&self) -> impl Iterator<Item = (&str, &RegionQueue)> {
         self.lanes.iter().map(|(region, lane)| (region.as_str(), lane))
     }
 }
@@ -303,3 +321,6 @@ fn about_when(ahead: usize, rate: Option<f64>, now: Timestamp) -> Timestamp {
     let seconds = rate.map_or(0.0, |rate| calls / rate).max(1.0);
     timing::after(now, Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
+
+#[cfg(test)]
+mod tests;

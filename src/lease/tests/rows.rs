@@ -167,7 +167,7 @@ fn a_leader_that_cannot_renew_tries_until_the_deadline_and_stays_ended() {
     assert_eq!(leader.waits_until(), 10_000);
     let loss = Call::Stop(Some(Loss::NotRenewed {
         limit: std::time::Duration::from_secs(10),
-        trouble: "no route".to_owned(),
+        class: "no route".to_owned(),
     }));
     // An answer that comes too late is none.
     leader.at(10.0).answer(Answer::Written(held_by("me", 9)));

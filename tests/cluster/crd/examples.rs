@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use audit_mitigation_operator::api::AuditMitigationTask;
-use audit_mitigation_operator::core::identity::task_id;
+use audit_mitigation_operator::core::task::identity::task_id;
 
 use super::Server;
 

@@ -1,7 +1,7 @@
 //! What people see: `kubectl explain` and the columns of `kubectl get`.
 
 use audit_mitigation_operator::api::crd::crd;
-use audit_mitigation_operator::core::identity::task_id;
+use audit_mitigation_operator::core::task::identity::task_id;
 use serde_json::{Value, json};
 
 use super::{Server, spec_with, task};

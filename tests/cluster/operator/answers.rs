@@ -290,7 +290,7 @@ async fn a_service_that_cannot_be_reached_is_no_open_attempt() {
 /// The answers to a Describe of a task that runs: it stays Running, says what is wrong, and goes on.
 #[tokio::test]
 async fn trouble_while_following_is_said_and_overcome() {
-    let world = World::with("following-trouble", &[], |config| {
+    let world = World::with("following-class", &[], |config| {
         config.settings.task_duration = Duration::from_mins(10);
     })
     .await;

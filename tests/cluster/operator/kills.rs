@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use audit_mitigation_operator::api::{Phase, StartRecord, StartedBy};
 use audit_mitigation_operator::aws::Service;
 use audit_mitigation_operator::core::answer::StartAnswer;
-use audit_mitigation_operator::core::budget::Rates;
-use audit_mitigation_operator::core::facts::Facts;
+use audit_mitigation_operator::core::rate_limiter::Rates;
+use audit_mitigation_operator::core::task::observed::ObservedTask;
 use audit_mitigation_operator::metrics::Metrics;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
@@ -324,7 +324,9 @@ async fn released(world: &World) {
 async fn start_elsewhere(world: &World) {
     let mut manifest = super::object("theirs", &spec(ID));
     manifest["metadata"]["uid"] = json!("theirs");
-    let wish = Facts::parse(&serde_json::from_value(manifest).unwrap()).wish.unwrap();
+    let wish = ObservedTask::parse(&serde_json::from_value(manifest).unwrap())
+        .desired
+        .unwrap();
     let credentials = Credentials::new("AKIATEST", "secret", None, None, "test");
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

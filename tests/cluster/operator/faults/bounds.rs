@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use audit_mitigation_operator::core::budget::Rates;
+use audit_mitigation_operator::core::rate_limiter::Rates;
 use simulator::Operation;
 use support::{AuditedUser, busiest};
 

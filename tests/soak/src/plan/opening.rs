@@ -39,7 +39,7 @@ fn of_stage(stage: Stage, random: &mut Rng, cast: &mut Cast) -> Vec<Scene> {
 /// Every fault that can strike everybody, for about a second each. Those of single calls strike two tasks of their own
 /// here, or all scenes would wait most of the time.
 fn weather(random: &mut Rng, cast: &mut Cast) -> Vec<Scene> {
-    let mut faults: Vec<Scene> = ServiceFault::ALL.map(|fault| trouble(fault, random, cast)).into();
+    let mut faults: Vec<Scene> = ServiceFault::ALL.map(|fault| class(fault, random, cast)).into();
     for way in Way::ALL {
         let to_service = (Who::Leader, Network::Service(way));
         let to_apiserver = (Who::Elsewhere, Network::ApiServer(way));
@@ -55,7 +55,7 @@ fn weather(random: &mut Rng, cast: &mut Cast) -> Vec<Scene> {
     faults
 }
 
-fn trouble(fault: ServiceFault, random: &mut Rng, cast: &mut Cast) -> Scene {
+fn class(fault: ServiceFault, random: &mut Rng, cast: &mut Cast) -> Scene {
     let millis = random.u64(400..1400);
     if !fault.is_of_calls() {
         return spell(Action::Service(fault, 0), Action::MendService, millis);

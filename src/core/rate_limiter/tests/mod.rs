@@ -1,0 +1,277 @@
+//! The call limiter: turns, the rate, giving way and recovering.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use crate::core::answer::Operation;
+use crate::core::rate_limiter::{RateLimiter, Rates};
+use crate::core::task::tests::bench::{REGION, start_of_time};
+
+fn limiter() -> RateLimiter {
+    RateLimiter::new(Rates::default())
+}
+
+fn seconds(seconds: f64) -> SignedDuration {
+    SignedDuration::from_secs_f64(seconds)
+}
+
+fn ask(limiter: &mut RateLimiter, uid: &str, operation: Operation, now: Timestamp) -> Result<(), Timestamp> {
+    limiter.ask(uid, operation, REGION, now)
+}
+
+/// Makes calls for this long, each as soon as it may be made, and says when.
+fn busy(limiter: &mut RateLimiter, operation: Operation, from: Timestamp, long: SignedDuration) -> Vec<Timestamp> {
+    let (mut now, mut calls) = (from, Vec::new());
+    while now < from + long {
+        match ask(limiter, "busy", operation, now) {
+            Ok(()) => {
+                limiter.spend("busy");
+                calls.push(now);
+            }
+            Err(until) => {
+                assert!(until > now, "a wait that lies behind");
+                now = until;
+            }
+        }
+    }
+    calls
+}
+
+fn most_in_a_second(calls: &[Timestamp]) -> usize {
+    let within = |from: &Timestamp| {
+        calls
+            .iter()
+            .filter(|at| *at >= from && **at < *from + seconds(1.0))
+            .count()
+    };
+    calls.iter().map(within).max().unwrap_or_default()
+}
+
+#[test]
+fn the_rates_are_kept_and_used_and_never_more_than_the_service_allows_in_any_second() {
+    let rows = [
+        (Operation::Start, 8.0, 10),
+        (Operation::Describe, 20.0, 25),
+        (Operation::Cancel, 8.0, 10),
+        (Operation::ListExecutions, 8.0, 10),
+        (Operation::ListFindings, 8.0, 10),
+    ];
+    for (operation, rate, quota) in rows {
+        let mut limiter = limiter();
+        ask(&mut limiter, "first", operation, start_of_time()).unwrap();
+        // After a long rest there is a burst.
+        let calls = busy(&mut limiter, operation, start_of_time() + seconds(100.0), seconds(30.0));
+        let each_second = f64::from(u32::try_from(calls.len()).unwrap()) / 30.0;
+        assert!(
+            (rate - 0.1..=rate + 0.3).contains(&each_second),
+            "{operation:?}: {each_second}"
+        );
+        let most = most_in_a_second(&calls);
+        assert!((quota - 1..=quota).contains(&most), "{operation:?}: {most} in a second");
+    }
+}
+
+#[test]
+fn a_turn_is_kept_however_often_it_is_asked_for() {
+    let mut limiter = limiter();
+    let now = start_of_time();
+    ask(&mut limiter, "a", Operation::Start, now).unwrap();
+    let b = ask(&mut limiter, "b", Operation::Start, now).unwrap_err();
+    let c = ask(&mut limiter, "c", Operation::Start, now).unwrap_err();
+    assert!(now < b && b < c, "in the order of asking: {b} {c}");
+    for _ in 0..3 {
+        assert_eq!(ask(&mut limiter, "b", Operation::Start, now), Err(b));
+        assert_eq!(ask(&mut limiter, "a", Operation::Start, now), Ok(()), "until it calls");
+    }
+    assert_eq!(ask(&mut limiter, "c", Operation::Start, c), Ok(()));
+    assert_eq!(ask(&mut limiter, "b", Operation::Start, c), Ok(()), "late is no loss");
+}
+
+#[test]
+fn a_turn_that_is_given_back_is_the_next_ones() {
+    let mut limiter = limiter();
+    let now = start_of_time();
+    ask(&mut limiter, "a", Operation::Describe, now).unwrap();
+    let b = ask(&mut limiter, "b", Operation::Describe, now).unwrap_err();
+    let c = ask(&mut limiter, "c", Operation::Describe, now).unwrap_err();
+    limiter.give_back("b");
+    assert_eq!(ask(&mut limiter, "d", Operation::Describe, now), Err(b));
+    assert_eq!(
+        ask(&mut limiter, "c", Operation::Describe, now),
+        Err(c),
+        "a promise stands"
+    );
+    // Who asks for another call gives the first turn back.
+    assert_eq!(ask(&mut limiter, "d", Operation::Cancel, now), Ok(()));
+    assert_eq!(ask(&mut limiter, "e", Operation::Describe, now), Err(b));
+}
+
+#[test]
+fn no_operation_and_no_region_takes_from_another() {
+    let mut limiter = limiter();
+    let now = start_of_time();
+    for n in 0..1_000 {
+        let _ = ask(&mut limiter, &format!("describe{n}"), Operation::Describe, now);
+        let _ = ask(&mut limiter, &format!("start{n}"), Operation::Start, now);
+    }
+    assert_eq!(ask(&mut limiter, "x", Operation::Cancel, now), Ok(()));
+    assert_eq!(ask(&mut limiter, "y", Operation::ListFindings, now), Ok(()));
+    assert_eq!(limiter.ask("z", Operation::Start, "us-east-1", now), Ok(()));
+    limiter.throttled(Operation::Describe, REGION, now);
+    assert_eq!(limiter.rate(Operation::Start, REGION), Some(8.0));
+    assert_eq!(limiter.rate(Operation::Describe, "us-east-1"), Some(20.0));
+}
+
+#[test]
+fn no_limit_is_no_limit() {
+    let mut limiter = RateLimiter::new(Rates {
+        start: None,
+        describe: None,
+        others: None,
+    });
+    for n in 0..1_000 {
+        assert_eq!(
+            ask(&mut limiter, &n.to_string(), Operation::Start, start_of_time()),
+            Ok(())
+        );
+    }
+}
+
+#[test]
+fn throttling_halves_the_rate_once_a_second_and_calm_brings_it_back() {
+    let mut limiter = limiter();
+    let now = start_of_time();
+    ask(&mut limiter, "a", Operation::Start, now).unwrap();
+    let rate = |limiter: &mut RateLimiter, now| {
+        let _ = ask(limiter, "b", Operation::Start, now);
+        limiter.rate(Operation::Start, REGION).unwrap()
+    };
+    for _ in 0..5 {
+        limiter.throttled(Operation::Start, REGION, now);
+    }
+    assert!(
+        (rate(&mut limiter, now) - 4.0).abs() < 0.1,
+        "answers to calls of the same moment"
+    );
+    for n in 1..20 {
+        limiter.throttled(Operation::Start, REGION, now + seconds(f64::from(n)));
+    }
+    let now = now + seconds(19.0);
+    assert!((rate(&mut limiter, now) - 0.5).abs() < 0.2, "the floor");
+    let half = rate(&mut limiter, now + seconds(30.0));
+    assert!((4.0..5.0).contains(&half), "additively: {half}");
+    assert!((rate(&mut limiter, now + seconds(60.0)) - 8.0).abs() < 1e-9);
+}
+
+#[test]
+fn what_was_saved_up_at_a_rate_that_was_too_high_is_not_spent() {
+    let mut limiter = limiter();
+    ask(&mut limiter, "a", Operation::Start, start_of_time()).unwrap();
+    let now = start_of_time() + seconds(100.0);
+    limiter.throttled(Operation::Start, REGION, now);
+    let until = ask(&mut limiter, "b", Operation::Start, now).unwrap_err();
+    assert!((0.2..0.3).contains(&until.duration_since(now).as_secs_f64()), "{until}");
+}
+
+#[test]
+fn a_slower_rate_moves_the_turns_that_were_promised() {
+    let mut limiter = limiter();
+    let now = start_of_time();
+    let promised: Vec<_> = (0..9)
+        .map(|n| ask(&mut limiter, &n.to_string(), Operation::Start, now))
+        .collect();
+    let last = promised[8].unwrap_err();
+    assert!((last.duration_since(now).as_secs_f64() - 1.0).abs() < 0.01);
+    limiter.throttled(Operation::Start, REGION, now);
+    let later = ask(&mut limiter, "8", Operation::Start, last).unwrap_err();
+    assert!((1.7..2.2).contains(&later.duration_since(now).as_secs_f64()), "{later}");
+    assert_eq!(
+        ask(&mut limiter, "8", Operation::Start, later),
+        Ok(()),
+        "the estimate is right"
+    );
+}
+
+#[test]
+fn a_crowd_that_comes_late_is_let_through_at_the_rate() {
+    let mut limiter = limiter();
+    let now = start_of_time();
+    for n in 0..100 {
+        let _ = ask(&mut limiter, &n.to_string(), Operation::Describe, now);
+    }
+    // The process stood still, and all come at the same moment.
+    let late = now + seconds(60.0);
+    let granted = (0..100).filter(|n| ask(&mut limiter, &n.to_string(), Operation::Describe, late).is_ok());
+    assert!((1..=7).contains(&granted.count()));
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_nothing() {
+    let mut limiter = limiter();
+    let now = start_of_time();
+    ask(&mut limiter, "a", Operation::Start, now).unwrap();
+    let back = now - seconds(3_600.0);
+    let until = ask(&mut limiter, "b", Operation::Start, back).unwrap_err();
+    assert!(until < back + seconds(1.0), "{until}");
+    assert_eq!(ask(&mut limiter, "b", Operation::Start, until), Ok(()));
+    for end in [Timestamp::MIN, Timestamp::MAX] {
+        let _ = ask(&mut limiter, "c", Operation::Start, end);
+    }
+}
+
+/// Somebody else leaves us a part of the rate: it is found, and few calls are refused.
+#[test]
+fn beside_somebody_who_uses_half_of_the_rate_few_calls_are_throttled() {
+    let mut limiter = limiter();
+    let (began, mut now) = (start_of_time(), start_of_time());
+    let (mut taken, mut refused) = (Vec::<Timestamp>::new(), 0_u32);
+    while now < began + seconds(300.0) {
+        if let Err(until) = ask(&mut limiter, "busy", Operation::Start, now) {
+            now = until;
+            continue;
+        }
+        limiter.spend("busy");
+        let recent = taken.iter().rev().take_while(|at| **at > now - seconds(1.0)).count();
+        if recent < 5 {
+            taken.push(now);
+        } else {
+            refused += 1;
+            limiter.throttled(Operation::Start, REGION, now);
+        }
+    }
+    let part = f64::from(refused) / f64::from(u32::try_from(taken.len()).unwrap());
+    assert!(part < 0.03, "{part}");
+    assert!(taken.len() > 300 * 5 * 6 / 10, "{} of 1500", taken.len());
+}
+
+proptest! {
+    /// Whatever is asked, given back and throttled: never more calls in a second than the service allows.
+    #[test]
+    fn never_too_fast(moves in prop::collection::vec((0_u8..40, 0_u8..12, 0_u16..400), 1..400)) {
+        let mut limiter = limiter();
+        let (mut now, mut calls) = (start_of_time(), Vec::new());
+        for (who, what, millis) in moves {
+            let uid = who.to_string();
+            match what {
+                0 => limiter.give_back(&uid),
+                1 => limiter.throttled(Operation::Start, REGION, now),
+                2 => now += SignedDuration::from_millis(millis.into()),
+                _ => match ask(&mut limiter, &uid, Operation::Start, now) {
+                    Ok(()) => {
+                        limiter.spend(&uid);
+                        calls.push(now);
+                    }
+                    Err(until) => prop_assert!(until > now),
+                },
+            }
+        }
+        prop_assert!(most_in_a_second(&calls) <= 11, "{calls:?}");
+    }
+}

@@ -1,0 +1,110 @@
+//! A task that has ended: what is said of it.
+
+use std::collections::BTreeMap;
+
+use super::{View, address};
+use crate::api::{FindingStatistics, Phase, Reason, StartedBy};
+use crate::core::answer::{Described, TaskState};
+use crate::core::task::plan::{Plan, Step};
+use crate::core::task::status::draft::{StatusDraft, failed_findings};
+
+/// The way to another run of what has run: the spec of this resource is frozen.
+const ANOTHER_RUN: &str = "For another run create another resource, or delete this one and apply it again, with another \
+                           spec.taskId";
+
+impl View<'_> {
+    pub(super) fn ended(&self, task: &Described) -> Plan {
+        let found = &self.o.memory.failed_actions;
+        if failed_findings(&task.statistics) > 0 && found.is_none() {
+            return Plan::act(Step::ListFailedActions(address(self.identity)));
+        }
+        let (phase, reason) = match task.state {
+            TaskState::Completed => (Phase::Completed, Reason::Completed),
+            TaskState::Failed => (Phase::Failed, Reason::ActionsFailed),
+            _ => (Phase::Canceled, self.reason_of_cancellation()),
+        };
+        let mut draft = StatusDraft::new(phase, reason, self.ending(task, reason), self.task());
+        draft.described = Some(task.clone());
+        draft.failed_actions.clone_from(found);
+        Plan::say(draft, Step::Wait(None))
+    }
+
+    fn reason_of_cancellation(&self) -> Reason {
+        let begun = self.o.observed.phase() == Some(Phase::Canceling);
+        self.reason_written()
+            .filter(|_| begun)
+            .unwrap_or(Reason::CanceledElsewhere)
+    }
+
+    fn ending(&self, task: &Described, reason: Reason) -> String {
+        let task_id = &self.identity.task_id;
+        let what = match reason {
+            Reason::Completed => format!("task {task_id} completed{}", endings(&task.statistics)),
+            Reason::ActionsFailed => self.failure(task),
+            Reason::CanceledBySpec => format!("task {task_id} was cancelled because spec.cancel is true"),
+            Reason::DeadlineExceeded => {
+                format!("task {task_id} was cancelled because it ran longer than spec.activeDeadlineSeconds")
+            }
+            Reason::CanceledByDeletion => format!("task {task_id} was cancelled because the resource was deleted"),
+            _ => return self.canceled_elsewhere(),
+        };
+        if self.ended_before_this_resource(task) {
+            format!("{what}. That was before this resource was created: nothing was run again. {ANOTHER_RUN}")
+        } else {
+            what
+        }
+    }
+
+    fn failure(&self, task: &Described) -> String {
+        let task_id = &self.identity.task_id;
+        let found = self.o.memory.failed_actions.as_ref();
+        let details = if found.is_some_and(|found| !found.failures.is_empty()) {
+            "see status.failures"
+        } else {
+            "they could not be listed, look with `aws iot list-audit-mitigation-actions-executions`"
+        };
+        match failed_findings(&task.statistics) {
+            0 => format!("task {task_id} ended, and the service says that it failed"),
+            failed => format!(
+                "task {task_id} ended, and at least one action failed on {failed} of its {} findings: {details}",
+                total_findings(&task.statistics)
+            ),
+        }
+    }
+
+    /// Nobody knows who it was. A manifest that is applied again most often meets what its own deletion left.
+    fn canceled_elsewhere(&self) -> String {
+        let task_id = &self.identity.task_id;
+        match self.identity.started_by {
+            StartedBy::This => format!("task {task_id} was cancelled, and not by this resource"),
+            StartedBy::Other => format!(
+                "task {task_id} existed already and was cancelled, and not by this resource. Deleting the resource that \
+                 started a task does that while it runs. Nothing was run again. {ANOTHER_RUN}"
+            ),
+        }
+    }
+
+    /// One of its own never did: there the two clocks differ.
+    fn ended_before_this_resource(&self, task: &Described) -> bool {
+        self.identity.started_by == StartedBy::Other && task.end_time.is_some_and(|end| end < self.o.observed.created)
+    }
+}
+
+/// Completed doesn't mean that every finding was mitigated: suppressed ones are skipped, for example.
+fn endings(statistics: &BTreeMap<String, FindingStatistics>) -> String {
+    let skipped = sum(statistics, |counts| counts.skipped_findings_count);
+    match (total_findings(statistics), skipped) {
+        _ if statistics.is_empty() => String::new(),
+        (0, _) => ", and covered no findings".to_owned(),
+        (_, 0) => String::new(),
+        (total, skipped) => format!("; {skipped} of its {total} findings were skipped"),
+    }
+}
+
+fn total_findings(statistics: &BTreeMap<String, FindingStatistics>) -> i64 {
+    sum(statistics, |counts| counts.total_findings_count)
+}
+
+fn sum(statistics: &BTreeMap<String, FindingStatistics>, count: fn(&FindingStatistics) -> Option<i64>) -> i64 {
+    statistics.values().filter_map(count).fold(0, i64::saturating_add)
+}

@@ -1,0 +1,336 @@
+//! Any resource, memory and time: also ones that no life leads to.
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::bench::{REGION, TASK, failure, spec, start_of_time, task};
+use super::store::{Store, UID};
+use crate::api::{FINALIZER, Phase, Reason, START_RECORD_ANNOTATION, StartRecord, StartedBy};
+use crate::core::answer::{Described, Effect, ErrorClass, FailedActions, Operation, TaskState};
+use crate::core::queue::Admission;
+use crate::core::task::memory::{Answered, AttemptKnown, CancelKnown, LastDescribe, Memory, Retry};
+use crate::core::task::observation::Settings;
+use crate::core::task::status::draft::{Identity, StatusDraft, TaskIn};
+
+/// Everything that a decision is made from.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub(super) store: Store,
+    pub(super) memory: Memory,
+    pub(super) settings: Settings,
+    pub(super) since: Timestamp,
+    pub(super) is_fresh: bool,
+    pub(super) admission: Admission,
+    pub(super) now: Timestamp,
+}
+
+pub(super) fn case() -> impl Strategy<Value = Case> {
+    let outside = (
+        stored(),
+        any::<bool>(),
+        admission(),
+        prop_oneof![Just(Some(REGION.to_owned())), Just(None)],
+    );
+    (outside, ago()).prop_flat_map(|((store, is_fresh, admission, default_region), since)| {
+        let record = store.observed().record;
+        memory(record).prop_map(move |memory| Case {
+            store: store.clone(),
+            memory,
+            settings: Settings {
+                default_region: default_region.clone(),
+                ..super::bench::settings()
+            },
+            since,
+            is_fresh,
+            admission,
+            now: start_of_time(),
+        })
+    })
+}
+
+/// Times before now, around every limit there is.
+fn ago() -> impl Strategy<Value = Timestamp> {
+    let seconds = prop_oneof![
+        Just(0),
+        Just(1),
+        30_i64..70,
+        Just(590),
+        800_i64..1_000,
+        Just(3_000),
+        Just(4_000),
+        Just(90_000),
+        Just(79 * 86_400),
+        Just(81 * 86_400),
+        Just(95 * 86_400),
+    ];
+    seconds.prop_map(|seconds| start_of_time() - SignedDuration::from_secs(seconds))
+}
+
+fn soon() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![Just(-3_000_i64), Just(0), Just(500), Just(90_000)]
+        .prop_map(|millis| start_of_time() + SignedDuration::from_millis(millis))
+}
+
+fn admission() -> impl Strategy<Value = Admission> {
+    prop_oneof![
+        4 => Just(Admission::Free),
+        1 => Just(Admission::Behind(3)),
+        1 => Just(Admission::Paced { ahead: 2, until: start_of_time() + SignedDuration::from_secs(2) }),
+        1 => Just(Admission::Paced { ahead: 20, until: start_of_time() + SignedDuration::from_secs(9) }),
+        1 => Just(Admission::LimitedUntil(start_of_time() + SignedDuration::from_secs(9))),
+    ]
+}
+
+fn desired() -> impl Strategy<Value = Value> {
+    let maybe = |name: &'static str, value: Value| prop_oneof![3 => Just(None), 1 => Just(Some((name, value)))];
+    let members = (
+        maybe("suspend", json!(true)),
+        maybe("cancel", json!(true)),
+        maybe("deletionPolicy", json!("Orphan")),
+        maybe("activeDeadlineSeconds", json!(600)),
+        maybe("ttlSecondsAfterFinished", json!(600)),
+        maybe("clientRequestToken", json!("mine")),
+        maybe("region", json!("us-east-1")),
+        maybe("taskId", json!("edited")),
+        prop_oneof![15 => Just(None), 1 => Just(Some(("target", json!("nonsense"))))],
+    );
+    members.prop_map(|(a, b, c, d, e, f, g, h, i)| {
+        let mut spec = spec();
+        for (name, value) in [a, b, c, d, e, f, g, h, i].into_iter().flatten() {
+            spec[name] = value;
+        }
+        spec
+    })
+}
+
+/// A resource with any status that can be written, and any record.
+fn stored() -> impl Strategy<Value = Store> {
+    let metadata = (
+        any::<bool>(),
+        prop_oneof![3 => Just(None), 1 => ago().prop_map(Some)],
+        ago(),
+    );
+    (
+        desired(),
+        metadata,
+        prop::option::of(status()),
+        0_u8..5,
+        ago(),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(spec, (has_finalizer, deleting, created), status, record, recorded, is_observed)| {
+                let mut store = Store::create(&spec, created);
+                let observed = store.observed();
+                if let Some(draft) = status {
+                    let status = draft.status_to_write(&observed, created).unwrap();
+                    store.force(&json!({ "status": status }));
+                }
+                let hash = observed
+                    .desired
+                    .map_or_else(|_| "none".to_owned(), |desired| desired.request_hash);
+                let asked = store.json()["spec"]["taskId"].as_str().unwrap().to_owned();
+                let (uid, task_id, request_hash) = match record {
+                    0 => return finish(store, has_finalizer, deleting, is_observed),
+                    1 | 2 => (UID, asked, hash),
+                    3 => ("another-uid", asked, hash),
+                    _ => (UID, TASK.to_owned(), "another-hash".to_owned()),
+                };
+                let record = StartRecord {
+                    task_id,
+                    token: if recorded.as_second() % 2 == 0 {
+                        UID.to_owned()
+                    } else {
+                        "mine".to_owned()
+                    },
+                    request_hash,
+                    region: REGION.to_owned(),
+                    uid: uid.to_owned(),
+                    time: recorded,
+                };
+                let text = serde_json::to_string(&record).unwrap();
+                store.force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: text } } }));
+                finish(store, has_finalizer, deleting, is_observed)
+            },
+        )
+}
+
+fn finish(mut store: Store, has_finalizer: bool, deleting: Option<Timestamp>, is_observed: bool) -> Store {
+    let finalizers = if has_finalizer {
+        json!([FINALIZER])
+    } else {
+        json!(["somebody/else"])
+    };
+    let generation = if is_observed { 1 } else { 2 };
+    store.force(&json!({ "metadata": { "finalizers": finalizers, "generation": generation } }));
+    if let Some(time) = deleting {
+        store.delete(time);
+    }
+    store
+}
+
+/// What a status that this operator wrote can say: the phases with the tasks and reasons that go with them.
+fn status() -> impl Strategy<Value = StatusDraft> {
+    let phase = prop_oneof![
+        Just((Phase::Pending, Reason::Throttled, false)),
+        Just((Phase::Queued, Reason::Queued, false)),
+        Just((Phase::Suspended, Reason::Suspended, false)),
+        Just((Phase::Canceled, Reason::CanceledBeforeStart, false)),
+        Just((Phase::Rejected, Reason::InvalidRequest, false)),
+        Just((Phase::Unknown, Reason::TokenInUse, false)),
+        Just((Phase::Unknown, Reason::TaskExpired, false)),
+        Just((Phase::Running, Reason::InProgress, true)),
+        Just((Phase::Canceling, Reason::CanceledBySpec, true)),
+        Just((Phase::Canceling, Reason::CanceledByDeletion, true)),
+        Just((Phase::Completed, Reason::Completed, true)),
+        Just((Phase::Failed, Reason::ActionsFailed, true)),
+        Just((Phase::Canceled, Reason::CanceledElsewhere, true)),
+        Just((Phase::Conflict, Reason::TaskDiffers, true)),
+        Just((Phase::Unknown, Reason::TaskNotFound, true)),
+        Just((Phase::Unknown, Reason::TaskExpired, true)),
+    ];
+    let owner = (any::<bool>(), any::<bool>());
+    (
+        phase,
+        owner,
+        prop::option::of(soon()),
+        any::<bool>(),
+        prop::option::of(described()),
+    )
+        .prop_map(
+            |((phase, reason, has_task), (by_us, own_token), next, attempt, described)| {
+                let identity = Identity {
+                    task_id: TASK.to_owned(),
+                    region: REGION.to_owned(),
+                    token: if own_token { UID.to_owned() } else { "mine".to_owned() },
+                    started_by: if by_us { StartedBy::This } else { StartedBy::Other },
+                    reason: if by_us { Reason::Started } else { Reason::AlreadyExists },
+                };
+                let task = if has_task {
+                    TaskIn::Known(identity)
+                } else {
+                    TaskIn::Nowhere
+                };
+                let mut draft = StatusDraft::new(phase, reason, "as it was said", task);
+                draft.next_attempt = next;
+                draft.described = described.filter(|_| has_task);
+                if phase == Phase::Pending && attempt {
+                    draft.attempt = Some(StartRecord {
+                        task_id: TASK.to_owned(),
+                        token: UID.to_owned(),
+                        request_hash: "another-hash".to_owned(),
+                        region: REGION.to_owned(),
+                        uid: UID.to_owned(),
+                        time: start_of_time(),
+                    });
+                }
+                draft
+            },
+        )
+}
+
+fn described() -> impl Strategy<Value = Described> {
+    let state = prop_oneof![
+        3 => Just(TaskState::InProgress),
+        1 => Just(TaskState::Completed),
+        1 => Just(TaskState::Failed),
+        1 => Just(TaskState::Canceled),
+        1 => Just(TaskState::Other("NEW".to_owned())),
+    ];
+    (state, prop::option::of(ago()), any::<bool>(), any::<bool>()).prop_map(|(state, start_time, shows, fails)| {
+        let mut task = Described {
+            start_time,
+            ..task(state)
+        };
+        if !shows {
+            task.target = None;
+        }
+        if fails {
+            let counts = json!({ "totalFindingsCount": 3, "failedFindingsCount": 2 });
+            task.statistics
+                .insert("A_CHECK".to_owned(), serde_json::from_value(counts).unwrap());
+        }
+        task
+    })
+}
+
+fn memory(record: Option<StartRecord>) -> impl Strategy<Value = Memory> {
+    let answer = prop_oneof![
+        Just(None),
+        Just(Some(Answered::AlreadyExists)),
+        Just(Some(Answered::Refused)),
+        any::<bool>().prop_map(|unclaimed| Some(Answered::Success {
+            task_id: TASK.to_owned(),
+            unclaimed
+        })),
+        (1_i64..3).prop_map(|generation| Some(Answered::Invalid {
+            message: "no".to_owned(),
+            generation
+        })),
+    ];
+    let attempt = prop::option::of((answer, any::<bool>(), ago())).prop_map(move |known| {
+        let (answer, unanswered, last_sent) = known?;
+        // Either nobody heard an answer, or there was one, or nothing was sent.
+        Some(AttemptKnown {
+            record: record.clone()?,
+            unanswered,
+            last_sent,
+            answer,
+        })
+    });
+    let heard = (
+        prop_oneof![Just(TASK), Just("edited")],
+        ago(),
+        prop::option::of(described()),
+    )
+        .prop_map(|(task_id, at, task)| LastDescribe {
+            task_id: task_id.to_owned(),
+            at,
+            task,
+        });
+    let operation = prop_oneof![
+        Just(Operation::Start),
+        Just(Operation::Describe),
+        Just(Operation::Cancel)
+    ];
+    let class = prop_oneof![
+        Just(ErrorClass::Throttled),
+        Just(ErrorClass::LimitExceeded),
+        Just(ErrorClass::AccessDenied),
+        Just(ErrorClass::ServiceUnavailable),
+    ];
+    let retry =
+        (operation, class, 1_u32..4, soon(), 1_i64..3).prop_map(|(operation, class, count, retry_at, generation)| {
+            let message = failure(class, Effect::None).message;
+            Retry {
+                operation,
+                class,
+                message,
+                count,
+                retry_at,
+                generation,
+            }
+        });
+    let cancel = (ago(), any::<bool>()).prop_map(|(at, accepted)| CancelKnown { at, accepted });
+    let failed_actions = any::<bool>().prop_map(|known| known.then(FailedActions::default));
+    (
+        attempt,
+        prop::option::of(heard),
+        prop::option::of(ago()),
+        prop::option::of(cancel),
+        failed_actions,
+        prop::option::of(retry),
+    )
+        .prop_map(
+            |(attempt, described, missing_since, cancel, failed_actions, retry)| Memory {
+                attempt,
+                // Only ever set where the last answer was "not found".
+                missing_since: missing_since.filter(|_| described.as_ref().is_some_and(|heard| heard.task.is_none())),
+                described,
+                cancel,
+                failed_actions,
+                retry,
+            },
+        )
+}

@@ -1,0 +1,148 @@
+//! What can happen in the [`super::world`], for proptest to choose from.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::bench::spec;
+use super::service::{Fault, Reading};
+use super::site::ApiFault;
+use super::world::{Event, Happening};
+use crate::core::answer::ErrorClass;
+
+pub(super) fn reading() -> impl Strategy<Value = Reading> {
+    let lag = prop_oneof![Just(0), Just(5), Just(40)];
+    let signature = prop_oneof![Just(300), Just(850)];
+    (any::<bool>(), any::<bool>(), lag, signature).prop_map(
+        |(replay_succeeds, used_token_exists, lag_seconds, signature_seconds)| Reading {
+            replay_succeeds,
+            used_token_exists,
+            lag_seconds,
+            signature_seconds,
+        },
+    )
+}
+
+/// With an id of its own or the default one, with a token of its own or the default one.
+pub(super) fn manifest() -> impl Strategy<Value = Value> {
+    (any::<bool>(), prop_oneof![3 => Just(false), 1 => Just(true)]).prop_map(|(has_id, has_token)| {
+        let mut spec = spec();
+        let members = spec.as_object_mut().unwrap();
+        if !has_id {
+            members.remove("taskId");
+        }
+        if has_token {
+            members.insert("clientRequestToken".to_owned(), json!("shared-token"));
+        }
+        spec
+    })
+}
+
+/// How many seconds a clock is ahead of the time: right again, off by minutes as far as the service takes a request or
+/// farther, by hours, days, months.
+fn clock() -> impl Strategy<Value = i64> {
+    const HOUR: i64 = 3_600;
+    const DAY: i64 = 24 * HOUR;
+    prop_oneof![
+        4 => Just(0),
+        3 => -400_i64..400,
+        1 => -DAY..DAY,
+        1 => -30 * DAY..30 * DAY,
+        1 => -400 * DAY..400 * DAY,
+    ]
+}
+
+/// Crashes, lost answers, stale caches: what an operator has to bear without anybody's doing.
+fn event() -> impl Strategy<Value = Event> {
+    let api_fault = prop_oneof![
+        Just(ApiFault::LostBefore),
+        Just(ApiFault::LostAfter),
+        (0_i64..30).prop_map(ApiFault::Late),
+    ];
+    prop_oneof![
+        16 => (1_u8..6).prop_map(Event::Work),
+        4 => Just(Event::Crash),
+        2 => Just(Event::ChangeLeader),
+        3 => (1_u8..6).prop_map(Event::WorkOn),
+        6 => Just(Event::See(0)),
+        2 => (1_usize..5).prop_map(Event::See),
+        4 => api_fault.prop_map(Event::Fail),
+        2 => clock().prop_map(Event::SetClock),
+        1 => clock().prop_map(Event::SetClockInCall),
+    ]
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        6 => common_fault(),
+        // Who edits the request in the very moment between such an answer and the status can start another task.
+        1 => Just(Fault::Twice),
+    ]
+}
+
+fn common_fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        Just(Fault::LostBefore),
+        Just(Fault::LostAfter),
+        (0_i64..900).prop_map(Fault::Late),
+        Just(Fault::Refused(ErrorClass::Throttled)),
+        Just(Fault::Refused(ErrorClass::LimitExceeded)),
+        Just(Fault::Refused(ErrorClass::AccessDenied)),
+    ]
+}
+
+/// With refusals that only an edit gets over.
+fn any_fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![6 => common_fault(), 1 => Just(Fault::Invalid)]
+}
+
+/// Nobody's doing, in one cluster.
+pub(super) fn mishap() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        20 => event().prop_map(|event| Happening::At(0, event)),
+        4 => prop_oneof![Just(1), Just(20), Just(70), Just(400), Just(1_000)].prop_map(Happening::Pass),
+        4 => fault().prop_map(Happening::Fail),
+    ]
+}
+
+fn edit() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!({ "suspend": true })),
+        Just(json!({ "suspend": null })),
+        Just(json!({ "cancel": true })),
+        Just(json!({ "taskId": "another" })),
+        Just(json!({ "taskId": "fix-task" })),
+        Just(json!({ "target": { "auditTaskId": "another" } })),
+        Just(json!({ "clientRequestToken": "mine" })),
+        Just(json!({ "clientRequestToken": null })),
+        Just(json!({ "ttlSecondsAfterFinished": 86_400 })),
+        Just(json!({ "activeDeadlineSeconds": 60 })),
+        Just(json!({ "deletionPolicy": "Orphan" })),
+    ]
+}
+
+/// The same in two clusters, and people who edit, delete, apply again, restore backups, or start tasks of their own;
+/// and months that pass.
+pub(super) fn anything() -> impl Strategy<Value = Happening> {
+    let restore =
+        (0_usize..2, 0_usize..12, any::<bool>()).prop_map(|(from, changes_ago, with_status)| Event::Restore {
+            from,
+            changes_ago,
+            with_status,
+        });
+    let doing = prop_oneof![
+        8 => edit().prop_map(Event::Edit),
+        2 => Just(Event::Delete),
+        4 => Just(Event::Apply),
+        1 => restore,
+        1 => (0_usize..12).prop_map(Event::RollBack),
+    ];
+    let event = prop_oneof![16 => event(), 5 => doing];
+    let at = prop_oneof![2 => Just(0_usize), 1 => Just(1)];
+    prop_oneof![
+        24 => (at, event).prop_map(|(at, event)| Happening::At(at, event)),
+        5 => prop_oneof![Just(1), Just(20), Just(70), Just(400), Just(1_000)].prop_map(Happening::Pass),
+        1 => prop_oneof![Just(4_000), Just(50 * 86_400), Just(81 * 86_400), Just(91 * 86_400)].prop_map(Happening::Pass),
+        5 => any_fault().prop_map(Happening::Fail),
+        1 => any::<bool>().prop_map(|same| Happening::StartElsewhere { same }),
+    ]
+}

@@ -1,0 +1,329 @@
+//! What the service does with starts, descriptions and cancellations, as far as the world needs it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::bench::{failure, refused};
+use crate::api::{StartRecord, Target};
+use crate::core::answer::{CancelAnswer, DescribeAnswer, Described, Effect, ErrorClass, StartAnswer, TaskState};
+use crate::core::task::observed::DesiredTask;
+
+/// How long a task runs.
+pub(super) const DURATION: SignedDuration = SignedDuration::from_secs(120);
+/// How long the service remembers a task.
+pub(super) const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What no document settles: the world is tried under each reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// The same id with the same token succeeds again, or is told that it exists.
+    pub(super) replay_succeeds: bool,
+    /// A token of another task gives TaskAlreadyExists, or InvalidRequest.
+    pub(super) used_token_exists: bool,
+    /// How long Describe lags behind Start.
+    pub(super) lag_seconds: i64,
+    /// How long after the time in its signature a request is still taken: five minutes in most cases ("Create a
+    /// signed AWS API request"). The operator counts on at most fifteen.
+    pub(super) signature_seconds: i64,
+}
+
+impl Reading {
+    /// The simplest service: no lag, a replay succeeds.
+    pub(super) const PLAIN: Self = Self {
+        replay_succeeds: true,
+        used_token_exists: false,
+        lag_seconds: 0,
+        signature_seconds: 850,
+    };
+
+    /// How far ahead of the service's clock a signature may be. With the life of a signature it is less than the
+    /// fifteen minutes that the operator waits, by a clock that may be so far ahead.
+    const fn clock_tolerance(self) -> i64 {
+        let margin = 900 - self.signature_seconds;
+        if margin < 300 { margin } else { 300 }
+    }
+}
+
+/// What goes wrong with the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Refused for this reason.
+    Refused(ErrorClass),
+    /// A Start is refused as invalid.
+    Invalid,
+    /// The request is lost on its way.
+    LostBefore,
+    /// The answer is lost.
+    LostAfter,
+    /// The client gives up, and the request arrives that much later.
+    Late(i64),
+    /// Something on the way sends the request twice, and the second answer is what comes back.
+    Twice,
+}
+
+/// Who calls: what the service itself can't see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// The resource's uid.
+    pub(super) uid: String,
+    /// What its manifest asks for, as it is written.
+    pub(super) manifest: String,
+    /// The time by the caller's clock, which signs the request.
+    pub(super) signed: Timestamp,
+}
+
+/// A task as it is, whether the service still remembers it or not.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) id: String,
+    pub(super) token: String,
+    pub(super) target: Target,
+    pub(super) mapping: BTreeMap<String, Vec<String>>,
+    pub(super) started: Timestamp,
+    /// `None` for a stranger's.
+    pub(super) by: Option<Caller>,
+    canceled: Option<Timestamp>,
+}
+
+/// One account and region.
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    pub(super) reading: Reading,
+    /// Every task that there ever was, oldest first.
+    pub(super) tasks: Vec<Task>,
+    late: Vec<(Timestamp, Caller, StartRecord, DesiredTask)>,
+    /// Who cancelled, and whose task it was.
+    pub(super) canceled: Vec<(Caller, Option<Caller>)>,
+    pub(super) calls: usize,
+}
+
+impl Service {
+    pub(super) const fn new(reading: Reading) -> Self {
+        Self {
+            reading,
+            tasks: Vec::new(),
+            late: Vec::new(),
+            canceled: Vec::new(),
+            calls: 0,
+        }
+    }
+
+    /// The tasks that resources of the world have started.
+    pub(super) fn started(&self) -> impl Iterator<Item = (&Task, &Caller)> {
+        self.tasks
+            .iter()
+            .filter_map(|task| task.by.as_ref().map(|by| (task, by)))
+    }
+
+    /// Whether a request of this resource is under way that may still start a task.
+    pub(super) fn is_in_the_air(&self, uid: &str) -> bool {
+        self.late.iter().any(|(at, caller, record, _)| {
+            let is_taken = self.is_signature_good(caller, *at) && self.remembered(&record.task_id, *at).is_none();
+            caller.uid == uid && is_taken
+        })
+    }
+
+    /// Somebody else starts a task.
+    pub(super) fn start_elsewhere(
+        &mut self,
+        desired: &DesiredTask,
+        mapping: &BTreeMap<String, Vec<String>>,
+        now: Timestamp,
+    ) {
+        if self.remembered(&desired.task_id, now).is_none() {
+            self.tasks.push(Task {
+                id: desired.task_id.clone(),
+                token: "somebody-else".to_owned(),
+                target: desired.target.clone(),
+                mapping: mapping.clone(),
+                started: now,
+                by: None,
+                canceled: None,
+            });
+        }
+    }
+
+    /// Requests that were given up on arrive.
+    pub(super) fn deliver(&mut self, now: Timestamp) {
+        let (mut due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late)
+            .into_iter()
+            .partition(|(at, ..)| *at <= now);
+        self.late = later;
+        due.sort_by_key(|(at, ..)| *at);
+        for (at, caller, record, desired) in due {
+            self.do_start(&caller, &record, &desired, at);
+        }
+    }
+
+    pub(super) fn start(
+        &mut self,
+        caller: &Caller,
+        record: &StartRecord,
+        desired: &DesiredTask,
+        now: Timestamp,
+        fault: Option<Fault>,
+    ) -> StartAnswer {
+        self.calls += 1;
+        let lost = || StartAnswer::Failed(failure(ErrorClass::ServiceUnavailable, Effect::Unknown));
+        match fault {
+            Some(Fault::Refused(class)) => refused(class),
+            Some(Fault::Invalid) => StartAnswer::InvalidRequest("the action doesn't exist".to_owned()),
+            Some(Fault::LostBefore) => lost(),
+            Some(Fault::LostAfter) => {
+                self.do_start(caller, record, desired, now);
+                lost()
+            }
+            Some(Fault::Late(seconds)) => {
+                let arrival = now + SignedDuration::from_secs(seconds);
+                self.late
+                    .push((arrival, caller.clone(), record.clone(), desired.clone()));
+                lost()
+            }
+            Some(Fault::Twice) => {
+                self.do_start(caller, record, desired, now);
+                self.do_start(caller, record, desired, now)
+            }
+            None => self.do_start(caller, record, desired, now),
+        }
+    }
+
+    fn do_start(
+        &mut self,
+        caller: &Caller,
+        record: &StartRecord,
+        desired: &DesiredTask,
+        now: Timestamp,
+    ) -> StartAnswer {
+        if !self.is_signature_good(caller, now) {
+            return refused(ErrorClass::CredentialsRejected);
+        }
+        if let Some(task) = self.remembered(&record.task_id, now) {
+            let is_replay = task.token == record.token && self.reading.replay_succeeds;
+            return if is_replay {
+                StartAnswer::Success {
+                    task_id: record.task_id.clone(),
+                }
+            } else {
+                StartAnswer::AlreadyExists
+            };
+        }
+        let token_is_used = |task: &Task| task.is_remembered(now) && task.token == record.token;
+        if self.tasks.iter().any(token_is_used) {
+            let invalid = StartAnswer::InvalidRequest("the token was used for another task".to_owned());
+            return if self.reading.used_token_exists {
+                StartAnswer::AlreadyExists
+            } else {
+                invalid
+            };
+        }
+        self.tasks.push(Task {
+            id: record.task_id.clone(),
+            token: record.token.clone(),
+            target: desired.target.clone(),
+            mapping: desired.mapping.clone(),
+            started: now,
+            by: Some(caller.clone()),
+            canceled: None,
+        });
+        StartAnswer::Success {
+            task_id: record.task_id.clone(),
+        }
+    }
+
+    pub(super) fn describe(
+        &mut self,
+        caller: &Caller,
+        task_id: &str,
+        now: Timestamp,
+        fault: Option<Fault>,
+    ) -> DescribeAnswer {
+        self.calls += 1;
+        if let Some(class) = self.class(caller, now, fault) {
+            return DescribeAnswer::Failed(failure(class, Effect::Unknown));
+        }
+        let visible_after = SignedDuration::from_secs(self.reading.lag_seconds);
+        let Some(task) = self
+            .remembered(task_id, now)
+            .filter(|task| now.duration_since(task.started) >= visible_after)
+        else {
+            return DescribeAnswer::NotFound;
+        };
+        let (state, end_time) = task.state(now);
+        DescribeAnswer::Found(Box::new(Described {
+            state,
+            start_time: Some(task.started),
+            end_time,
+            statistics: BTreeMap::new(),
+            target: Some(task.target.clone()),
+            mapping: Some(task.mapping.clone()),
+        }))
+    }
+
+    pub(super) fn cancel(
+        &mut self,
+        caller: &Caller,
+        task_id: &str,
+        now: Timestamp,
+        fault: Option<Fault>,
+    ) -> CancelAnswer {
+        self.calls += 1;
+        let fault_after = matches!(fault, Some(Fault::LostAfter | Fault::Late(_)));
+        if let Some(class) = self.class(caller, now, fault.filter(|_| !fault_after)) {
+            return CancelAnswer::Failed(failure(class, Effect::Unknown));
+        }
+        let Some(task) = self
+            .tasks
+            .iter_mut()
+            .rfind(|task| task.id == task_id && task.is_remembered(now))
+        else {
+            return CancelAnswer::NotFound;
+        };
+        self.canceled.push((caller.clone(), task.by.clone()));
+        if task.state(now).0.is_ended() {
+            return CancelAnswer::NotRunning;
+        }
+        task.canceled = Some(now);
+        if fault_after {
+            CancelAnswer::Failed(failure(ErrorClass::ServiceUnavailable, Effect::Unknown))
+        } else {
+            CancelAnswer::Accepted
+        }
+    }
+
+    /// The task of this id that the service knows of.
+    pub(super) fn remembered(&self, task_id: &str, now: Timestamp) -> Option<&Task> {
+        self.tasks
+            .iter()
+            .rfind(|task| task.id == task_id && task.is_remembered(now))
+    }
+
+    fn class(&self, caller: &Caller, now: Timestamp, fault: Option<Fault>) -> Option<ErrorClass> {
+        match fault {
+            Some(Fault::Refused(class)) => Some(class),
+            Some(Fault::LostBefore | Fault::LostAfter | Fault::Late(_)) => Some(ErrorClass::ServiceUnavailable),
+            _ if !self.is_signature_good(caller, now) => Some(ErrorClass::CredentialsRejected),
+            Some(Fault::Twice | Fault::Invalid) | None => None,
+        }
+    }
+
+    fn is_signature_good(&self, caller: &Caller, now: Timestamp) -> bool {
+        let age = now.duration_since(caller.signed).as_secs();
+        (-self.reading.clock_tolerance()..=self.reading.signature_seconds).contains(&age)
+    }
+}
+
+impl Task {
+    fn is_remembered(&self, now: Timestamp) -> bool {
+        now.duration_since(self.started) < RETENTION
+    }
+
+    pub(super) fn state(&self, now: Timestamp) -> (TaskState, Option<Timestamp>) {
+        let end = self.started + DURATION;
+        match self.canceled {
+            Some(at) => (TaskState::Canceled, Some(at)),
+            None if now >= end => (TaskState::Completed, Some(end)),
+            None => (TaskState::InProgress, None),
+        }
+    }
+}

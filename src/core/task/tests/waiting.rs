@@ -1,0 +1,196 @@
+//! Polls that grow, backoff that grows and is forgotten.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::bench::{Bench, TASK, failure, found, moment, refused, settings, start_of_time, success};
+use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, Operation, StartAnswer, TaskState};
+use crate::core::queue::Admission;
+use crate::core::task::memory::Memory;
+use crate::core::timing::{self, PollBounds};
+
+fn secs(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+#[test]
+fn a_poll_waits_about_a_tenth_of_the_age_within_the_bounds() {
+    let poll = settings().poll;
+    let rows = [
+        (0, 1.0, 1.1),
+        (5, 1.0, 1.1),
+        (100, 10.0, 11.0),
+        (590, 59.0, 60.0),
+        (3_600, 60.0, 60.0),
+        (-50, 1.0, 1.1),
+    ];
+    for (age, least, most) in rows {
+        let last = start_of_time() + secs(age);
+        let wait = poll
+            .next(last, start_of_time(), "uid")
+            .duration_since(last)
+            .as_secs_f64();
+        assert!((least..=most).contains(&wait), "age {age}: {wait}");
+    }
+}
+
+#[test]
+fn bounds_that_cross_do_not_panic() {
+    let poll = PollBounds {
+        min: Duration::from_secs(30),
+        max: Duration::from_secs(5),
+    };
+    let wait = poll
+        .next(start_of_time(), start_of_time(), "uid")
+        .duration_since(start_of_time());
+    assert_eq!(wait, secs(30));
+}
+
+#[test]
+fn jitter_spreads_resources() {
+    let next: std::collections::BTreeSet<_> = (0..50)
+        .map(|uid| settings().poll.next(start_of_time(), start_of_time(), &uid.to_string()))
+        .collect();
+    assert!(next.len() > 40, "{}", next.len());
+}
+
+/// A throttled Cancel is not sent again at once because a Describe went well, nor a Start.
+#[test]
+fn a_describe_that_goes_well_ends_no_wait_but_its_own() {
+    let now = start_of_time();
+    let observed = Bench::new(&json!({})).observed();
+    let moment = moment(&observed, now);
+    let record = Bench::new(&json!({})).call_start();
+    for operation in [Operation::Start, Operation::Describe, Operation::Cancel] {
+        let mut memory = Memory::default();
+        let failure = failure(ErrorClass::Throttled, Effect::None);
+        match operation {
+            Operation::Start => memory.started(&record, now, StartAnswer::Failed(failure), true, moment),
+            Operation::Describe => memory.described(TASK, DescribeAnswer::Failed(failure), moment),
+            _ => memory.canceled(CancelAnswer::Failed(failure), moment),
+        }
+        assert!(
+            memory.backoff_of(&[operation], observed.generation, now).is_some(),
+            "{operation:?}"
+        );
+        memory.described(TASK, found(TaskState::InProgress), moment);
+        let is_held_back = memory.backoff_of(&[operation], observed.generation, now).is_some();
+        assert_eq!(is_held_back, operation != Operation::Describe, "{operation:?}");
+    }
+}
+
+#[test]
+fn a_position_in_the_queue_is_told_once_and_again_after_an_edit() {
+    let mut bench = Bench::new(&json!({}));
+    bench.admission = Admission::Behind(5);
+    bench.rest();
+    let writes = bench.writes;
+    assert!(bench.message().contains("5 were ahead"), "{}", bench.message());
+    bench.admission = Admission::Behind(3);
+    bench.rest();
+    assert_eq!(bench.writes, writes, "{}", bench.message());
+    bench.edit(&json!({ "ttlSecondsAfterFinished": 60 }));
+    bench.rest();
+    assert!(bench.message().contains("3 were ahead"), "{}", bench.message());
+}
+
+#[test]
+fn a_running_task_is_polled_more_and_more_rarely() {
+    let mut bench = Bench::running(&json!({}));
+    let mut waits = Vec::new();
+    while bench.now.duration_since(start_of_time()) < secs(3_600) {
+        let before = bench.now;
+        bench.sleep();
+        waits.push(bench.now.duration_since(before));
+        bench.call_describe();
+        bench.answer_describe(found(TaskState::InProgress));
+    }
+    assert!(waits.first().unwrap() <= &secs(2), "{waits:?}");
+    assert!(waits.last().unwrap() >= &secs(59), "{waits:?}");
+    assert!(waits.len() < 120, "{} polls in an hour", waits.len());
+    assert_eq!(
+        bench.writes, 2,
+        "started, then the start time; no poll is worth a write"
+    );
+}
+
+#[test]
+fn retries_double_up_to_their_cap_for_each_trouble() {
+    let rows = [
+        (ErrorClass::Throttled, 1, 300),
+        (ErrorClass::ServiceUnavailable, 1, 300),
+        (ErrorClass::LimitExceeded, 3, 60),
+        (ErrorClass::AccessDenied, 15, 300),
+        (ErrorClass::CredentialsRejected, 15, 300),
+        (ErrorClass::UnexpectedAnswer, 15, 300),
+    ];
+    for (class, base, cap) in rows {
+        for count in [1, 2, 3, 10, 31, 32, 33, 40, u32::MAX] {
+            let full = 2_i64
+                .checked_pow(count - 1)
+                .map_or(cap, |factor| cap.min(factor.saturating_mul(base)));
+            let wait = timing::retry_at(start_of_time(), class, count, "uid")
+                .duration_since(start_of_time())
+                .as_secs_f64();
+            let full = f64::from(u32::try_from(full).unwrap());
+            assert!(
+                (0.75 * full..=full).contains(&wait),
+                "{class:?} {count}: {wait} of {full}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_end_of_time_is_no_overflow() {
+    assert_eq!(timing::after(Timestamp::MAX, Duration::from_secs(1)), Timestamp::MAX);
+    assert_eq!(timing::after(start_of_time(), Duration::MAX), Timestamp::MAX);
+    assert_eq!(timing::next_whole_second(Timestamp::MAX), Timestamp::MAX);
+}
+
+#[test]
+fn a_backoff_grows_with_each_failure_and_is_forgotten_after_success() {
+    let mut bench = Bench::new(&json!({}));
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        bench.call_start();
+        bench.answer_start(refused(ErrorClass::ServiceUnavailable));
+        let before = bench.now;
+        waits.push(bench.rest().unwrap().duration_since(before));
+    }
+    assert!(waits.first().unwrap() <= &secs(1), "{waits:?}");
+    assert!(
+        waits.last().unwrap() >= &secs(225) && waits.iter().all(|wait| wait <= &secs(300)),
+        "{waits:?}"
+    );
+    bench.call_start();
+    bench.answer_start(success());
+    assert_eq!(bench.memory.retry, None);
+}
+
+#[test]
+fn an_edit_begins_the_backoff_anew() {
+    let mut bench = Bench::new(&json!({}));
+    for _ in 0..6 {
+        bench.call_start();
+        bench.answer_start(refused(ErrorClass::Throttled));
+    }
+    bench.edit(&json!({ "ttlSecondsAfterFinished": 1 }));
+    bench.call_start();
+    bench.answer_start(refused(ErrorClass::Throttled));
+    assert_eq!(bench.memory.retry.as_ref().unwrap().count, 1);
+}
+
+#[test]
+fn times_in_a_status_are_whole_seconds_and_never_too_early() {
+    let time: Timestamp = "2026-03-01T12:00:00.5Z".parse().unwrap();
+    assert_eq!(timing::whole_seconds(time).to_string(), "2026-03-01T12:00:00Z");
+    assert_eq!(timing::next_whole_second(time).to_string(), "2026-03-01T12:00:01Z");
+    let whole: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+    assert_eq!(
+        (timing::whole_seconds(whole), timing::next_whole_second(whole)),
+        (whole, whole)
+    );
+}
