@@ -131,7 +131,7 @@ impl Problem {
                 Some(answer) => format!("{name} was answered with HTTP status {}", answer.status),
                 None => format!("{name} got no answer: {}", self.cause),
             },
-            ErrorClass::UnexpectedAnswer => match &self.answer {
+            ErrorClass::NotInProgress | ErrorClass::UnexpectedAnswer => match &self.answer {
                 Some(answer) => format!(
                     "{name} was answered with HTTP status {} and error code {}, which the service doesn't document for it; \
                      check the operator's region and endpoint",

@@ -10,8 +10,8 @@ use super::service::{REPEATABLE, Service};
 use super::shapes;
 use crate::api::{FindingFailure, Target};
 use crate::core::answer::{Described, FailedActions, Operation};
-use crate::core::task::plan::TaskAddress;
-use crate::core::task::status::draft::failed_findings;
+use crate::core::task::status::findings::failed_findings;
+use crate::core::task::step::TaskAddress;
 
 /// The most failures in a status.
 const MAX_FAILURES: usize = 25;
@@ -85,7 +85,7 @@ impl Search<'_> {
                 .set_next_token(next_token);
             service
                 .pace()
-                .turn(self.uid, Operation::ListFindings, &task.region)
+                .wait(self.uid, Operation::ListFindings, &task.region)
                 .await;
             let listed = service.counted(Operation::ListFindings, &task.region, call.send(), REPEATABLE);
             let Ok(page) = listed.await else { return };
@@ -127,7 +127,7 @@ impl Search<'_> {
                 .action_status(AuditMitigationActionsExecutionStatus::Failed);
             service
                 .pace()
-                .turn(self.uid, Operation::ListExecutions, &task.region)
+                .wait(self.uid, Operation::ListExecutions, &task.region)
                 .await;
             let listed = service.counted(Operation::ListExecutions, &task.region, call.send(), REPEATABLE);
             let Ok(page) = listed.await else { return false };

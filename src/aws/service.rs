@@ -8,7 +8,6 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_iot::Client;
 use aws_sdk_iot::config::http::HttpResponse;
 use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
-use jiff::Timestamp;
 
 use super::classify::Problem;
 use super::clients::{Clients, Source};
@@ -19,8 +18,8 @@ use super::shapes;
 use crate::api::StartRecord;
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, Failure, Operation, StartAnswer};
 use crate::core::rate_limiter::Rates;
-use crate::core::task::observed::DesiredTask;
-use crate::core::task::plan::TaskAddress;
+use crate::core::task::desired::DesiredTask;
+use crate::core::task::step::TaskAddress;
 use crate::metrics::{CallOutcome, Metrics};
 
 /// Calls that may be made any number of times: whether one arrived makes no difference.
@@ -109,7 +108,7 @@ impl Service {
             _ => (CallOutcome::Answered, true),
         };
         if outcome == CallOutcome::ErrorClass(ErrorClass::Throttled) {
-            self.pace.limiter().throttled(operation, region, Timestamp::now());
+            self.pace.limiter().throttled(operation, region, Instant::now());
         }
         self.metrics
             .called(operation, region, outcome, is_answered, began.elapsed());
@@ -185,8 +184,9 @@ impl Service {
         {
             Ok(_) => CancelAnswer::Accepted,
             Err(problem) => match problem.code() {
-                Some("InvalidRequestException") => CancelAnswer::NotRunning,
-                Some("ResourceNotFoundException") => CancelAnswer::NotFound,
+                Some(code @ ("InvalidRequestException" | "ResourceNotFoundException")) => {
+                    CancelAnswer::NotRunning(not_in_progress(code, &problem.service_message()))
+                }
                 _ => CancelAnswer::Failed(problem.into_failure(Operation::Cancel)),
             },
         }
@@ -202,5 +202,14 @@ fn nobodys_id() -> Failure {
             "{} was answered with an id that no task can have; check the operator's endpoint",
             Operation::Start.name()
         ),
+    }
+}
+
+/// The service doesn't take a Cancel: most likely the task has just ended.
+fn not_in_progress(code: &str, message: &str) -> Failure {
+    Failure {
+        class: ErrorClass::NotInProgress,
+        effect: Effect::None,
+        message: format!("{} was answered with {code}: {message}", Operation::Cancel.name()),
     }
 }

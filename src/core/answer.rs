@@ -57,18 +57,21 @@ pub enum ErrorClass {
     CredentialsRejected,
     /// An error of the service's own (5xx), a time-out, no connection.
     ServiceUnavailable,
+    /// A Cancel found the task not in progress, though Describe may still show it running.
+    NotInProgress,
     /// Anything that the service doesn't document.
     UnexpectedAnswer,
 }
 
 impl ErrorClass {
     /// Every class, for metrics.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Throttled,
         Self::LimitExceeded,
         Self::AccessDenied,
         Self::CredentialsRejected,
         Self::ServiceUnavailable,
+        Self::NotInProgress,
         Self::UnexpectedAnswer,
     ];
 
@@ -81,7 +84,7 @@ impl ErrorClass {
             Self::AccessDenied => Reason::AccessDenied,
             Self::CredentialsRejected => Reason::CredentialsRejected,
             Self::ServiceUnavailable => Reason::ServiceUnavailable,
-            Self::UnexpectedAnswer => Reason::UnexpectedAnswer,
+            Self::NotInProgress | Self::UnexpectedAnswer => Reason::UnexpectedAnswer,
         }
     }
 }
@@ -138,10 +141,9 @@ pub enum DescribeAnswer {
 pub enum CancelAnswer {
     /// The service has taken it.
     Accepted,
-    /// `InvalidRequestException`: most likely the task is not in progress.
-    NotRunning,
-    /// `ResourceNotFoundException`.
-    NotFound,
+    /// `InvalidRequestException` or `ResourceNotFoundException`: most likely the task is not in progress. Describe
+    /// decides.
+    NotRunning(Failure),
     /// Anything else.
     Failed(Failure),
 }

@@ -21,6 +21,12 @@ macro_rules! reasons {
                     $(Self::$name => stringify!($name),)+
                 }
             }
+
+            /// The reason of this name, if this version knows it.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == name)
+            }
         }
     };
 }
@@ -76,6 +82,8 @@ reasons! {
     InvalidRequest,
     /// The stored spec can't be understood.
     InvalidSpec,
+    /// The annotation with the start record can't be read, so nobody knows whether something was started.
+    StartRecordUnreadable,
     /// The task under this id does something else than the spec asks.
     TaskDiffers,
     /// The service doesn't know a task that was started.

@@ -22,3 +22,13 @@ pub struct StartRecord {
     /// When it was written, by the operator's clock.
     pub time: Timestamp,
 }
+
+impl StartRecord {
+    /// Reads the annotation.
+    ///
+    /// # Errors
+    /// Says why the text is no record that this version can read.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::Target;
 use crate::core::answer::Described;
-use crate::core::task::observed::DesiredTask;
+use crate::core::task::desired::DesiredTask;
 
 /// How a task differs from what a resource asks for. It names the member, never the other side's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use super::memory::Memory;
+use super::observed::ObservedTask;
 use crate::api::{AuditMitigationTaskStatus, DeletionPolicy, Phase, Reason};
+use crate::core::answer::Operation;
 use crate::core::task::check_names;
-use crate::core::task::observed::ObservedTask;
-use crate::core::task::status::draft::find;
 use crate::core::task::status::phase::ConditionType;
+use crate::core::task::status::phase::find;
 
 /// An event to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,66 +35,113 @@ pub fn transition<'a>(observed: &ObservedTask, after: &'a AuditMitigationTaskSta
         .then_some((phase, ready))
 }
 
-/// The events that a status write is worth.
+/// The events that a status write is worth. `memory` says what the service has refused.
 #[must_use]
-pub fn event_drafts(observed: &ObservedTask, after: &AuditMitigationTaskStatus) -> Vec<EventDraft> {
+pub fn event_drafts(observed: &ObservedTask, after: &AuditMitigationTaskStatus, memory: &Memory) -> Vec<EventDraft> {
     let before = observed.status.as_ref();
-    let mut event_drafts = Vec::new();
+    let mut events = Vec::new();
     if before.and_then(|before| before.observed_generation) != after.observed_generation {
-        event_drafts.extend(misspelled_checks(observed));
-        event_drafts.extend(ttl_of_a_tracked_resource(observed));
+        events.extend(misspelled_checks(observed));
+        events.extend(ttl_of_a_tracked_resource(observed));
     }
-    let started_before = before.and_then(|before| find(&before.conditions, ConditionType::Started));
-    let started = find(&after.conditions, ConditionType::Started).filter(|started| started.status == "True");
-    if let Some(started) = started.filter(|_| started_before.is_none_or(|before| before.status != "True")) {
-        let reason = if started.reason == Reason::Started.as_str() {
-            Reason::Started
-        } else {
-            Reason::AlreadyExists
-        };
-        event_drafts.push(EventDraft {
-            is_warning: false,
-            action: "Start".to_owned(),
-            reason,
-            note: started.message.clone(),
-        });
-    }
+    events.extend(started(observed, after));
     // That a task runs was said by the event of its start.
-    if let Some((phase, ready)) =
-        transition(observed, after).filter(|(_, ready)| ready.reason != Reason::InProgress.as_str())
-        && let Some(reason) = Reason::ALL
-            .iter()
-            .copied()
-            .find(|reason| reason.as_str() == ready.reason)
+    let changed = transition(observed, after).filter(|(_, ready)| ready.reason != Reason::InProgress.as_str());
+    if let Some((phase, ready)) = changed
+        && let Some(reason) = Reason::parse(&ready.reason)
     {
-        let action = format!("{phase:?}");
-        event_drafts.push(EventDraft {
+        events.push(EventDraft {
             is_warning: is_warning(phase, reason),
-            action,
+            action: format!("{phase:?}"),
             reason,
             note: ready.message.clone(),
         });
+    } else {
+        events.extend(refused_cancel(observed, after, memory));
     }
-    event_drafts
+    events
 }
 
-/// The event that a deletion is worth which lets the task of somebody else run on.
+fn started(observed: &ObservedTask, after: &AuditMitigationTaskStatus) -> Option<EventDraft> {
+    let before = observed.status.as_ref();
+    let was_started = before
+        .and_then(|before| find(&before.conditions, ConditionType::Started))
+        .is_some_and(|before| before.status == "True");
+    let started = find(&after.conditions, ConditionType::Started).filter(|started| started.status == "True")?;
+    (!was_started).then(|| EventDraft {
+        is_warning: false,
+        action: "Start".to_owned(),
+        reason: if started.reason == Reason::Started.as_str() {
+            Reason::Started
+        } else {
+            Reason::AlreadyExists
+        },
+        note: started.message.clone(),
+    })
+}
+
+/// A refused Cancel changes neither the phase nor its reason, only the message.
+fn refused_cancel(observed: &ObservedTask, after: &AuditMitigationTaskStatus, memory: &Memory) -> Option<EventDraft> {
+    let retry = memory.retry_of(Operation::Cancel, observed.generation)?;
+    let ready = find(&after.conditions, ConditionType::Ready).filter(|_| after.phase == Some(Phase::Canceling))?;
+    let before = find(&observed.status.as_ref()?.conditions, ConditionType::Ready)?;
+    (ready.message != before.message && ready.message.contains(&retry.message)).then(|| EventDraft {
+        is_warning: true,
+        action: "Cancel".to_owned(),
+        reason: retry.class.reason(),
+        note: ready.message.clone(),
+    })
+}
+
+/// The event that a deletion is worth which lets a task run on, or may do so.
 #[must_use]
 pub fn farewell(observed: &ObservedTask) -> Option<EventDraft> {
     let status = observed.status.as_ref()?;
-    let runs = matches!(status.phase, Some(Phase::Running | Phase::Canceling));
-    let was_told = find(&status.conditions, ConditionType::Ready)
-        .is_some_and(|ready| ready.reason == Reason::CancelIgnored.as_str());
     let is_meant = observed.deleting_since.is_some() && observed.deletion_policy() == DeletionPolicy::Cancel;
-    (runs && is_meant && !observed.owns_task() && !was_told).then(|| EventDraft {
+    let task_id = status.task_id.as_deref().filter(|_| is_meant)?;
+    let region = status.region.as_deref().unwrap_or_default();
+    let reason = observed.reason_of(ConditionType::Ready);
+    let runs = matches!(status.phase, Some(Phase::Running | Phase::Canceling));
+    if runs && !observed.says_own_task() && reason != Some(Reason::CancelIgnored) {
+        return Some(EventDraft {
+            is_warning: true,
+            action: "Delete".to_owned(),
+            reason: Reason::CancelIgnored,
+            note: format!(
+                "task {task_id} was not started by this resource, so it runs on although the resource is deleted"
+            ),
+        });
+    }
+    (status.phase == Some(Phase::Unknown) && reason == Some(Reason::TaskNotFound)).then(|| EventDraft {
         is_warning: true,
         action: "Delete".to_owned(),
-        reason: Reason::CancelIgnored,
+        reason: Reason::TaskNotFound,
         note: format!(
-            "task {} was not started by this resource, so it runs on although the resource is deleted",
-            status.task_id.as_deref().unwrap_or_default()
+            "the resource is let go, and its task {task_id} in {region} was not found: if the operator's credentials or \
+             endpoint are not those of the account it was started in, it may still run there"
         ),
     })
+}
+
+/// The event of a deletion that gave up on its task: after it, nothing in the cluster names the task any more.
+#[must_use]
+pub fn abandoned(observed: &ObservedTask, memory: &Memory) -> EventDraft {
+    let (region, task_id) = observed.named_task().unwrap_or_default();
+    let retry = [Operation::Cancel, Operation::Describe, Operation::Start]
+        .into_iter()
+        .find_map(|operation| memory.retries.of(operation));
+    let last = retry.map_or_else(String::new, |retry| {
+        format!(" The service answered last: {}.", retry.message)
+    });
+    EventDraft {
+        is_warning: true,
+        action: "Delete".to_owned(),
+        reason: Reason::CancelAbandoned,
+        note: format!(
+            "task {task_id} in {region} could not be cancelled in time, so the resource was let go; the task may still run \
+             in AWS.{last} Look with: aws iot describe-audit-mitigation-actions-task --region {region} --task-id {task_id}"
+        ),
+    }
 }
 
 fn is_warning(phase: Phase, reason: Reason) -> bool {

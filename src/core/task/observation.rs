@@ -1,30 +1,31 @@
 //! Everything that a decision is made from.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
-use crate::core::answer::Operation;
-use crate::core::queue::Admission;
-use crate::core::task::memory::{Memory, Retry};
-use crate::core::task::observed::ObservedTask;
-use crate::core::timing::PollBounds;
+use super::memory::Memory;
+use super::observed::ObservedTask;
+use crate::api::AuditMitigationTaskStatus;
+use crate::core::timing::{Now, PollBounds};
 
 /// Everything that a decision is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
-    /// The time, by the operator's clock.
-    pub now: Timestamp,
-    /// From when on only this process may send requests. It moves with the clock when that is set.
-    pub since: Timestamp,
+    /// The time.
+    pub now: Now,
+    /// From when on this process knows every request that was sent for the resource: it began to lead then, or lost
+    /// its memory in a panic.
+    pub known_since: Instant,
     /// The resource, as the API server stores it.
     pub observed: &'a ObservedTask,
     /// Whether the resource was read from the API server in this pass, and not from the watch cache, which may lag.
     pub is_fresh: bool,
-    /// What this process heard from the service about it.
+    /// What the service has told this process about the resource.
     pub memory: &'a Memory,
-    /// Whether there is a slot for it.
-    pub admission: Admission,
+    /// Whether an older resource of this cluster names the task of [`ObservedTask::named_task`].
+    pub is_claimed_by_older: bool,
+    /// A status that was written and that the API server stores otherwise: an older CRD drops a field, a webhook
+    /// changes one. It is not written again.
+    pub altered_status: Option<&'a AuditMitigationTaskStatus>,
     /// What is the same for all resources.
     pub settings: &'a Settings,
 }
@@ -40,22 +41,13 @@ pub struct Settings {
     pub cancel_timeout: Duration,
 }
 
-impl<'a> Observation<'a> {
+impl Observation<'_> {
     /// The region that a start of this resource goes to.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        let wished = self
-            .observed
-            .desired
-            .as_ref()
-            .ok()
-            .and_then(|desired| desired.region.as_deref());
-        wished.or(self.settings.default_region.as_deref())
-    }
-
-    /// What went wrong with one of these operations and is not to be tried again yet.
-    #[must_use]
-    pub fn backoff_of(&self, operations: &[Operation]) -> Option<&'a Retry> {
-        self.memory.backoff_of(operations, self.observed.generation, self.now)
+        let desired = self.observed.desired.as_ref().ok();
+        desired
+            .and_then(|desired| desired.region.as_deref())
+            .or(self.settings.default_region.as_deref())
     }
 }

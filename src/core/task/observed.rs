@@ -1,16 +1,15 @@
 //! The resource as decisions see it: parsed once from what the API server stores.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use super::desired::DesiredTask;
+use super::status::phase::{ConditionType, find};
+use super::tracker::Tracker;
 use crate::api::{
-    AuditMitigationTaskSpec, AuditMitigationTaskStatus, DeletionPolicy, FINALIZER, Parsed, Phase,
-    START_RECORD_ANNOTATION, StartRecord, StartedBy, StoredTask, Target,
+    AuditMitigationTaskStatus, DeletionPolicy, FINALIZER, Parsed, Phase, Reason, START_RECORD_ANNOTATION, StartRecord,
+    StartedBy, StoredTask,
 };
-use crate::core::task::identity;
-use crate::core::task::tracker::Tracker;
 use crate::core::timing;
 
 /// What is known of one resource from the API server alone.
@@ -18,6 +17,8 @@ use crate::core::timing;
 pub struct ObservedTask {
     /// `metadata.uid`
     pub uid: String,
+    /// `metadata.namespace`
+    pub namespace: String,
     /// `metadata.generation`
     pub generation: i64,
     /// `metadata.creationTimestamp`
@@ -28,71 +29,14 @@ pub struct ObservedTask {
     pub finalizers: Vec<String>,
     /// The start record; one without an annotation is rebuilt from `status.attempt`.
     pub record: Option<StartRecord>,
+    /// Why the annotation with the start record can't be read, if it can't and the status has no copy of it.
+    pub unreadable_record: Option<String>,
     /// What is asked for, or why it can't be understood.
     pub desired: Result<DesiredTask, String>,
     /// Who makes the resource again when it is deleted.
     pub tracker: Option<Tracker>,
     /// What the controller wrote last; `None` when it has not looked at the resource yet.
     pub status: Option<AuditMitigationTaskStatus>,
-}
-
-/// What a resource asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DesiredTask {
-    /// `spec.taskId` or the default id.
-    pub task_id: String,
-    /// `spec.target`
-    pub target: Target,
-    /// `spec.auditCheckToActionsMapping`
-    pub mapping: BTreeMap<String, Vec<String>>,
-    /// `spec.clientRequestToken`
-    pub token: Option<String>,
-    /// `spec.region`
-    pub region: Option<String>,
-    /// The hash of the whole request.
-    pub request_hash: String,
-    /// `spec.suspend`
-    pub suspend: bool,
-    /// `spec.cancel`
-    pub cancel: bool,
-    /// `spec.deletionPolicy`
-    pub deletion_policy: DeletionPolicy,
-    /// `spec.activeDeadlineSeconds`
-    pub deadline_seconds: Option<i64>,
-    /// `spec.ttlSecondsAfterFinished`
-    pub ttl_seconds: Option<i64>,
-}
-
-impl DesiredTask {
-    fn parse(namespace: &str, name: &str, spec: &AuditMitigationTaskSpec) -> Self {
-        // No `..`: a new field doesn't compile until somebody has decided what it means here.
-        let AuditMitigationTaskSpec {
-            task_id: _,
-            target,
-            audit_check_to_actions_mapping,
-            client_request_token,
-            region,
-            suspend,
-            cancel,
-            deletion_policy,
-            active_deadline_seconds,
-            ttl_seconds_after_finished,
-        } = spec;
-        let task_id = identity::task_id(namespace, name, spec);
-        Self {
-            request_hash: identity::request_hash(&task_id, spec),
-            task_id,
-            target: target.clone(),
-            mapping: audit_check_to_actions_mapping.clone(),
-            token: client_request_token.clone(),
-            region: region.clone(),
-            suspend: suspend.unwrap_or_default(),
-            cancel: cancel.unwrap_or_default(),
-            deletion_policy: deletion_policy.unwrap_or_default(),
-            deadline_seconds: *active_deadline_seconds,
-            ttl_seconds: *ttl_seconds_after_finished,
-        }
-    }
 }
 
 impl ObservedTask {
@@ -113,20 +57,23 @@ impl ObservedTask {
             .filter(|status| status.phase.is_some())
             .cloned();
         let uid = stored.uid().unwrap_or_default();
-        let record = stored
-            .annotations()
-            .get(START_RECORD_ANNOTATION)
-            .and_then(|text| serde_json::from_str(text).ok())
-            .or_else(|| status.as_ref().and_then(|status| record_of_attempt(&uid, status)));
+        let annotation = stored.annotations().get(START_RECORD_ANNOTATION);
+        let (record, unreadable) = match annotation.map(|text| StartRecord::parse(text)).transpose() {
+            Ok(record) => (record, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let record = record.or_else(|| status.as_ref().and_then(|status| record_of_attempt(&uid, status)));
         Self {
             generation: stored.metadata.generation.unwrap_or_default(),
             created: stored.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
             deleting_since: stored.metadata.deletion_timestamp.as_ref().map(|time| time.0),
             finalizers: stored.finalizers().to_vec(),
+            unreadable_record: unreadable.filter(|_| record.is_none()),
             record,
             desired,
             tracker: Tracker::of(stored),
             status,
+            namespace,
             uid,
         }
     }
@@ -143,12 +90,18 @@ impl ObservedTask {
         self.status.as_ref().and_then(|status| status.phase)
     }
 
+    /// The reason of a condition, as it was written last, where this version knows it.
+    #[must_use]
+    pub fn reason_of(&self, condition: ConditionType) -> Option<Reason> {
+        Reason::parse(&find(&self.status.as_ref()?.conditions, condition)?.reason)
+    }
+
     /// When the status says that what is missing is asked for again, if that lies ahead of this time. What lies further
     /// ahead than any such wait was written by a wrong clock.
     #[must_use]
     pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
         let time = self.status.as_ref()?.next_attempt_time.as_ref()?.0;
-        let furthest = timing::next_whole_second(timing::after(now, timing::MISSING_POLL.unsigned_abs()));
+        let furthest = timing::next_whole_second(timing::after(now, timing::MISSING_POLL));
         (time > now && time <= furthest).then_some(time)
     }
 
@@ -167,22 +120,44 @@ impl ObservedTask {
             .unwrap_or_default()
     }
 
-    /// Whether the task in the status was started by this very resource. A copied or restored status says
+    /// Whether the status says that this very resource started its task. A copied or restored status says
     /// `startedBy: Self` too, so the token must be this resource's own uid.
     #[must_use]
-    pub fn owns_task(&self) -> bool {
+    pub fn says_own_task(&self) -> bool {
         self.status.as_ref().is_some_and(|status| {
             status.started_by == Some(StartedBy::This)
                 && status.client_request_token.as_deref() == Some(self.uid.as_str())
         })
     }
 
-    /// Whether the desired is still for the request of this record.
+    /// Whether the spec still asks for the request of this record.
     #[must_use]
     pub fn still_asks_for(&self, record: &StartRecord) -> bool {
-        self.desired
-            .as_ref()
-            .is_ok_and(|desired| desired.request_hash == record.request_hash && desired.task_id == record.task_id)
+        self.desired.as_ref().is_ok_and(|desired| desired.is_request_of(record))
+    }
+
+    /// The region and the id of the task that the resource names: in its status, else in its start record. An older
+    /// resource that names the same task is the one that owns it.
+    #[must_use]
+    pub fn named_task(&self) -> Option<(&str, &str)> {
+        let status = self.status.as_ref();
+        let in_status = status.and_then(|status| Some((status.region.as_deref()?, status.task_id.as_deref()?)));
+        in_status.or_else(|| {
+            let record = self.record.as_ref()?;
+            Some((record.region.as_str(), record.task_id.as_str()))
+        })
+    }
+
+    /// Whether the status proves that no request is on its way: the operator leaves one of these phases by writing
+    /// another before it writes a record.
+    #[must_use]
+    pub fn no_request_in_flight(&self) -> bool {
+        let no_attempt = self.status.as_ref().is_none_or(|status| status.attempt.is_none());
+        no_attempt
+            && matches!(
+                self.phase(),
+                Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled | Phase::Unknown)
+            )
     }
 }
 

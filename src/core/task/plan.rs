@@ -1,148 +1,124 @@
-//! The next step: what the shell is to do, one effect at a time.
+//! What a stage of life makes of an observation: what the status should say, and two tracks that wait for each other
+//! in nothing. One observes (Describe), the other commands (Start, Cancel); each has its own time.
 
-use jiff::Timestamp;
+use std::time::Instant;
 
-use crate::api::{AuditMitigationTaskStatus, StartRecord};
-use crate::core::answer::Operation;
-use crate::core::task::status::draft::StatusDraft;
+use super::observation::Observation;
+use super::status::draft::StatusDraft;
+use super::step::Step;
 
-/// One effect, or a wait.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// Read the resource from the API server: the next effect must not rest on a stale cache.
-    Read,
-    /// Write this status.
-    WriteStatus(Box<AuditMitigationTaskStatus>),
-    /// Write the start record, and the finalizer where asked, in one patch.
-    WriteRecord {
-        /// The record.
-        record: StartRecord,
-        /// Whether the finalizer goes with it.
-        with_finalizer: bool,
-    },
-    /// Put the finalizer (back) on.
-    AddFinalizer,
-    /// Take the finalizer off.
-    RemoveFinalizer {
-        /// A deletion gives up on a task that could not be cancelled.
-        abandons_task: bool,
-    },
-    /// Call Start with what this record says and the spec asks.
-    Start(StartRecord),
-    /// Call Describe.
-    Describe(TaskAddress),
-    /// Call Cancel.
-    Cancel(TaskAddress),
-    /// Look for the failed actions of a task that ended.
-    ListFailedActions(TaskAddress),
-    /// Delete the resource: its time to live is over.
-    Delete,
-    /// Nothing to do until the resource or the queue changes, or until this time.
-    Wait(Option<Timestamp>),
-}
-
-impl Step {
-    /// The one call of AWS that the step is; `None` for all else (and for the look at failed actions, which is many).
-    #[must_use]
-    pub const fn operation(&self) -> Option<Operation> {
-        match self {
-            Self::Start(_) => Some(Operation::Start),
-            Self::Describe(_) => Some(Operation::Describe),
-            Self::Cancel(_) => Some(Operation::Cancel),
-            Self::Read
-            | Self::WriteStatus(_)
-            | Self::WriteRecord { .. }
-            | Self::AddFinalizer
-            | Self::RemoveFinalizer { .. }
-            | Self::ListFailedActions(_)
-            | Self::Delete
-            | Self::Wait(_) => None,
-        }
-    }
-
-    /// Whether it calls AWS, or is there to prepare a call: none is begun any more once the process is stopping.
-    #[must_use]
-    pub const fn begins_call(&self) -> bool {
-        match self {
-            Self::WriteRecord { .. }
-            | Self::Start(_)
-            | Self::Describe(_)
-            | Self::Cancel(_)
-            | Self::ListFailedActions(_) => true,
-            Self::Read
-            | Self::WriteStatus(_)
-            | Self::AddFinalizer
-            | Self::RemoveFinalizer { .. }
-            | Self::Delete
-            | Self::Wait(_) => false,
-        }
-    }
-
-    /// Its name, for the log.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Read => "Read",
-            Self::WriteStatus(_) => "WriteStatus",
-            Self::WriteRecord { .. } => "WriteRecord",
-            Self::AddFinalizer => "AddFinalizer",
-            Self::RemoveFinalizer { .. } => "RemoveFinalizer",
-            Self::Start(_) => "Start",
-            Self::Describe(_) => "Describe",
-            Self::Cancel(_) => "Cancel",
-            Self::ListFailedActions(_) => "ListFailedActions",
-            Self::Delete => "Delete",
-            Self::Wait(_) => "Wait",
-        }
-    }
-
-    /// This step when it is due, until then a wait.
-    #[must_use]
-    pub fn when(self, due: Timestamp, now: Timestamp) -> Self {
-        if due <= now { self } else { Self::Wait(Some(due)) }
-    }
-}
-
-/// Where a task is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TaskAddress {
-    /// Its id.
-    pub task_id: String,
-    /// Its AWS region.
-    pub region: String,
-}
-
-impl From<&StartRecord> for TaskAddress {
-    fn from(record: &StartRecord) -> Self {
-        Self {
-            task_id: record.task_id.clone(),
-            region: record.region.clone(),
-        }
-    }
-}
-
-/// What a stage of life makes of an observation: what the status is to say, and the step after it says so.
-#[derive(Clone, Debug, PartialEq)]
+/// What a stage of life makes of an observation.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// What the status is to say; `None` leaves it as it is.
-    pub draft: Option<StatusDraft>,
-    /// The step once the status says it.
-    pub step: Step,
+    draft: Option<StatusDraft>,
+    /// What has to be done about the resource itself: its finalizer, its deletion.
+    housekeeping: Option<Step>,
+    /// A Start or a Cancel, or what prepares it.
+    command: Option<Scheduled>,
+    /// A Describe.
+    observe: Option<Scheduled>,
+    /// When to look again in any case.
+    timer: Option<Instant>,
+}
+
+/// A step, and when it is due; `None` for at once.
+#[derive(Clone, Debug, PartialEq)]
+struct Scheduled {
+    step: Step,
+    at: Option<Instant>,
+}
+
+/// What is to be done now, the first first, and when to look again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The steps that are due. The shell does one and decides again; it goes on to the next only where the one before
+    /// has to wait for the call budget, or is a write that was refused.
+    pub due: Vec<Step>,
+    /// When to look again, if nothing changes before.
+    pub wake_up: Option<Instant>,
+}
+
+impl Decision {
+    /// The first step that is due, else the wait.
+    #[must_use]
+    pub fn next_step(self) -> Step {
+        let wait = Step::Wait(self.wake_up);
+        self.due.into_iter().next().unwrap_or(wait)
+    }
 }
 
 impl Plan {
-    /// Says this first, then does the step.
-    #[must_use]
-    pub const fn say(draft: StatusDraft, step: Step) -> Self {
+    /// Says this.
+    pub(super) fn say(draft: StatusDraft) -> Self {
         Self {
             draft: Some(draft),
-            step,
+            ..Self::default()
         }
     }
 
-    /// Does the step and leaves the status as it is.
-    #[must_use]
-    pub const fn act(step: Step) -> Self {
-        Self { draft: None, step }
+    /// Leaves the status as it is.
+    pub(super) fn keep_status() -> Self {
+        Self::default()
+    }
+
+    /// Says this where there is something to say.
+    pub(super) fn say_if(draft: Option<StatusDraft>) -> Self {
+        Self {
+            draft,
+            ..Self::default()
+        }
+    }
+
+    /// Does this before any call.
+    pub(super) fn first(mut self, step: Step) -> Self {
+        self.housekeeping = Some(step);
+        self
+    }
+
+    /// Commands this, at once or at that time.
+    pub(super) fn command(mut self, step: Step, at: Option<Instant>) -> Self {
+        self.command = Some(Scheduled { step, at });
+        self
+    }
+
+    /// Observes by this, at once or at that time.
+    pub(super) fn observe(mut self, step: Step, at: Option<Instant>) -> Self {
+        self.observe = Some(Scheduled { step, at });
+        self
+    }
+
+    /// Looks again at that time in any case; the earliest of several counts.
+    pub(super) fn wake_up_at(mut self, at: Option<Instant>) -> Self {
+        self.timer = self.timer.into_iter().chain(at).min();
+        self
+    }
+
+    /// The steps that are due: first the status says what comes, then it is done.
+    pub(super) fn decide(self, o: &Observation<'_>) -> Decision {
+        let Self {
+            draft,
+            housekeeping,
+            command,
+            observe,
+            timer,
+        } = self;
+        let status = draft.and_then(|draft| draft.status_to_write(o.observed, o.altered_status, o.now.wall));
+        let mut due: Vec<Step> = status
+            .map(|status| Step::WriteStatus(Box::new(status)))
+            .into_iter()
+            .chain(housekeeping)
+            .collect();
+        let mut tracks: Vec<Scheduled> = command.into_iter().chain(observe).collect();
+        // Whoever is due longer comes first, so the two alternate.
+        tracks.sort_by_key(|track| track.at);
+        let mut wake_up = timer;
+        for Scheduled { step, at } in tracks {
+            match at {
+                Some(at) if at > o.now.monotonic => wake_up = wake_up.into_iter().chain([at]).min(),
+                _ => due.push(step),
+            }
+        }
+        Decision { due, wake_up }
     }
 }

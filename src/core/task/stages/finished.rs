@@ -6,49 +6,41 @@ use jiff::Timestamp;
 
 use crate::api::{Phase, Reason};
 use crate::core::task::observation::Observation;
-use crate::core::task::plan::{Plan, Step};
-use crate::core::task::status::draft::{StatusDraft, TaskIn, find};
-use crate::core::task::status::phase::ConditionType;
+use crate::core::task::plan::Plan;
+use crate::core::task::status::draft::StatusDraft;
+use crate::core::task::status::phase::{ConditionType, find, has_ended};
+use crate::core::task::status::subject::TaskIn;
+use crate::core::task::step::Step;
 use crate::core::timing;
 
 /// What to do with a resource that ended in this phase.
-pub(crate) fn assess(o: &Observation<'_>, phase: Phase) -> Plan {
-    let step = if o.observed.has_finalizer() {
-        Step::RemoveFinalizer { abandons_task: false }
+pub(crate) fn plan(o: &Observation<'_>, phase: Phase) -> Plan {
+    let plan = if o.observed.is_observed() {
+        Plan::keep_status()
     } else {
-        match expiry(o, phase) {
-            Some(time) if time <= o.now => Step::Delete,
-            time => Step::Wait(time),
-        }
+        Plan::say_if(acknowledged(o, phase))
     };
-    if o.observed.is_observed() {
-        Plan::act(step)
-    } else {
-        acknowledge(o, phase, step)
+    if o.observed.has_finalizer() {
+        return plan.first(Step::RemoveFinalizer { abandons_task: false });
+    }
+    match expiry(o, phase) {
+        Some(time) if time <= o.now.wall => plan.first(Step::Delete),
+        time => plan.wake_up_at(time.map(|time| o.now.instant_of(time))),
     }
 }
 
 /// One write for each new generation: the ending stays what it was.
-fn acknowledge(o: &Observation<'_>, phase: Phase, step: Step) -> Plan {
-    let Some(status) = &o.observed.status else {
-        return Plan::act(step);
-    };
-    let ready = find(&status.conditions, ConditionType::Ready);
-    let reason = ready.and_then(|ready| {
-        Reason::ALL
-            .iter()
-            .copied()
-            .find(|reason| reason.as_str() == ready.reason)
-    });
+fn acknowledged(o: &Observation<'_>, phase: Phase) -> Option<StatusDraft> {
+    let ready = find(&o.observed.status.as_ref()?.conditions, ConditionType::Ready);
+    let reason = o.observed.reason_of(ConditionType::Ready).unwrap_or(Reason::Completed);
     let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
-    let draft = StatusDraft::new(phase, reason.unwrap_or(Reason::Completed), message, TaskIn::Status);
-    Plan::say(draft, step)
+    Some(StatusDraft::new(phase, reason, message).about(TaskIn::Status))
 }
 
 /// When the resource is to be deleted: that long after Finished became True, and not after the task's own end,
 /// or a resource that adopts an old task would be deleted and, under GitOps, made again for ever.
 fn expiry(o: &Observation<'_>, phase: Phase) -> Option<Timestamp> {
-    if !matches!(phase, Phase::Completed | Phase::Failed | Phase::Canceled) {
+    if !has_ended(phase) {
         return None;
     }
     let ttl = o.observed.desired.as_ref().ok()?.ttl_seconds?;

@@ -1,9 +1,10 @@
-//! The stages of a resource's life, one file each. Each makes a plan of an observation.
+//! One file for each stage of a resource's life: what it plans.
 
-pub mod already_exists;
-pub mod before_start;
-pub mod copied;
-pub mod deletion;
-pub mod finished;
-pub mod following;
-pub mod open_attempt;
+pub(super) mod already_exists;
+pub(super) mod copied;
+pub(super) mod deletion;
+pub(super) mod finished;
+pub(super) mod following;
+pub(super) mod not_started;
+pub(super) mod open_attempt;
+pub(super) mod unreadable_record;

@@ -12,6 +12,8 @@
 //! | Conflict | True | False | True | True | False | False | True |
 //! | Unknown | as known | False | False | False | False | False | True |
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
 use crate::api::Phase;
 
 /// The conditions of a resource, in the order in which `kubectl describe` shows them.
@@ -89,4 +91,12 @@ pub const fn has_ended(phase: Phase) -> bool {
 #[must_use]
 pub fn is_finished(phase: Phase) -> bool {
     status_in(phase, ConditionType::Finished) == Some(true)
+}
+
+/// The condition of this type.
+#[must_use]
+pub fn find(conditions: &[Condition], condition: ConditionType) -> Option<&Condition> {
+    conditions
+        .iter()
+        .find(|candidate| candidate.type_ == condition.as_str())
 }

@@ -6,9 +6,9 @@ use serde_json::json;
 use super::bench::{Bench, TASK, failure, found, found_another, lost, success, task};
 use crate::api::{Phase, Reason, StartedBy};
 use crate::core::answer::{DescribeAnswer, Effect, ErrorClass, StartAnswer, TaskState};
-use crate::core::task::plan::Step;
-use crate::core::task::status::draft::find;
 use crate::core::task::status::phase::ConditionType;
+use crate::core::task::status::phase::find;
+use crate::core::task::step::Step;
 
 fn answered(patch: &serde_json::Value) -> Bench {
     let mut bench = Bench::new(patch);
@@ -301,14 +301,17 @@ fn edited_after_it_existed_it_waits_for_the_old_task_and_then_goes_on() {
     let mut bench = Bench::new(&json!({}));
     bench.call_start();
     bench.answer_start(lost());
-    bench.call_start();
+    bench.call_start_again();
     bench.answer_start(StartAnswer::AlreadyExists);
     let answered = bench.now;
     bench.call_describe();
     bench.answer_describe(DescribeAnswer::NotFound);
     bench.rest();
     bench.edit(&json!({ "taskId": "another" }));
-    bench.admission = crate::core::queue::Admission::Behind(1);
+    bench.admission = crate::core::queue::Admission::Behind {
+        ahead: 1,
+        namespaces: 1,
+    };
     while bench.phase() != Some(Phase::Queued) {
         if matches!(bench.next_call(), Step::Describe(_)) {
             bench.answer_describe(DescribeAnswer::NotFound);
@@ -328,7 +331,7 @@ fn what_is_missing_since_before_the_last_request_is_waited_for_and_not_told_in_t
     bench.answer_start(lost());
     bench.answer_start(StartAnswer::AlreadyExists);
     bench.answer_describe(DescribeAnswer::NotFound);
-    bench.memory.missing_since = Some(bench.now - SignedDuration::from_mins(15));
+    bench.memory.missing_since = Some((bench.now - SignedDuration::from_mins(15)).monotonic);
     bench
         .store
         .force(&json!({ "spec": { "taskId": "edited" }, "metadata": { "generation": 2 } }));

@@ -4,14 +4,19 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::bench::{REGION, TASK, failure, spec, start_of_time, task};
+use super::bench::{REGION, TASK, at, failure, spec, start, start_of_time, task};
 use super::store::{Store, UID};
 use crate::api::{FINALIZER, Phase, Reason, START_RECORD_ANNOTATION, StartRecord, StartedBy};
 use crate::core::answer::{Described, Effect, ErrorClass, FailedActions, Operation, TaskState};
 use crate::core::queue::Admission;
-use crate::core::task::memory::{Answered, AttemptKnown, CancelKnown, LastDescribe, Memory, Retry};
+use crate::core::task::attempt::{AttemptAnswer, KnownAttempt};
+use crate::core::task::known_task::KnownTask;
+use crate::core::task::memory::{CancelOutcome, LastCancel, LastDescribe, Memory};
 use crate::core::task::observation::Settings;
-use crate::core::task::status::draft::{Identity, StatusDraft, TaskIn};
+use crate::core::task::retry::{Moment, Retries};
+use crate::core::task::status::draft::StatusDraft;
+use crate::core::task::status::subject::TaskIn;
+use crate::core::timing::Now;
 
 /// Everything that a decision is made from.
 #[derive(Clone, Debug)]
@@ -19,10 +24,11 @@ pub(super) struct Case {
     pub(super) store: Store,
     pub(super) memory: Memory,
     pub(super) settings: Settings,
-    pub(super) since: Timestamp,
+    pub(super) known_since: Timestamp,
+    pub(super) is_claimed_by_older: bool,
     pub(super) is_fresh: bool,
     pub(super) admission: Admission,
-    pub(super) now: Timestamp,
+    pub(super) now: Now,
 }
 
 pub(super) fn case() -> impl Strategy<Value = Case> {
@@ -32,21 +38,24 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
         admission(),
         prop_oneof![Just(Some(REGION.to_owned())), Just(None)],
     );
-    (outside, ago()).prop_flat_map(|((store, is_fresh, admission, default_region), since)| {
-        let record = store.observed().record;
-        memory(record).prop_map(move |memory| Case {
-            store: store.clone(),
-            memory,
-            settings: Settings {
-                default_region: default_region.clone(),
-                ..super::bench::settings()
-            },
-            since,
-            is_fresh,
-            admission,
-            now: start_of_time(),
-        })
-    })
+    (outside, ago(), prop_oneof![4 => Just(false), 1 => Just(true)]).prop_flat_map(
+        |((store, is_fresh, admission, default_region), known_since, is_claimed_by_older)| {
+            let record = store.observed().record;
+            memory(record).prop_map(move |memory| Case {
+                store: store.clone(),
+                memory,
+                settings: Settings {
+                    default_region: default_region.clone(),
+                    ..super::bench::settings()
+                },
+                known_since,
+                is_claimed_by_older,
+                is_fresh,
+                admission,
+                now: start(),
+            })
+        },
+    )
 }
 
 /// Times before now, around every limit there is.
@@ -75,10 +84,10 @@ fn soon() -> impl Strategy<Value = Timestamp> {
 fn admission() -> impl Strategy<Value = Admission> {
     prop_oneof![
         4 => Just(Admission::Free),
-        1 => Just(Admission::Behind(3)),
-        1 => Just(Admission::Paced { ahead: 2, until: start_of_time() + SignedDuration::from_secs(2) }),
-        1 => Just(Admission::Paced { ahead: 20, until: start_of_time() + SignedDuration::from_secs(9) }),
-        1 => Just(Admission::LimitedUntil(start_of_time() + SignedDuration::from_secs(9))),
+        1 => Just(Admission::Behind { ahead: 3, namespaces: 1 }),
+        1 => Just(Admission::Paced { ahead: 2, namespaces: 1, until: (start() + SignedDuration::from_secs(2)).monotonic }),
+        1 => Just(Admission::Paced { ahead: 20, namespaces: 3, until: (start() + SignedDuration::from_secs(9)).monotonic }),
+        1 => Just(Admission::LimitedUntil((start() + SignedDuration::from_secs(9)).monotonic)),
     ]
 }
 
@@ -124,7 +133,7 @@ fn stored() -> impl Strategy<Value = Store> {
                 let mut store = Store::create(&spec, created);
                 let observed = store.observed();
                 if let Some(draft) = status {
-                    let status = draft.status_to_write(&observed, created).unwrap();
+                    let status = draft.status_to_write(&observed, None, created).unwrap();
                     store.force(&json!({ "status": status }));
                 }
                 let hash = observed
@@ -200,7 +209,7 @@ fn status() -> impl Strategy<Value = StatusDraft> {
     )
         .prop_map(
             |((phase, reason, has_task), (by_us, own_token), next, attempt, described)| {
-                let identity = Identity {
+                let known = KnownTask {
                     task_id: TASK.to_owned(),
                     region: REGION.to_owned(),
                     token: if own_token { UID.to_owned() } else { "mine".to_owned() },
@@ -208,11 +217,11 @@ fn status() -> impl Strategy<Value = StatusDraft> {
                     reason: if by_us { Reason::Started } else { Reason::AlreadyExists },
                 };
                 let task = if has_task {
-                    TaskIn::Known(identity)
+                    TaskIn::Known(known)
                 } else {
                     TaskIn::Nowhere
                 };
-                let mut draft = StatusDraft::new(phase, reason, "as it was said", task);
+                let mut draft = StatusDraft::new(phase, reason, "as it was said").about(task);
                 draft.next_attempt = next;
                 draft.described = described.filter(|_| has_task);
                 if phase == Phase::Pending && attempt {
@@ -258,79 +267,99 @@ fn described() -> impl Strategy<Value = Described> {
 fn memory(record: Option<StartRecord>) -> impl Strategy<Value = Memory> {
     let answer = prop_oneof![
         Just(None),
-        Just(Some(Answered::AlreadyExists)),
-        Just(Some(Answered::Refused)),
-        any::<bool>().prop_map(|unclaimed| Some(Answered::Success {
-            task_id: TASK.to_owned(),
-            unclaimed
+        Just(Some(AttemptAnswer::AlreadyExists)),
+        Just(Some(AttemptAnswer::Refused)),
+        Just(Some(AttemptAnswer::Success {
+            task_id: TASK.to_owned()
         })),
-        (1_i64..3).prop_map(|generation| Some(Answered::Invalid {
+        (1_i64..3).prop_map(|generation| Some(AttemptAnswer::Invalid {
             message: "no".to_owned(),
             generation
         })),
     ];
-    let attempt = prop::option::of((answer, any::<bool>(), ago())).prop_map(move |known| {
-        let (answer, unanswered, last_sent) = known?;
-        // Either nobody heard an answer, or there was one, or nothing was sent.
-        Some(AttemptKnown {
+    let attempt = prop::option::of((answer, prop::option::of(ago()), ago())).prop_map(move |known| {
+        let (answer, opened_at, last_sent) = known?;
+        // Either nobody saw an answer, or there was one, or nothing was sent.
+        Some(KnownAttempt {
             record: record.clone()?,
-            unanswered,
-            last_sent,
+            opened_at: opened_at.map(|time| at(time.min(last_sent)).monotonic),
+            last_sent: at(last_sent).monotonic,
             answer,
         })
     });
-    let heard = (
+    let last_describe = (
         prop_oneof![Just(TASK), Just("edited")],
         ago(),
+        1_i64..3,
         prop::option::of(described()),
     )
-        .prop_map(|(task_id, at, task)| LastDescribe {
+        .prop_map(|(task_id, time, generation, task)| LastDescribe {
             task_id: task_id.to_owned(),
-            at,
+            at: at(time),
+            generation,
             task,
         });
-    let operation = prop_oneof![
-        Just(Operation::Start),
-        Just(Operation::Describe),
-        Just(Operation::Cancel)
+    let outcome = prop_oneof![
+        Just(CancelOutcome::Accepted),
+        Just(CancelOutcome::NotRunning),
+        Just(CancelOutcome::Failed)
     ];
-    let class = prop_oneof![
-        Just(ErrorClass::Throttled),
-        Just(ErrorClass::LimitExceeded),
-        Just(ErrorClass::AccessDenied),
-        Just(ErrorClass::ServiceUnavailable),
-    ];
-    let retry =
-        (operation, class, 1_u32..4, soon(), 1_i64..3).prop_map(|(operation, class, count, retry_at, generation)| {
-            let message = failure(class, Effect::None).message;
-            Retry {
-                operation,
-                class,
-                message,
-                count,
-                retry_at,
-                generation,
-            }
-        });
-    let cancel = (ago(), any::<bool>()).prop_map(|(at, accepted)| CancelKnown { at, accepted });
+    let last_cancel = (ago(), outcome).prop_map(|(time, outcome)| LastCancel {
+        at: at(time).monotonic,
+        outcome,
+    });
     let failed_actions = any::<bool>().prop_map(|known| known.then(FailedActions::default));
     (
         attempt,
-        prop::option::of(heard),
+        prop::option::of(last_describe),
         prop::option::of(ago()),
-        prop::option::of(cancel),
+        prop::option::of(last_cancel),
         failed_actions,
-        prop::option::of(retry),
+        retries(),
     )
         .prop_map(
-            |(attempt, described, missing_since, cancel, failed_actions, retry)| Memory {
+            |(attempt, last_describe, missing_since, last_cancel, failed_actions, retries)| Memory {
                 attempt,
                 // Only ever set where the last answer was "not found".
-                missing_since: missing_since.filter(|_| described.as_ref().is_some_and(|heard| heard.task.is_none())),
-                described,
-                cancel,
+                missing_since: missing_since
+                    .map(|time| at(time).monotonic)
+                    .filter(|_| last_describe.as_ref().is_some_and(|last| last.task.is_none())),
+                last_describe,
+                last_cancel,
                 failed_actions,
-                retry,
+                retries,
             },
         )
+}
+
+/// Each operation failed a few times, or not at all, until not long ago.
+fn retries() -> impl Strategy<Value = Retries> {
+    let class = || {
+        prop_oneof![
+            Just(ErrorClass::Throttled),
+            Just(ErrorClass::LimitExceeded),
+            Just(ErrorClass::AccessDenied),
+            Just(ErrorClass::ServiceUnavailable),
+            Just(ErrorClass::UnexpectedAnswer),
+        ]
+    };
+    let failures = || prop_oneof![2 => Just(0_u32), 1 => 1_u32..4];
+    let of = |operation: Operation| {
+        (failures(), class(), prop_oneof![Just(0_i64), 0_i64..400], 1_i64..3)
+            .prop_map(move |(count, class, seconds, generation)| (operation, count, class, seconds, generation))
+    };
+    (of(Operation::Start), of(Operation::Describe), of(Operation::Cancel)).prop_map(|(start_, describe, cancel)| {
+        let mut retries = Retries::default();
+        for (operation, count, class, seconds, generation) in [start_, describe, cancel] {
+            let moment = Moment {
+                now: start() - SignedDuration::from_secs(seconds),
+                uid: UID,
+                generation,
+            };
+            for _ in 0..count {
+                retries.failed(operation, failure(class, Effect::None), moment);
+            }
+        }
+        retries
+    })
 }

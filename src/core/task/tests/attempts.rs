@@ -7,7 +7,7 @@ use super::bench::{Bench, REGION, TASK, found, found_another, lost, refused, suc
 use crate::api::{FINALIZER, Phase, Reason, START_RECORD_ANNOTATION, StartedBy};
 use crate::core::answer::{DescribeAnswer, ErrorClass, StartAnswer, TaskState};
 use crate::core::queue::Admission;
-use crate::core::task::plan::Step;
+use crate::core::task::step::Step;
 
 /// A start was sent, and the process died before it heard the answer.
 pub(super) fn crashed(patch: &Value) -> Bench {
@@ -91,7 +91,10 @@ fn a_crash_after_the_record_opens_the_attempt_and_sends_the_same_again() {
 #[test]
 fn an_open_attempt_without_a_slot_is_looked_for_and_sent_again_once_there_is_one() {
     let mut bench = crashed(&json!({}));
-    bench.admission = Admission::Behind(0);
+    bench.admission = Admission::Behind {
+        ahead: 0,
+        namespaces: 1,
+    };
     for _ in 0..3 {
         bench.call_describe();
         bench.answer_describe(DescribeAnswer::NotFound);
@@ -107,7 +110,10 @@ fn an_open_attempt_without_a_slot_is_looked_for_and_sent_again_once_there_is_one
 
     // Who finds the task needs no slot to prove whose it is: it runs already.
     let mut bench = crashed(&json!({}));
-    bench.admission = Admission::Behind(0);
+    bench.admission = Admission::Behind {
+        ahead: 0,
+        namespaces: 1,
+    };
     bench.call_describe();
     bench.answer_describe(found(TaskState::InProgress));
     bench.call_start();
@@ -147,7 +153,7 @@ fn a_lost_answer_is_asked_for_with_the_same_record() {
     let mut bench = Bench::new(&json!({}));
     let first = bench.call_start();
     bench.answer_start(lost());
-    assert_eq!(bench.call_start(), first);
+    assert_eq!(bench.call_start_again(), first);
     bench.assert_says(Phase::Pending, Reason::AttemptUnanswered);
     bench.answer_start(StartAnswer::AlreadyExists);
     bench.call_describe();
@@ -172,7 +178,7 @@ fn a_refusal_settles_nothing_while_an_earlier_attempt_is_unanswered() {
         let mut bench = Bench::new(&json!({}));
         let first = bench.call_start();
         bench.answer_start(lost());
-        bench.call_start();
+        bench.call_start_again();
         bench.answer_start(refused(class));
         bench.next();
         bench.assert_says(Phase::Pending, Reason::AttemptUnanswered);
@@ -186,7 +192,7 @@ fn an_invalid_request_settles_nothing_either_until_fifteen_minutes_have_passed()
     let mut bench = Bench::new(&json!({}));
     bench.call_start();
     bench.answer_start(lost());
-    bench.call_start();
+    bench.call_start_again();
     bench.answer_start(StartAnswer::InvalidRequest("gone".to_owned()));
     let sent = bench.now;
     bench.call_describe();
@@ -207,7 +213,7 @@ fn refused_for_good_with_the_task_found_it_is_followed_as_somebody_elses() {
     let mut bench = Bench::new(&json!({}));
     bench.call_start();
     bench.answer_start(lost());
-    bench.call_start();
+    bench.call_start_again();
     bench.answer_start(refused(ErrorClass::AccessDenied));
     bench.call_describe();
     bench.answer_describe(found(TaskState::InProgress));
@@ -302,9 +308,11 @@ fn a_missing_finalizer_is_put_back_while_an_attempt_is_open() {
     let mut bench = crashed(&json!({}));
     bench.call_start();
     bench.answer_start(lost());
+    bench.call_describe();
+    bench.answer_describe(DescribeAnswer::NotFound);
     bench.rest();
     bench.store.force(&json!({ "metadata": { "finalizers": [] } }));
-    bench.rest();
+    bench.next();
     assert_eq!(bench.store.json()["metadata"]["finalizers"], json!([FINALIZER]));
 }
 
@@ -313,7 +321,7 @@ fn an_annotation_that_was_removed_is_rebuilt_from_the_status() {
     let mut bench = crashed(&json!({}));
     let record = bench.call_start();
     bench.answer_start(lost());
-    bench.rest();
+    bench.call_describe();
     bench
         .store
         .force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: null } } }));
@@ -337,11 +345,24 @@ fn a_new_default_region_does_not_move_an_open_attempt() {
 }
 
 #[test]
-fn an_unreadable_record_is_no_record() {
-    let mut bench = Bench::new(&json!({}));
-    bench
-        .store
-        .force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: "{" } } }));
-    bench.call_start();
-    assert!(bench.observed().record.is_some());
+fn under_a_record_that_cannot_be_read_nothing_is_started() {
+    for text in ["{", r#"{ "version": 2 }"#, "", "null"] {
+        let mut bench = Bench::new(&json!({}));
+        bench
+            .store
+            .force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: text } } }));
+        assert_eq!(bench.rest(), None, "{text:?}");
+        bench.assert_says(Phase::Unknown, Reason::StartRecordUnreadable);
+        bench.edit(&json!({ "ttlSecondsAfterFinished": 7 }));
+        assert_eq!(
+            bench.rest(),
+            None,
+            "{text:?}: an edit tells nothing of what was started"
+        );
+        bench.assert_says(Phase::Unknown, Reason::StartRecordUnreadable);
+        bench
+            .store
+            .force(&json!({ "metadata": { "annotations": { START_RECORD_ANNOTATION: null } } }));
+        bench.call_start();
+    }
 }

@@ -1,6 +1,9 @@
 //! One resource on the bench: its steps are taken one at a time, with the answers that a test gives.
 
-use std::time::Duration;
+use std::cmp::Ordering;
+use std::ops::{Add, AddAssign, Sub};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -13,13 +16,16 @@ use crate::core::answer::{
 use crate::core::queue::Admission;
 use crate::core::task::decide::decide;
 use crate::core::task::events::{EventDraft, event_drafts};
-use crate::core::task::memory::{Memory, Moment};
+use crate::core::task::memory::Memory;
 use crate::core::task::observation::{Observation, Settings};
 use crate::core::task::observed::ObservedTask;
-use crate::core::task::plan::Step;
-use crate::core::task::status::draft::find;
+use crate::core::task::plan::Decision;
+use crate::core::task::retry::Moment;
+use crate::core::task::stage::Stage;
 use crate::core::task::status::phase::ConditionType;
-use crate::core::timing::PollBounds;
+use crate::core::task::status::phase::find;
+use crate::core::task::step::Step;
+use crate::core::timing::{Now, PollBounds};
 
 /// The id that the bench's manifest gets by default.
 pub(crate) const TASK: &str = "fix-task";
@@ -38,6 +44,85 @@ pub(crate) fn start_of_time() -> Timestamp {
     "2026-03-01T12:00:00.123456789Z".parse().unwrap()
 }
 
+pub(crate) fn start() -> Now {
+    at(start_of_time())
+}
+
+/// The moment of this true time. The process's clock began long before any of them.
+pub(crate) fn at(time: Timestamp) -> Now {
+    static BASE: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Duration::from_hours(20 * 365 * 24));
+    let since_start = time.duration_since(start_of_time());
+    let monotonic = if since_start.is_negative() {
+        *BASE - since_start.unsigned_abs()
+    } else {
+        *BASE + since_start.unsigned_abs()
+    };
+    Now { wall: time, monotonic }
+}
+
+impl Now {
+    pub(crate) fn until(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.monotonic)
+    }
+}
+
+/// The true time of a moment of the process's clock.
+pub(crate) fn time_of(instant: Instant) -> Timestamp {
+    let start = start();
+    if instant >= start.monotonic {
+        start.wall + start.until(instant)
+    } else {
+        start.wall - start.monotonic.duration_since(instant)
+    }
+}
+
+impl From<Now> for Timestamp {
+    fn from(now: Now) -> Self {
+        now.wall
+    }
+}
+
+impl Now {
+    /// By the wall clock.
+    pub(crate) fn duration_since(&self, earlier: impl Into<Timestamp>) -> SignedDuration {
+        self.wall.duration_since(earlier.into())
+    }
+}
+
+impl Add<SignedDuration> for Now {
+    type Output = Self;
+
+    fn add(mut self, time: SignedDuration) -> Self {
+        self += time;
+        self
+    }
+}
+
+impl Sub<SignedDuration> for Now {
+    type Output = Self;
+
+    fn sub(self, time: SignedDuration) -> Self {
+        self + -time
+    }
+}
+
+impl PartialOrd for Now {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.monotonic.partial_cmp(&other.monotonic)
+    }
+}
+
+impl AddAssign<SignedDuration> for Now {
+    fn add_assign(&mut self, time: SignedDuration) {
+        self.wall += time;
+        if time.is_negative() {
+            self.monotonic -= time.unsigned_abs();
+        } else {
+            self.monotonic += time.unsigned_abs();
+        }
+    }
+}
+
 pub(crate) fn settings() -> Settings {
     Settings {
         default_region: Some(REGION.to_owned()),
@@ -53,9 +138,11 @@ pub(crate) struct Bench {
     pub(crate) store: Store,
     pub(crate) memory: Memory,
     pub(crate) settings: Settings,
-    pub(crate) now: Timestamp,
+    pub(crate) now: Now,
     /// When the process began.
-    pub(crate) since: Timestamp,
+    pub(crate) known_since: Instant,
+    pub(crate) is_claimed_by_older: bool,
+    pub(crate) altered_status: Option<AuditMitigationTaskStatus>,
     pub(crate) admission: Admission,
     pub(crate) is_fresh: bool,
     pub(crate) told: Vec<EventDraft>,
@@ -74,8 +161,10 @@ impl Bench {
             store,
             memory: Memory::default(),
             settings: settings(),
-            now: start_of_time(),
-            since: start_of_time(),
+            now: start(),
+            known_since: start().monotonic,
+            is_claimed_by_older: false,
+            altered_status: None,
             admission: Admission::Free,
             is_fresh: false,
             told: Vec::new(),
@@ -100,16 +189,27 @@ impl Bench {
     }
 
     pub(crate) fn decide(&self) -> Step {
+        self.decision().next_step()
+    }
+
+    /// All that is due, and when to look again.
+    pub(crate) fn decision(&self) -> Decision {
+        self.with_observation(|o, stage| decide(o, stage, self.admission))
+    }
+
+    pub(crate) fn with_observation<T>(&self, ask: impl FnOnce(&Observation<'_>, &Stage) -> T) -> T {
         let observed = self.observed();
-        decide(&Observation {
+        let o = Observation {
             now: self.now,
-            since: self.since,
+            known_since: self.known_since,
             observed: &observed,
             is_fresh: self.is_fresh,
             memory: &self.memory,
-            admission: self.admission,
+            is_claimed_by_older: self.is_claimed_by_older,
+            altered_status: self.altered_status.as_ref(),
             settings: &self.settings,
-        })
+        };
+        ask(&o, &Stage::of(&o))
     }
 
     /// Takes the steps that need the API server alone, and returns the first that needs the service, or a wait. Each
@@ -127,14 +227,14 @@ impl Bench {
                 Step::WriteStatus(status) => {
                     let observed = self.observed();
                     self.store.write_status(&seen, status).unwrap();
-                    self.memory.status_written(&observed);
-                    self.told.extend(event_drafts(&observed, status));
+                    self.memory.status_written(&observed, self.now);
+                    self.told.extend(event_drafts(&observed, status, &self.memory));
                     self.writes += 1;
                     self.is_fresh = true;
                 }
                 Step::WriteRecord { record, with_finalizer } => {
                     self.store.write_record(&seen, record, *with_finalizer).unwrap();
-                    self.memory.record_written(record.clone());
+                    self.memory.record_written(record.clone(), self.now);
                     self.is_fresh = true;
                 }
                 Step::AddFinalizer => self.store.add_finalizer(&seen).unwrap(),
@@ -157,9 +257,9 @@ impl Bench {
     }
 
     /// Until nothing is to be done for now: the time it waits for, if any.
-    pub(crate) fn rest(&mut self) -> Option<Timestamp> {
+    pub(crate) fn rest(&mut self) -> Option<Now> {
         match self.next() {
-            Step::Wait(until) => until,
+            Step::Wait(until) => until.map(|until| self.moment_of(until)),
             step => panic!("expected a wait, not {step:?}"),
         }
     }
@@ -167,14 +267,45 @@ impl Bench {
     /// Sleeps until the time that it waits for.
     pub(crate) fn sleep(&mut self) {
         let until = self.rest().expect("a timer");
-        assert!(until > self.now, "{until} is not after {}", self.now);
-        self.now = until;
+        self.sleep_until(until.monotonic);
+    }
+
+    /// That moment by both clocks, if nobody sets one.
+    pub(crate) fn moment_of(&self, until: Instant) -> Now {
+        self.now + SignedDuration::try_from(self.now.until(until)).unwrap()
+    }
+
+    pub(crate) fn sleep_until(&mut self, until: Instant) {
+        assert!(until > self.now.monotonic, "a wait that lies behind");
+        self.now = self.moment_of(until);
     }
 
     pub(crate) fn call_start(&mut self) -> StartRecord {
         match self.next_call() {
             Step::Start(record) => record,
             step => panic!("expected a Start, not {step:?}"),
+        }
+    }
+
+    /// The next Start, while Describe finds nothing.
+    pub(crate) fn call_start_again(&mut self) -> StartRecord {
+        loop {
+            match self.next_call() {
+                Step::Start(record) => return record,
+                Step::Describe(_) => self.answer_describe(DescribeAnswer::NotFound),
+                step => panic!("expected a Start, not {step:?}"),
+            }
+        }
+    }
+
+    /// The next Cancel, while Describe shows the task running.
+    pub(crate) fn call_cancel_again(&mut self) {
+        loop {
+            match self.next_call() {
+                Step::Cancel(_) => return,
+                Step::Describe(_) => self.answer_describe(found(TaskState::InProgress)),
+                step => panic!("expected a Cancel, not {step:?}"),
+            }
         }
     }
 
@@ -196,8 +327,7 @@ impl Bench {
     pub(crate) fn next_call(&mut self) -> Step {
         match self.next() {
             Step::Wait(Some(until)) => {
-                assert!(until > self.now, "{until} is not after {}", self.now);
-                self.now = until;
+                self.sleep_until(until);
                 self.next()
             }
             step => step,
@@ -205,14 +335,16 @@ impl Bench {
     }
 
     pub(crate) fn answer_start(&mut self, answer: StartAnswer) {
-        self.answer_start_claimed(answer, true);
-    }
-
-    pub(crate) fn answer_start_claimed(&mut self, answer: StartAnswer, unclaimed: bool) {
         let observed = self.observed();
         let record = observed.record.clone().expect("a record stands before a start");
         self.memory
-            .started(&record, self.since, answer, unclaimed, moment(&observed, self.now));
+            .start_answered(&record, self.known_since, answer, moment(&observed, self.now));
+    }
+
+    /// An older resource of the cluster names the same task.
+    pub(crate) fn answer_start_claimed(&mut self, answer: StartAnswer, unclaimed: bool) {
+        self.is_claimed_by_older = !unclaimed;
+        self.answer_start(answer);
     }
 
     pub(crate) fn answer_describe(&mut self, answer: DescribeAnswer) {
@@ -221,12 +353,13 @@ impl Bench {
         let task = written
             .or_else(|| observed.record.as_ref().map(|record| record.task_id.clone()))
             .unwrap();
-        self.memory.described(&task, answer, moment(&observed, self.now));
+        self.memory
+            .describe_answered(&task, answer, moment(&observed, self.now));
     }
 
     pub(crate) fn answer_cancel(&mut self, answer: CancelAnswer) {
         let observed = self.observed();
-        self.memory.canceled(answer, moment(&observed, self.now));
+        self.memory.cancel_answered(answer, moment(&observed, self.now));
     }
 
     pub(crate) fn answer_failures(&mut self, failures: FailedActions) {
@@ -239,14 +372,15 @@ impl Bench {
     }
 
     pub(crate) fn delete(&mut self) {
-        self.store.delete(self.now);
+        self.store.delete(self.now.wall);
         self.is_fresh = false;
     }
 
     /// A new process: it remembers nothing, and only it may send from now on.
     pub(crate) fn restart(&mut self) {
         self.memory = Memory::default();
-        self.since = self.now;
+        self.known_since = self.now.monotonic;
+        self.altered_status = None;
         self.is_fresh = false;
     }
 
@@ -257,10 +391,7 @@ impl Bench {
 
     /// Somebody sets the clock ahead, or back: no time passes.
     pub(crate) fn set_clock(&mut self, seconds: i64) {
-        let by = SignedDuration::from_secs(seconds);
-        self.now += by;
-        self.since += by;
-        self.memory.clock_was_set(by);
+        self.now.wall += SignedDuration::from_secs(seconds);
     }
 
     pub(crate) fn status(&self) -> AuditMitigationTaskStatus {
@@ -296,7 +427,7 @@ impl Bench {
     }
 }
 
-pub(crate) fn moment(observed: &ObservedTask, now: Timestamp) -> Moment<'_> {
+pub(crate) fn moment(observed: &ObservedTask, now: Now) -> Moment<'_> {
     Moment {
         now,
         uid: &observed.uid,
@@ -326,6 +457,11 @@ pub(crate) fn refused(class: ErrorClass) -> StartAnswer {
 /// The answer to a Start that nobody saw.
 pub(crate) fn lost() -> StartAnswer {
     StartAnswer::Failed(failure(ErrorClass::ServiceUnavailable, Effect::Unknown))
+}
+
+/// The answer to a Cancel of a task that isn't in progress.
+pub(crate) fn not_running() -> CancelAnswer {
+    CancelAnswer::NotRunning(failure(ErrorClass::NotInProgress, Effect::None))
 }
 
 /// The bench's task, in this state, as the service describes it.

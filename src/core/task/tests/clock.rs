@@ -7,7 +7,7 @@ use super::attempts::{crashed, describe_nothing_until};
 use super::bench::{Bench, lost, refused};
 use crate::api::{Phase, Reason};
 use crate::core::answer::{DescribeAnswer, ErrorClass};
-use crate::core::task::plan::Step;
+use crate::core::task::step::Step;
 
 /// Found by the model: the look after a refusal was repeated without a pause until the clock had caught up.
 #[test]
@@ -150,7 +150,7 @@ fn a_look_that_a_wrong_clock_has_put_off_is_made() {
         let time = bench.now + SignedDuration::from_secs(next);
         bench
             .store
-            .force(&json!({ "status": { "nextAttemptTime": time.to_string() } }));
+            .force(&json!({ "status": { "nextAttemptTime": time.wall.to_string() } }));
         assert_eq!(matches!(bench.next(), Step::Describe(_)), looks, "{next}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::bench::{Bench, TASK, failure, found, found_another};
 use crate::api::{Phase, Reason, StartedBy};
 use crate::core::answer::{DescribeAnswer, Effect, ErrorClass, TaskState};
-use crate::core::task::plan::Step;
+use crate::core::task::step::Step;
 
 /// A copy of a resource that started its task: the annotation came with it, the status did not.
 fn copy(patch: &Value) -> Bench {

@@ -1,12 +1,14 @@
 //! How a task ends: by itself, by cancel, by its deadline; and what becomes of the resource after.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::bench::{Bench, failure, found, found_another, start_of_time, task};
+use super::bench::{Bench, failure, found, found_another, not_running, start_of_time, task};
 use crate::api::{FINALIZER, FindingFailure, FindingStatistics, Phase, Reason};
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, FailedActions, TaskState};
-use crate::core::task::plan::Step;
+use crate::core::task::step::Step;
 
 fn ended(patch: &Value, state: TaskState) -> Bench {
     let mut bench = Bench::running(patch);
@@ -131,7 +133,7 @@ fn a_crash_while_canceling_keeps_the_reason_and_cancels_again() {
     bench.call_cancel();
     bench.restart();
     bench.call_cancel();
-    bench.answer_cancel(CancelAnswer::NotRunning);
+    bench.answer_cancel(not_running());
     bench.call_describe();
     bench.answer_describe(found(TaskState::Canceled));
     bench.rest();
@@ -143,7 +145,7 @@ fn a_task_that_completed_before_the_cancel_came_is_completed() {
     let mut bench = Bench::running(&json!({}));
     bench.edit(&json!({ "cancel": true }));
     bench.call_cancel();
-    bench.answer_cancel(CancelAnswer::NotRunning);
+    bench.answer_cancel(not_running());
     // At once: what was seen before that answer says that it runs.
     let step = bench.next();
     assert!(matches!(step, Step::Describe(_)), "{step:?}");
@@ -181,12 +183,12 @@ fn a_deadline_counts_from_the_services_start_time_and_is_not_slept_through() {
         loop {
             match bench.next() {
                 Step::Wait(Some(until)) => {
-                    let wait = until.duration_since(bench.now);
-                    assert!(wait <= SignedDuration::from_mins(1), "{wait}: it is polled until then");
-                    bench.now = until;
+                    let wait = bench.now.until(until);
+                    assert!(wait <= Duration::from_mins(1), "{wait:?}: it is polled until then");
+                    bench.sleep_until(until);
                 }
                 Step::Describe(_) => {
-                    assert!(bench.now <= deadline + SignedDuration::from_secs(1));
+                    assert!(bench.now.wall <= deadline + SignedDuration::from_secs(1));
                     bench.answer_describe(found(TaskState::InProgress));
                 }
                 Step::Cancel(_) => break,
@@ -194,9 +196,9 @@ fn a_deadline_counts_from_the_services_start_time_and_is_not_slept_through() {
             }
         }
         assert!(
-            bench.now >= deadline && bench.now < deadline + SignedDuration::from_secs(1),
+            bench.now.wall >= deadline && bench.now.wall < deadline + SignedDuration::from_secs(1),
             "{}",
-            bench.now
+            bench.now.wall
         );
         bench.assert_says(Phase::Canceling, Reason::DeadlineExceeded);
         // What comes to it later changes nothing about why.

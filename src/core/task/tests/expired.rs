@@ -4,16 +4,16 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::attempts::{crashed, describe_nothing_until};
-use super::bench::{found, start_of_time};
+use super::bench::{found, start};
 use crate::api::{Phase, Reason, StartedBy};
 use crate::core::answer::TaskState;
-use crate::core::task::plan::Step;
+use crate::core::task::step::Step;
 
 #[test]
 fn a_record_older_than_80_days_is_settled_by_describe_alone() {
     for (days, sends) in [(79, true), (80, false), (85, false)] {
         let mut bench = crashed(&json!({}));
-        bench.now = start_of_time() + SignedDuration::from_hours(24 * days) + SignedDuration::from_secs(1);
+        bench.now = start() + SignedDuration::from_hours(24 * days) + SignedDuration::from_secs(1);
         bench.restart();
         assert_eq!(matches!(bench.next(), Step::Start(_)), sends, "{days} days");
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::bench::spec;
-use super::service::{Fault, Reading};
+use super::service::{Fault, Outages, Reading};
 use super::site::ApiFault;
 use super::world::{Event, Happening};
 use crate::core::answer::ErrorClass;
@@ -101,7 +101,27 @@ pub(super) fn mishap() -> impl Strategy<Value = Happening> {
         20 => event().prop_map(|event| Happening::At(0, event)),
         4 => prop_oneof![Just(1), Just(20), Just(70), Just(400), Just(1_000)].prop_map(Happening::Pass),
         4 => fault().prop_map(Happening::Fail),
+        2 => outages().prop_map(Happening::Break),
     ]
+}
+
+/// What goes wrong with each call of an operation, for as long as it is not mended: refused for good, refused in a way
+/// that the service doesn't document, errors of the service's own before and after their effect.
+pub(super) fn outages() -> impl Strategy<Value = Outages> {
+    let fault = || {
+        prop_oneof![
+            3 => Just(None),
+            1 => Just(Some(Fault::Refused(ErrorClass::AccessDenied))),
+            1 => Just(Some(Fault::Refused(ErrorClass::UnexpectedAnswer))),
+            1 => Just(Some(Fault::LostBefore)),
+            1 => Just(Some(Fault::LostAfter)),
+        ]
+    };
+    (fault(), fault(), fault()).prop_map(|(start, describe, cancel)| Outages {
+        start,
+        describe,
+        cancel,
+    })
 }
 
 fn edit() -> impl Strategy<Value = Value> {
@@ -143,6 +163,7 @@ pub(super) fn anything() -> impl Strategy<Value = Happening> {
         5 => prop_oneof![Just(1), Just(20), Just(70), Just(400), Just(1_000)].prop_map(Happening::Pass),
         1 => prop_oneof![Just(4_000), Just(50 * 86_400), Just(81 * 86_400), Just(91 * 86_400)].prop_map(Happening::Pass),
         5 => any_fault().prop_map(Happening::Fail),
+        2 => outages().prop_map(Happening::Break),
         1 => any::<bool>().prop_map(|same| Happening::StartElsewhere { same }),
     ]
 }

@@ -10,8 +10,8 @@ use super::store::{Change, Write};
 use crate::api::{AuditMitigationTaskStatus, Phase, Reason, StartedBy, StoredTask};
 use crate::core::answer::TaskState;
 use crate::core::task::observed::ObservedTask;
-use crate::core::task::status::draft::find;
 use crate::core::task::status::phase::ConditionType;
+use crate::core::task::status::phase::find;
 
 /// What a resource asks for, as it is written: the same in each cluster and after each re-creation, and found without
 /// the code that is tested.

@@ -23,6 +23,7 @@ mod expired;
 mod happenings;
 mod ledger;
 mod model;
+mod outages;
 mod phase_table;
 mod properties;
 mod records;

@@ -6,9 +6,12 @@ use serde_json::json;
 use super::bench::{REGION, TASK, spec, start_of_time};
 use super::store::{Store, UID};
 use crate::api::{AuditMitigationTaskStatus, Phase, Reason, StartedBy};
+use crate::core::task::known_task::KnownTask;
 use crate::core::task::observed::ObservedTask;
-use crate::core::task::status::draft::{Identity, StatusDraft, TaskIn, find};
+use crate::core::task::status::draft::StatusDraft;
+use crate::core::task::status::phase::find;
 use crate::core::task::status::phase::{ConditionType, is_finished, status_in};
+use crate::core::task::status::subject::TaskIn;
 
 /// Copied by hand from the design. `?`: "as known".
 const TABLE: &str = "
@@ -63,7 +66,7 @@ fn observed() -> ObservedTask {
 }
 
 fn known() -> TaskIn {
-    TaskIn::Known(Identity {
+    TaskIn::Known(KnownTask {
         task_id: TASK.to_owned(),
         region: REGION.to_owned(),
         token: UID.to_owned(),
@@ -73,8 +76,9 @@ fn known() -> TaskIn {
 }
 
 fn sketched(phase: Phase, task: TaskIn) -> AuditMitigationTaskStatus {
-    StatusDraft::new(phase, Reason::Queued, "because", task)
-        .status_to_write(&observed(), start_of_time())
+    StatusDraft::new(phase, Reason::Queued, "because")
+        .about(task)
+        .status_to_write(&observed(), None, start_of_time())
         .unwrap()
 }
 
@@ -157,8 +161,9 @@ fn a_condition_keeps_the_time_of_its_last_transition() {
     let mut store = Store::create(&spec(), start_of_time());
     let write = |store: &mut Store, phase, seconds| {
         let now = start_of_time() + SignedDuration::from_secs(seconds);
-        let status = StatusDraft::new(phase, Reason::Starting, format!("at {seconds}"), known())
-            .status_to_write(&store.observed(), now);
+        let status = StatusDraft::new(phase, Reason::Starting, format!("at {seconds}"))
+            .about(known())
+            .status_to_write(&store.observed(), None, now);
         let seen = store.read().unwrap();
         store.write_status(&seen, &status.unwrap()).unwrap();
         now.as_second()
@@ -190,8 +195,9 @@ fn a_condition_keeps_the_time_of_its_last_transition() {
 fn every_condition_carries_the_generation_and_a_reason_of_the_closed_set() {
     let mut store = Store::create(&spec(), start_of_time());
     store.edit(&json!({ "ttlSecondsAfterFinished": 5 }));
-    let status = StatusDraft::new(Phase::Running, Reason::InProgress, "it runs", known())
-        .status_to_write(&store.observed(), start_of_time());
+    let status = StatusDraft::new(Phase::Running, Reason::InProgress, "it runs")
+        .about(known())
+        .status_to_write(&store.observed(), None, start_of_time());
     for condition in status.unwrap().conditions {
         assert_eq!(condition.observed_generation, Some(2), "{}", condition.type_);
         assert!(
@@ -205,16 +211,16 @@ fn every_condition_carries_the_generation_and_a_reason_of_the_closed_set() {
 #[test]
 fn what_is_said_already_is_not_written_again() {
     let mut store = Store::create(&spec(), start_of_time());
-    let mut draft = StatusDraft::new(Phase::Pending, Reason::Throttled, "later", TaskIn::Nowhere);
+    let mut draft = StatusDraft::new(Phase::Pending, Reason::Throttled, "later");
     // Neither time is a whole second; the API keeps whole seconds.
     draft.next_attempt = Some(start_of_time() + SignedDuration::from_millis(700));
     draft.described = Some(super::bench::task(crate::core::answer::TaskState::Completed));
     let status = draft
         .clone()
-        .status_to_write(&store.observed(), start_of_time())
+        .status_to_write(&store.observed(), None, start_of_time())
         .unwrap();
     let seen = store.read().unwrap();
     store.write_status(&seen, &status).unwrap();
     let later = start_of_time() + SignedDuration::from_secs(3);
-    assert_eq!(draft.status_to_write(&store.observed(), later), None);
+    assert_eq!(draft.status_to_write(&store.observed(), None, later), None);
 }

@@ -4,26 +4,34 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::arbitrary::{Case, case};
-use super::bench::{failure, moment};
+use super::bench::{at, failure, moment};
 use crate::api::Phase;
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, StartAnswer};
+use crate::core::task::attempt::AttemptAnswer;
 use crate::core::task::decide::{decide, is_done};
-use crate::core::task::memory::Answered;
 use crate::core::task::observation::Observation;
-use crate::core::task::plan::Step;
+use crate::core::task::plan::Decision;
+use crate::core::task::stage::Stage;
 use crate::core::task::status::phase::is_finished;
+use crate::core::task::step::Step;
 
 impl Case {
     fn decide(&self) -> Step {
-        decide(&Observation {
+        self.decision().next_step()
+    }
+
+    fn decision(&self) -> Decision {
+        let o = Observation {
             now: self.now,
-            since: self.since,
+            known_since: at(self.known_since).monotonic,
             observed: &self.store.observed(),
             is_fresh: self.is_fresh,
             memory: &self.memory,
-            admission: self.admission,
+            is_claimed_by_older: self.is_claimed_by_older,
+            altered_status: None,
             settings: &self.settings,
-        })
+        };
+        decide(&o, &Stage::of(&o), self.admission)
     }
 
     /// Writes what is to be written, for as long as that is all there is to do; the number of writes and the step after.
@@ -41,7 +49,7 @@ impl Case {
             let seen = self.store.read().unwrap();
             let observed = self.store.observed();
             self.store.write_status(&seen, status).unwrap();
-            self.memory.status_written(&observed);
+            self.memory.status_written(&observed, self.now);
             self.now += pause;
         }
         panic!("it writes its status again and again: {said:#?}")
@@ -81,7 +89,7 @@ proptest! {
         let Step::Start(record) = step else { return Ok(()) };
         let observed = case.store.observed();
         let desired = observed.desired.as_ref().unwrap();
-        let is_shown = case.memory.heard_of(&record.task_id).is_some_and(|heard| heard.task.is_some());
+        let is_shown = case.memory.described(&record.task_id).is_some();
         prop_assert!(case.is_fresh, "on a resource that was just read");
         prop_assert_eq!(observed.record.as_ref(), Some(&record), "as the record says");
         prop_assert_eq!(&record.uid, &observed.uid, "the record is this resource's");
@@ -103,17 +111,17 @@ proptest! {
     fn a_record_is_replaced_only_when_it_is_settled(case in case()) {
         let mut case = case;
         let was = case.store.observed();
-        let at_rest = crate::core::task::decide::is_at_rest(&was);
+        let at_rest = was.no_request_in_flight();
         let (_, step) = case.settle(SignedDuration::ZERO);
         let Step::WriteRecord { record: new, .. } = step else { return Ok(()) };
         let observed = case.store.observed();
         prop_assert!(observed.status.as_ref().is_none_or(|status| status.task_id.is_none() || status.phase == Some(Phase::Conflict)));
         let Some(old) = was.record.as_ref().filter(|old| old.uid == was.uid) else { return Ok(()) };
-        let known = case.memory.attempt_under(old, case.since);
+        let known = case.memory.attempt_under(old, at(case.known_since).monotonic);
         let expired = case.now.duration_since(old.time) >= SignedDuration::from_hours(80 * 24);
         let same = old.request_hash == new.request_hash && old.task_id == new.task_id;
         prop_assert!(at_rest || !case.memory.is_open(&known), "open");
-        prop_assert!(at_rest || !known.unanswered || known.answer.is_some() || !(expired && same), "expired");
+        prop_assert!(at_rest || known.opened_at.is_none() || known.answer.is_some() || !(expired && same), "expired");
     }
 
     #[test]
@@ -123,7 +131,7 @@ proptest! {
         let Step::Cancel(task) = step else { return Ok(()) };
         let observed = case.store.observed();
         let status = observed.status.as_ref().unwrap();
-        prop_assert!(observed.owns_task());
+        prop_assert!(observed.says_own_task());
         prop_assert_eq!(status.task_id.as_deref(), Some(task.task_id.as_str()));
         prop_assert_eq!(status.phase, Some(Phase::Canceling), "written before it is called");
     }
@@ -139,7 +147,7 @@ proptest! {
             return Ok(());
         }
         let known = case.memory.attempt.as_ref().filter(|known| observed.record.as_ref() == Some(&known.record));
-        let knows_better = known.is_some_and(|known| matches!(known.answer, Some(Answered::Success { .. })))
+        let knows_better = known.is_some_and(|known| matches!(known.answer, Some(AttemptAnswer::Success { .. })))
             && observed.status.as_ref().is_some_and(|status| status.task_id.is_none());
         if knows_better {
             // That status was written by somebody who did not know of the start: it is put right.
@@ -161,13 +169,13 @@ proptest! {
         let (_, mut step) = case.settle(SignedDuration::ZERO);
         for _ in 0..4 {
             let Step::Wait(Some(until)) = step else { return Ok(()) };
-            prop_assert!(until > case.now, "{until} is not after {}", case.now);
-            case.now = until;
+            prop_assert!(until > case.now.monotonic, "a wait that lies behind");
+            case.now += SignedDuration::try_from(case.now.until(until)).unwrap();
             case.admission = crate::core::queue::Admission::Free;
             let (_, next) = case.settle(SignedDuration::ZERO);
             step = next;
         }
-        prop_assert!(!matches!(step, Step::Wait(Some(_))), "only waits, up to {}", case.now);
+        prop_assert!(!matches!(step, Step::Wait(Some(_))), "only waits, up to {:?}", case.now);
     }
 
     /// No hot loop either while the service answers with errors: what failed is not called again at once.
@@ -179,9 +187,9 @@ proptest! {
         let observed = case.store.observed();
         let moment = moment(&observed, case.now);
         match &step {
-            Step::Start(record) => case.memory.started(record, case.since, StartAnswer::Failed(failure), true, moment),
-            Step::Describe(task) => case.memory.described(&task.task_id, DescribeAnswer::Failed(failure), moment),
-            Step::Cancel(_) => case.memory.canceled(CancelAnswer::Failed(failure), moment),
+            Step::Start(record) => case.memory.start_answered(record, at(case.known_since).monotonic, StartAnswer::Failed(failure), moment),
+            Step::Describe(task) => case.memory.describe_answered(&task.task_id, DescribeAnswer::Failed(failure), moment),
+            Step::Cancel(_) => case.memory.cancel_answered(CancelAnswer::Failed(failure), moment),
             _ => return Ok(()),
         }
         let (_, next) = case.settle(SignedDuration::from_millis(7));
@@ -204,10 +212,24 @@ proptest! {
         if !case.store.observed().has_finalizer() {
             return Ok(());
         }
-        case.store.delete(case.now);
+        case.store.delete(case.now.wall);
         let Some(since) = case.store.read().and_then(|_| case.store.observed().deleting_since) else { return Ok(()) };
-        case.now = since + SignedDuration::from_secs(601);
-        let (_, step) = case.settle(SignedDuration::ZERO);
+        case.now = at(since.max(case.known_since) + SignedDuration::from_secs(601));
+        let (_, mut step) = case.settle(SignedDuration::ZERO);
+        // Never before a Cancel was tried, whatever comes of it and of a Describe.
+        for _ in 0..2 {
+            let observed = case.store.observed();
+            let failure = failure(ErrorClass::AccessDenied, Effect::None);
+            let moment = moment(&observed, case.now);
+            match &step {
+                Step::Cancel(_) => case.memory.cancel_answered(CancelAnswer::Failed(failure), moment),
+                Step::Describe(task) => {
+                    case.memory.describe_answered(&task.task_id, DescribeAnswer::Failed(failure), moment);
+                }
+                _ => break,
+            }
+            step = case.settle(SignedDuration::ZERO).1;
+        }
         let lets_go = matches!(step, Step::RemoveFinalizer { .. });
         prop_assert!(lets_go, "{step:?}");
     }
@@ -216,7 +238,7 @@ proptest! {
     fn the_ends_of_time_are_no_problem(case in case()) {
         for now in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
             let mut case = case.clone();
-            case.now = now;
+            case.now.wall = now;
             let _ = case.decide();
         }
     }

@@ -1,13 +1,13 @@
 //! What the service does with starts, descriptions and cancellations, as far as the world needs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::bench::{failure, refused};
+use super::bench::{failure, not_running, refused};
 use crate::api::{StartRecord, Target};
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Described, Effect, ErrorClass, StartAnswer, TaskState};
-use crate::core::task::observed::DesiredTask;
+use crate::core::task::desired::DesiredTask;
 
 /// How long a task runs.
 pub(super) const DURATION: SignedDuration = SignedDuration::from_secs(120);
@@ -62,6 +62,14 @@ pub(super) enum Fault {
     Twice,
 }
 
+/// What goes wrong with each call of an operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Outages {
+    pub(super) start: Option<Fault>,
+    pub(super) describe: Option<Fault>,
+    pub(super) cancel: Option<Fault>,
+}
+
 /// Who calls: what the service itself can't see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
@@ -95,6 +103,10 @@ pub(super) struct Service {
     late: Vec<(Timestamp, Caller, StartRecord, DesiredTask)>,
     /// Who cancelled, and whose task it was.
     pub(super) canceled: Vec<(Caller, Option<Caller>)>,
+    /// Which resources have tried to cancel, whatever came of it.
+    pub(super) cancel_calls: BTreeSet<String>,
+    /// What goes wrong with each call of an operation, until it is mended.
+    pub(super) outages: Outages,
     pub(super) calls: usize,
 }
 
@@ -105,6 +117,12 @@ impl Service {
             tasks: Vec::new(),
             late: Vec::new(),
             canceled: Vec::new(),
+            cancel_calls: BTreeSet::new(),
+            outages: Outages {
+                start: None,
+                describe: None,
+                cancel: None,
+            },
             calls: 0,
         }
     }
@@ -165,6 +183,7 @@ impl Service {
         fault: Option<Fault>,
     ) -> StartAnswer {
         self.calls += 1;
+        let fault = fault.or(self.outages.start);
         let lost = || StartAnswer::Failed(failure(ErrorClass::ServiceUnavailable, Effect::Unknown));
         match fault {
             Some(Fault::Refused(class)) => refused(class),
@@ -239,6 +258,7 @@ impl Service {
         fault: Option<Fault>,
     ) -> DescribeAnswer {
         self.calls += 1;
+        let fault = fault.or(self.outages.describe);
         if let Some(class) = self.class(caller, now, fault) {
             return DescribeAnswer::Failed(failure(class, Effect::Unknown));
         }
@@ -268,6 +288,8 @@ impl Service {
         fault: Option<Fault>,
     ) -> CancelAnswer {
         self.calls += 1;
+        self.cancel_calls.insert(caller.uid.clone());
+        let fault = fault.or(self.outages.cancel);
         let fault_after = matches!(fault, Some(Fault::LostAfter | Fault::Late(_)));
         if let Some(class) = self.class(caller, now, fault.filter(|_| !fault_after)) {
             return CancelAnswer::Failed(failure(class, Effect::Unknown));
@@ -277,11 +299,11 @@ impl Service {
             .iter_mut()
             .rfind(|task| task.id == task_id && task.is_remembered(now))
         else {
-            return CancelAnswer::NotFound;
+            return not_running();
         };
         self.canceled.push((caller.clone(), task.by.clone()));
         if task.state(now).0.is_ended() {
-            return CancelAnswer::NotRunning;
+            return not_running();
         }
         task.canceled = Some(now);
         if fault_after {

@@ -6,18 +6,21 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::bench::settings;
+use super::bench::{at, settings};
 use super::service::{Caller, Fault, Service};
 use super::store::{Change, Store, Write};
-use crate::api::StoredTask;
+use crate::api::{AuditMitigationTaskStatus, StoredTask};
 use crate::core::answer::FailedActions;
 use crate::core::queue::Admission;
 use crate::core::task::decide::decide;
-use crate::core::task::memory::{Memory, Moment};
+use crate::core::task::memory::Memory;
 use crate::core::task::observation::Observation;
 use crate::core::task::observed::ObservedTask;
-use crate::core::task::plan::Step;
+use crate::core::task::retry::Moment;
+use crate::core::task::stage::Stage;
 use crate::core::task::status::phase::is_finished;
+use crate::core::task::step::Step;
+use crate::core::timing::Now;
 
 /// What goes wrong with the next call of the API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +53,19 @@ pub(super) struct Site {
 /// What one process knows.
 #[derive(Clone, Debug)]
 pub(super) struct Operator {
-    /// By the right time: the process has a clock beside that nobody sets.
-    since: Timestamp,
-    notes: BTreeMap<String, Note>,
+    /// By the right time: nobody sets the process's own clock.
+    known_since: Timestamp,
+    states: BTreeMap<String, State>,
     /// The resource that the pass under way has before it, and whether it was just read.
     pass: Option<(StoredTask, bool)>,
 }
 
 /// What it keeps of one resource between two passes.
 #[derive(Clone, Debug, Default)]
-struct Note {
+struct State {
     memory: Memory,
-    /// How far the clock was ahead when that was noted.
-    ahead: SignedDuration,
+    /// A status that the API server has stored otherwise than it was written.
+    altered_status: Option<AuditMitigationTaskStatus>,
     /// What its own last write or read left.
     latest: Option<StoredTask>,
 }
@@ -81,8 +84,8 @@ pub(super) enum Done {
 impl Operator {
     const fn begun_at(now: Timestamp) -> Self {
         Self {
-            since: now,
-            notes: BTreeMap::new(),
+            known_since: now,
+            states: BTreeMap::new(),
             pass: None,
         }
     }
@@ -102,9 +105,12 @@ impl Site {
         }
     }
 
-    /// The time by this cluster's clock.
-    pub(super) fn clock(&self, now: Timestamp) -> Timestamp {
-        now + self.ahead
+    /// The time as a process of this cluster sees it.
+    pub(super) fn now(&self, now: Timestamp) -> Now {
+        Now {
+            wall: now + self.ahead,
+            ..at(now)
+        }
     }
 
     /// The operator dies, and another one takes its place.
@@ -147,7 +153,7 @@ impl Site {
         fault: &mut Option<Fault>,
         now: Timestamp,
     ) -> Done {
-        let clock = self.clock(now);
+        let clock = self.now(now);
         let operator = match &mut self.former {
             Some(former) if by_former => former,
             None if by_former => return Done::Nothing,
@@ -157,18 +163,21 @@ impl Site {
             return Done::Nothing;
         };
         let observed = ObservedTask::parse(&object);
-        let since = operator.since + self.ahead;
-        let note = operator.notes.entry(observed.uid.clone()).or_default();
-        note.move_to(self.ahead);
-        let step = decide(&Observation {
-            now: clock,
-            since,
-            observed: &observed,
-            is_fresh,
-            memory: &note.memory,
-            admission: Admission::Free,
-            settings: &settings(),
-        });
+        let known_since = at(operator.known_since).monotonic;
+        let state = operator.states.entry(observed.uid.clone()).or_default();
+        let step = {
+            let o = Observation {
+                now: clock,
+                known_since,
+                observed: &observed,
+                is_fresh,
+                memory: &state.memory,
+                is_claimed_by_older: false,
+                altered_status: state.altered_status.as_ref(),
+                settings: &settings(),
+            };
+            decide(&o, &Stage::of(&o), Admission::Free).next_step()
+        };
         let looks = matches!(
             step,
             Step::Read | Step::Describe(_) | Step::ListFailedActions(_) | Step::Wait(_)
@@ -198,7 +207,7 @@ impl Site {
             }
             Step::Wait(_) => {
                 if observed.phase().is_some_and(is_finished) && observed.is_observed() {
-                    note.memory = Memory::default();
+                    state.memory = Memory::default();
                 }
                 operator.pass = None;
                 return Done::Step(step);
@@ -246,17 +255,28 @@ impl Site {
         if taken {
             let memory = &mut self
                 .operator(by_former)?
-                .notes
+                .states
                 .entry(observed.uid.clone())
                 .or_default()
                 .memory;
             match &write.change {
-                Change::Status(_) => memory.status_written(observed),
-                Change::Record { record, .. } => memory.record_written(record.clone()),
+                Change::Status(_) => {
+                    memory.status_written(observed, at(now));
+                }
+                Change::Record { record, .. } => memory.record_written(record.clone(), at(now)),
                 Change::AddFinalizer | Change::RemoveFinalizer => {}
             }
         }
         self.read(by_former, &observed.uid);
+        if let (true, Change::Status(written)) = (taken, &write.change) {
+            let stored = self.store.read().and_then(|object| ObservedTask::parse(&object).status);
+            let state = self
+                .operator(by_former)?
+                .states
+                .entry(observed.uid.clone())
+                .or_default();
+            state.altered_status = (stored.as_ref() != Some(&**written)).then(|| (**written).clone());
+        }
         taken.then_some(write)
     }
 
@@ -280,21 +300,14 @@ impl Site {
         }
         match stored.filter(|stored| stored.metadata.uid.as_deref() == Some(uid)) {
             Some(object) => {
-                operator.notes.entry(uid.to_owned()).or_default().latest = Some(object.clone());
+                operator.states.entry(uid.to_owned()).or_default().latest = Some(object.clone());
                 operator.pass = Some((object, true));
             }
             // Deleted, or deleted and made again.
             None => {
-                operator.notes.remove(uid);
+                operator.states.remove(uid);
             }
         }
-    }
-}
-
-impl Note {
-    fn move_to(&mut self, ahead: SignedDuration) {
-        self.memory.clock_was_set(ahead - self.ahead);
-        self.ahead = ahead;
     }
 }
 
@@ -307,7 +320,7 @@ impl Operator {
         let version =
             |object: &StoredTask| -> u64 { object.metadata.resource_version.as_ref().unwrap().parse().unwrap() };
         let uid = cached.metadata.uid.as_deref().unwrap_or_default();
-        let latest = self.notes.get(uid).and_then(|note| note.latest.as_ref());
+        let latest = self.states.get(uid).and_then(|state| state.latest.as_ref());
         let newer = latest.filter(|latest| version(latest) > version(cached));
         Some((newer.unwrap_or(cached).clone(), false))
     }
@@ -321,34 +334,35 @@ impl Operator {
         fault: Option<Fault>,
         (now, ahead, ahead_after): (Timestamp, SignedDuration, SignedDuration),
     ) {
-        let since = self.since + ahead_after;
-        let note = self.notes.entry(observed.uid.clone()).or_default();
-        note.move_to(ahead_after);
-        let memory = &mut note.memory;
+        let known_since = at(self.known_since).monotonic;
+        let memory = &mut self.states.entry(observed.uid.clone()).or_default().memory;
         let caller = Caller {
             uid: observed.uid.clone(),
             manifest: super::ledger::manifest(object),
             signed: now + ahead,
         };
         let moment = Moment {
-            now: now + ahead_after,
+            now: Now {
+                wall: now + ahead_after,
+                ..at(now)
+            },
             uid: &observed.uid,
             generation: observed.generation,
         };
         match step {
             Step::Start(record) => {
-                let desired = observed.desired.as_ref().expect("a start needs a desired");
+                let desired = observed.desired.as_ref().expect("a start needs a good spec");
                 let answer = service.start(&caller, record, desired, now, fault);
-                memory.started(record, since, answer, true, moment);
+                memory.start_answered(record, known_since, answer, moment);
             }
             Step::Describe(task) => {
                 let answer = service.describe(&caller, &task.task_id, now, fault);
-                memory.described(&task.task_id, answer, moment);
+                memory.describe_answered(&task.task_id, answer, moment);
                 self.is_fresh_no_more();
             }
             Step::Cancel(task) => {
                 let answer = service.cancel(&caller, &task.task_id, now, fault);
-                memory.canceled(answer, moment);
+                memory.cancel_answered(answer, moment);
                 self.is_fresh_no_more();
             }
             _ => memory.failed_actions = Some(FailedActions::default()),

@@ -36,6 +36,8 @@ pub(crate) struct Store {
     /// Every version there was, the present one included. A version is never given twice.
     history: Vec<Value>,
     version: u64,
+    /// A field of the status that an older CRD doesn't know, and drops at each write.
+    drops: Option<&'static str>,
 }
 
 impl Store {
@@ -51,7 +53,13 @@ impl Store {
             object: None,
             history: Vec::new(),
             version: 0,
+            drops: None,
         }
+    }
+
+    /// An older CRD is installed, which doesn't know this field of the status.
+    pub(crate) const fn drop_field(&mut self, field: &'static str) {
+        self.drops = Some(field);
     }
 
     /// Somebody applies the manifest: nothing is there yet, or nothing any more.
@@ -187,9 +195,15 @@ impl Store {
 
     /// Changes the resource, if it is still the one that was seen.
     pub(crate) fn apply(&mut self, seen: &StoredTask, change: &Change) -> Result<(), Conflict> {
+        let drops = self.drops;
         let object = self.guarded(seen)?;
         match change {
-            Change::Status(status) => object["status"] = serde_json::to_value(status).unwrap(),
+            Change::Status(status) => {
+                object["status"] = serde_json::to_value(status).unwrap();
+                if let Some(field) = drops {
+                    object["status"].as_object_mut().unwrap().remove(field);
+                }
+            }
             Change::Record { record, with_finalizer } => {
                 object["metadata"]["annotations"][START_RECORD_ANNOTATION] =
                     serde_json::to_string(record).unwrap().into();

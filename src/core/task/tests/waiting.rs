@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::bench::{Bench, TASK, failure, found, moment, refused, settings, start_of_time, success};
+use super::bench::{Bench, TASK, failure, found, moment, refused, settings, start, start_of_time, success};
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, Operation, StartAnswer, TaskState};
 use crate::core::queue::Admission;
 use crate::core::task::memory::Memory;
@@ -27,11 +27,9 @@ fn a_poll_waits_about_a_tenth_of_the_age_within_the_bounds() {
         (-50, 1.0, 1.1),
     ];
     for (age, least, most) in rows {
-        let last = start_of_time() + secs(age);
-        let wait = poll
-            .next(last, start_of_time(), "uid")
-            .duration_since(last)
-            .as_secs_f64();
+        let last = start().monotonic;
+        let age_then = Duration::try_from(secs(age)).unwrap_or_default();
+        let wait = poll.next(last, age_then, "uid").duration_since(last).as_secs_f64();
         assert!((least..=most).contains(&wait), "age {age}: {wait}");
     }
 }
@@ -43,57 +41,82 @@ fn bounds_that_cross_do_not_panic() {
         max: Duration::from_secs(5),
     };
     let wait = poll
-        .next(start_of_time(), start_of_time(), "uid")
-        .duration_since(start_of_time());
-    assert_eq!(wait, secs(30));
+        .next(start().monotonic, Duration::ZERO, "uid")
+        .duration_since(start().monotonic);
+    assert_eq!(wait, Duration::from_secs(30));
 }
 
 #[test]
 fn jitter_spreads_resources() {
     let next: std::collections::BTreeSet<_> = (0..50)
-        .map(|uid| settings().poll.next(start_of_time(), start_of_time(), &uid.to_string()))
+        .map(|uid| {
+            settings()
+                .poll
+                .next(start().monotonic, Duration::ZERO, &uid.to_string())
+        })
         .collect();
     assert!(next.len() > 40, "{}", next.len());
 }
 
-/// A throttled Cancel is not sent again at once because a Describe went well, nor a Start.
+/// A throttled Cancel is not sent again at once because a Describe went well, nor a Start; and what fails erases no
+/// other's count.
 #[test]
-fn a_describe_that_goes_well_ends_no_wait_but_its_own() {
-    let now = start_of_time();
+fn an_answer_changes_no_wait_but_that_of_its_own_operation() {
+    let now = start();
     let observed = Bench::new(&json!({})).observed();
     let moment = moment(&observed, now);
     let record = Bench::new(&json!({})).call_start();
-    for operation in [Operation::Start, Operation::Describe, Operation::Cancel] {
-        let mut memory = Memory::default();
+    let operations = [Operation::Start, Operation::Describe, Operation::Cancel];
+    let answer = |memory: &mut Memory, operation, fails: bool| {
         let failure = failure(ErrorClass::Throttled, Effect::None);
-        match operation {
-            Operation::Start => memory.started(&record, now, StartAnswer::Failed(failure), true, moment),
-            Operation::Describe => memory.described(TASK, DescribeAnswer::Failed(failure), moment),
-            _ => memory.canceled(CancelAnswer::Failed(failure), moment),
+        match (operation, fails) {
+            (Operation::Start, true) => {
+                memory.start_answered(&record, now.monotonic, StartAnswer::Failed(failure), moment);
+            }
+            (Operation::Start, false) => memory.start_answered(&record, now.monotonic, success(), moment),
+            (Operation::Describe, true) => memory.describe_answered(TASK, DescribeAnswer::Failed(failure), moment),
+            (Operation::Describe, false) => memory.describe_answered(TASK, found(TaskState::InProgress), moment),
+            (_, true) => memory.cancel_answered(CancelAnswer::Failed(failure), moment),
+            (_, false) => memory.cancel_answered(CancelAnswer::Accepted, moment),
         }
-        assert!(
-            memory.backoff_of(&[operation], observed.generation, now).is_some(),
-            "{operation:?}"
-        );
-        memory.described(TASK, found(TaskState::InProgress), moment);
-        let is_held_back = memory.backoff_of(&[operation], observed.generation, now).is_some();
-        assert_eq!(is_held_back, operation != Operation::Describe, "{operation:?}");
+    };
+    for failing in operations {
+        for (other, fails) in operations.into_iter().flat_map(|other| [(other, true), (other, false)]) {
+            let mut memory = Memory::default();
+            for _ in 0..3 {
+                answer(&mut memory, failing, true);
+            }
+            answer(&mut memory, other, fails);
+            let expected = match (other == failing, fails) {
+                (false, _) => Some(3),
+                (true, true) => Some(4),
+                (true, false) => None,
+            };
+            let count = memory.retry_of(failing, observed.generation).map(|retry| retry.count);
+            assert_eq!(count, expected, "{failing:?}, then {other:?} {fails}");
+        }
     }
 }
 
 #[test]
 fn a_position_in_the_queue_is_told_once_and_again_after_an_edit() {
     let mut bench = Bench::new(&json!({}));
-    bench.admission = Admission::Behind(5);
+    bench.admission = Admission::Behind {
+        ahead: 5,
+        namespaces: 1,
+    };
     bench.rest();
     let writes = bench.writes;
-    assert!(bench.message().contains("5 were ahead"), "{}", bench.message());
-    bench.admission = Admission::Behind(3);
+    assert!(bench.message().contains("5 of its namespace"), "{}", bench.message());
+    bench.admission = Admission::Behind {
+        ahead: 3,
+        namespaces: 1,
+    };
     bench.rest();
     assert_eq!(bench.writes, writes, "{}", bench.message());
     bench.edit(&json!({ "ttlSecondsAfterFinished": 60 }));
     bench.rest();
-    assert!(bench.message().contains("3 were ahead"), "{}", bench.message());
+    assert!(bench.message().contains("3 of its namespace"), "{}", bench.message());
 }
 
 #[test]
@@ -121,7 +144,8 @@ fn retries_double_up_to_their_cap_for_each_trouble() {
     let rows = [
         (ErrorClass::Throttled, 1, 300),
         (ErrorClass::ServiceUnavailable, 1, 300),
-        (ErrorClass::LimitExceeded, 3, 60),
+        (ErrorClass::LimitExceeded, 3, 300),
+        (ErrorClass::NotInProgress, 3, 300),
         (ErrorClass::AccessDenied, 15, 300),
         (ErrorClass::CredentialsRejected, 15, 300),
         (ErrorClass::UnexpectedAnswer, 15, 300),
@@ -131,9 +155,7 @@ fn retries_double_up_to_their_cap_for_each_trouble() {
             let full = 2_i64
                 .checked_pow(count - 1)
                 .map_or(cap, |factor| cap.min(factor.saturating_mul(base)));
-            let wait = timing::retry_at(start_of_time(), class, count, "uid")
-                .duration_since(start_of_time())
-                .as_secs_f64();
+            let wait = timing::backoff(start().monotonic, class, count, "uid").as_secs_f64();
             let full = f64::from(u32::try_from(full).unwrap());
             assert!(
                 (0.75 * full..=full).contains(&wait),
@@ -158,16 +180,17 @@ fn a_backoff_grows_with_each_failure_and_is_forgotten_after_success() {
         bench.call_start();
         bench.answer_start(refused(ErrorClass::ServiceUnavailable));
         let before = bench.now;
-        waits.push(bench.rest().unwrap().duration_since(before));
+        waits.push(before.until(bench.rest().unwrap().monotonic));
     }
-    assert!(waits.first().unwrap() <= &secs(1), "{waits:?}");
+    assert!(waits.first().unwrap() <= &Duration::from_secs(1), "{waits:?}");
+    let (least, most) = (Duration::from_secs(225), Duration::from_secs(300));
     assert!(
-        waits.last().unwrap() >= &secs(225) && waits.iter().all(|wait| wait <= &secs(300)),
+        waits.last().unwrap() >= &least && waits.iter().all(|wait| wait <= &most),
         "{waits:?}"
     );
     bench.call_start();
     bench.answer_start(success());
-    assert_eq!(bench.memory.retry, None);
+    assert_eq!(bench.memory.retries.of(Operation::Start), None);
 }
 
 #[test]
@@ -180,7 +203,7 @@ fn an_edit_begins_the_backoff_anew() {
     bench.edit(&json!({ "ttlSecondsAfterFinished": 1 }));
     bench.call_start();
     bench.answer_start(refused(ErrorClass::Throttled));
-    assert_eq!(bench.memory.retry.as_ref().unwrap().count, 1);
+    assert_eq!(bench.memory.retries.of(Operation::Start).unwrap().count, 1);
 }
 
 #[test]

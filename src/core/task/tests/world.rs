@@ -4,14 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-use super::bench::start_of_time;
+use super::bench::{at as moment, start_of_time, time_of};
 use super::ledger::Ledger;
-use super::service::{Fault, Reading, Service};
+use super::service::{Fault, Outages, Reading, Service};
 use super::site::{ApiFault, Done, Site};
 use super::store::{Store, UID};
 use crate::api::{Phase, StoredTask};
 use crate::core::task::observed::ObservedTask;
-use crate::core::task::plan::Step;
+use crate::core::task::step::Step;
 
 /// What happens next, and where.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub(super) enum Happening {
     Pass(i64),
     /// The next call of the service goes wrong.
     Fail(Fault),
+    /// From now on these calls go wrong, each time.
+    Break(Outages),
     /// Somebody else starts a task under the id, with the same content or another.
     StartElsewhere { same: bool },
 }
@@ -99,6 +101,7 @@ impl World {
             Happening::At(site, event) => self.happen_at(*site, event),
             Happening::Pass(seconds) => self.pass(SignedDuration::from_secs(*seconds)),
             Happening::Fail(fault) => self.fault = Some(*fault),
+            Happening::Break(outages) => self.service.outages = *outages,
             Happening::StartElsewhere { same } => {
                 let stored = self.sites.iter().find_map(|site| site.store.read());
                 if let Some(Ok(desired)) = stored.map(|object| ObservedTask::parse(&object).desired) {
@@ -162,7 +165,7 @@ impl World {
         format!("{UID}-{}", self.incarnations)
     }
 
-    fn pass(&mut self, time: SignedDuration) {
+    pub(super) fn pass(&mut self, time: SignedDuration) {
         self.now += time;
         self.service.deliver(self.now);
         for site in &mut self.sites {
@@ -189,7 +192,7 @@ impl World {
     }
 
     /// One step of an operator; `None` when there is nothing for it to do.
-    fn step(&mut self, at: usize, by_former: bool) -> Option<Step> {
+    pub(super) fn step(&mut self, at: usize, by_former: bool) -> Option<Step> {
         let before = self.sites[at].store.read();
         let done = self.sites[at].step(by_former, &mut self.service, &mut self.fault, self.now);
         self.pass(SignedDuration::from_millis(3));
@@ -212,6 +215,7 @@ impl World {
     /// Nothing goes wrong any more: works until everything rests for good.
     pub(super) fn come_to_rest(&mut self) {
         self.fault = None;
+        self.service.outages = Outages::default();
         for site in &mut self.sites {
             site.former = None;
             site.api_fault = None;
@@ -246,8 +250,10 @@ impl World {
                     is_certain: true,
                 }),
                 Some(Step::Wait(until)) => {
-                    let ahead = until.is_none_or(|until| until > self.now - SignedDuration::from_millis(3));
-                    assert!(ahead, "a wait that lies behind");
+                    // The decision was made three milliseconds ago.
+                    let decided = moment(self.now - SignedDuration::from_millis(3)).monotonic;
+                    assert!(until.is_none_or(|until| until > decided), "a wait that lies behind");
+                    let until = until.map(|until| time_of(until));
                     // A pass that was under way may rest on an older version; what changed wakes it again.
                     let is_certain = resting[at].as_ref().is_some_and(|rest| rest.version == version);
                     Some(Rest {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{View, address};
-use crate::api::{FindingStatistics, Phase, Reason, StartedBy};
+use super::View;
+use crate::api::{FindingStatistics, Phase, Reason};
 use crate::core::answer::{Described, TaskState};
-use crate::core::task::plan::{Plan, Step};
-use crate::core::task::status::draft::{StatusDraft, failed_findings};
+use crate::core::task::plan::Plan;
+use crate::core::task::status::draft::StatusDraft;
+use crate::core::task::status::findings::{failed_findings, skipped_findings, total_findings};
+use crate::core::task::step::Step;
 
 /// The way to another run of what has run: the spec of this resource is frozen.
 const ANOTHER_RUN: &str = "For another run create another resource, or delete this one and apply it again, with another \
@@ -16,28 +18,29 @@ impl View<'_> {
     pub(super) fn ended(&self, task: &Described) -> Plan {
         let found = &self.o.memory.failed_actions;
         if failed_findings(&task.statistics) > 0 && found.is_none() {
-            return Plan::act(Step::ListFailedActions(address(self.identity)));
+            return Plan::keep_status().first(Step::ListFailedActions(self.task.address()));
         }
         let (phase, reason) = match task.state {
             TaskState::Completed => (Phase::Completed, Reason::Completed),
             TaskState::Failed => (Phase::Failed, Reason::ActionsFailed),
             _ => (Phase::Canceled, self.reason_of_cancellation()),
         };
-        let mut draft = StatusDraft::new(phase, reason, self.ending(task, reason), self.task());
-        draft.described = Some(task.clone());
+        let mut draft = StatusDraft::new(phase, reason, self.ending(task, reason))
+            .about(self.subject())
+            .described(Some(task));
         draft.failed_actions.clone_from(found);
-        Plan::say(draft, Step::Wait(None))
+        Plan::say(draft)
     }
 
     fn reason_of_cancellation(&self) -> Reason {
         let begun = self.o.observed.phase() == Some(Phase::Canceling);
-        self.reason_written()
+        self.begun_reason()
             .filter(|_| begun)
             .unwrap_or(Reason::CanceledElsewhere)
     }
 
     fn ending(&self, task: &Described, reason: Reason) -> String {
-        let task_id = &self.identity.task_id;
+        let task_id = &self.task.task_id;
         let what = match reason {
             Reason::Completed => format!("task {task_id} completed{}", endings(&task.statistics)),
             Reason::ActionsFailed => self.failure(task),
@@ -56,7 +59,7 @@ impl View<'_> {
     }
 
     fn failure(&self, task: &Described) -> String {
-        let task_id = &self.identity.task_id;
+        let task_id = &self.task.task_id;
         let found = self.o.memory.failed_actions.as_ref();
         let details = if found.is_some_and(|found| !found.failures.is_empty()) {
             "see status.failures"
@@ -74,37 +77,29 @@ impl View<'_> {
 
     /// Nobody knows who it was. A manifest that is applied again most often meets what its own deletion left.
     fn canceled_elsewhere(&self) -> String {
-        let task_id = &self.identity.task_id;
-        match self.identity.started_by {
-            StartedBy::This => format!("task {task_id} was cancelled, and not by this resource"),
-            StartedBy::Other => format!(
-                "task {task_id} existed already and was cancelled, and not by this resource. Deleting the resource that \
-                 started a task does that while it runs. Nothing was run again. {ANOTHER_RUN}"
-            ),
+        let task_id = &self.task.task_id;
+        if self.task.is_own() {
+            return format!("task {task_id} was cancelled, and not by this resource");
         }
+        format!(
+            "task {task_id} existed already and was cancelled, and not by this resource. Deleting the resource that \
+             started a task does that while it runs. Nothing was run again. {ANOTHER_RUN}"
+        )
     }
 
     /// One of its own never did: there the two clocks differ.
     fn ended_before_this_resource(&self, task: &Described) -> bool {
-        self.identity.started_by == StartedBy::Other && task.end_time.is_some_and(|end| end < self.o.observed.created)
+        !self.task.is_own() && task.end_time.is_some_and(|end| end < self.o.observed.created)
     }
 }
 
 /// Completed doesn't mean that every finding was mitigated: suppressed ones are skipped, for example.
 fn endings(statistics: &BTreeMap<String, FindingStatistics>) -> String {
-    let skipped = sum(statistics, |counts| counts.skipped_findings_count);
+    let skipped = skipped_findings(statistics);
     match (total_findings(statistics), skipped) {
         _ if statistics.is_empty() => String::new(),
         (0, _) => ", and covered no findings".to_owned(),
         (_, 0) => String::new(),
         (total, skipped) => format!("; {skipped} of its {total} findings were skipped"),
     }
-}
-
-fn total_findings(statistics: &BTreeMap<String, FindingStatistics>) -> i64 {
-    sum(statistics, |counts| counts.total_findings_count)
-}
-
-fn sum(statistics: &BTreeMap<String, FindingStatistics>, count: fn(&FindingStatistics) -> Option<i64>) -> i64 {
-    statistics.values().filter_map(count).fold(0, i64::saturating_add)
 }
