@@ -85,7 +85,7 @@ impl Search<'_> {
                 .set_next_token(next_token);
             service
                 .pace()
-                .turn(self.uid, Operation::ListFindings, &task.region)
+                .wait(self.uid, Operation::ListFindings, &task.region)
                 .await;
             let listed = service.counted(Operation::ListFindings, &task.region, call.send(), REPEATABLE);
             let Ok(page) = listed.await else { return };
@@ -127,7 +127,7 @@ impl Search<'_> {
                 .action_status(AuditMitigationActionsExecutionStatus::Failed);
             service
                 .pace()
-                .turn(self.uid, Operation::ListExecutions, &task.region)
+                .wait(self.uid, Operation::ListExecutions, &task.region)
                 .await;
             let listed = service.counted(Operation::ListExecutions, &task.region, call.send(), REPEATABLE);
             let Ok(page) = listed.await else { return false };

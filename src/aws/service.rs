@@ -8,7 +8,6 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_iot::Client;
 use aws_sdk_iot::config::http::HttpResponse;
 use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
-use jiff::Timestamp;
 
 use super::classify::Problem;
 use super::clients::{Clients, Source};
@@ -109,7 +108,7 @@ impl Service {
             _ => (CallOutcome::Answered, true),
         };
         if outcome == CallOutcome::ErrorClass(ErrorClass::Throttled) {
-            self.pace.limiter().throttled(operation, region, Timestamp::now());
+            self.pace.limiter().throttled(operation, region, Instant::now());
         }
         self.metrics
             .called(operation, region, outcome, is_answered, began.elapsed());

@@ -12,6 +12,8 @@
 //! | a record that was answered with TaskAlreadyExists | [`already_exists`] |
 //! | nothing, or a record under which nothing was started | [`before_start`] |
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 
 use crate::api::{Phase, Reason, StartRecord, StartedBy};
@@ -37,10 +39,11 @@ pub fn decide(observation: &Observation<'_>) -> Step {
 ///
 /// One that names no task is not looked at: the service may have said to this process that there is one.
 #[must_use]
-pub fn is_done(observed: &ObservedTask, settings: &Settings, now: Timestamp) -> bool {
+pub fn is_done(observed: &ObservedTask, settings: &Settings, (now, instant): (Timestamp, Instant)) -> bool {
     let names_its_task = observed.status.as_ref().is_some_and(|status| status.task_id.is_some());
     let observation = Observation {
         now,
+        instant,
         since: now,
         observed,
         is_fresh: false,

@@ -1,6 +1,6 @@
 //! Everything that a decision is made from.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -15,6 +15,8 @@ use crate::core::timing::PollBounds;
 pub struct Observation<'a> {
     /// The time, by the operator's clock.
     pub now: Timestamp,
+    /// The same moment by the clock that nobody sets.
+    pub instant: Instant,
     /// From when on only this process may send requests. It moves with the clock when that is set.
     pub since: Timestamp,
     /// The resource, as the API server stores it.

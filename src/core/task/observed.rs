@@ -18,6 +18,8 @@ use crate::core::timing;
 pub struct ObservedTask {
     /// `metadata.uid`
     pub uid: String,
+    /// `metadata.namespace`
+    pub namespace: String,
     /// `metadata.generation`
     pub generation: i64,
     /// `metadata.creationTimestamp`
@@ -127,6 +129,7 @@ impl ObservedTask {
             desired,
             tracker: Tracker::of(stored),
             status,
+            namespace,
             uid,
         }
     }

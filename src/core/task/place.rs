@@ -17,6 +17,7 @@ pub fn place(o: &Observation<'_>) -> Place {
     let order = || Order {
         created: o.observed.created,
         uid: o.observed.uid.clone(),
+        namespace: o.observed.namespace.clone(),
     };
     match Stage::of(o) {
         Stage::Finished(_) | Stage::Copied(_) | Stage::AlreadyExists(_) => Place::None,

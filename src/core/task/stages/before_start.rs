@@ -1,6 +1,8 @@
 //! Nothing was started: hold back, queue, or begin.
 
-use jiff::{SignedDuration, Timestamp};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use crate::api::{Attempt, DeletionPolicy, Phase, Reason, StartRecord};
 use crate::core::answer::{ErrorClass, Operation};
@@ -14,7 +16,7 @@ use crate::core::task::status::draft::{StatusDraft, TaskIn};
 use crate::core::timing;
 
 /// A wait for the call limiter alone that is shorter than this is not written into a status.
-const NOT_WORTH_TELLING: SignedDuration = SignedDuration::from_secs(3);
+const NOT_WORTH_TELLING: Duration = Duration::from_secs(3);
 
 /// What to do while nothing was started. `refused` is a record whose every attempt was refused.
 pub(crate) fn assess(o: &Observation<'_>, refused: Option<&AttemptKnown>) -> Plan {
@@ -50,12 +52,24 @@ pub(crate) fn assess(o: &Observation<'_>, refused: Option<&AttemptKnown>) -> Pla
     }
     match o.admission {
         Admission::Free => begin(o, desired, region, refused),
-        Admission::Paced { until, .. } if until.duration_since(o.now) <= NOT_WORTH_TELLING => {
-            Plan::act(Step::Wait(Some(until)))
+        Admission::Paced { until, .. } if until.saturating_duration_since(o.instant) <= NOT_WORTH_TELLING => {
+            Plan::act(Step::Wait(Some(by_wall_clock(o, until))))
         }
-        Admission::Paced { ahead, until } => Plan::say(queued(desired, region, ahead), Step::Wait(Some(until))),
-        Admission::Behind(ahead) => Plan::say(queued(desired, region, ahead), Step::Wait(None)),
-        Admission::LimitedUntil(time) => Plan::say(limited(desired, region, time), Step::Wait(Some(time))),
+        Admission::Paced {
+            ahead,
+            namespaces,
+            until,
+        } => Plan::say(
+            queued(desired, region, ahead, namespaces),
+            Step::Wait(Some(by_wall_clock(o, until))),
+        ),
+        Admission::Behind { ahead, namespaces } => {
+            Plan::say(queued(desired, region, ahead, namespaces), Step::Wait(None))
+        }
+        Admission::LimitedUntil(until) => {
+            let time = by_wall_clock(o, until);
+            Plan::say(limited(desired, region, time), Step::Wait(Some(time)))
+        }
     }
 }
 
@@ -122,10 +136,21 @@ fn after_setback(o: &Observation<'_>, retry: &Retry, desired: &DesiredTask) -> S
     draft
 }
 
-fn queued(desired: &DesiredTask, region: &str, ahead: usize) -> StatusDraft {
+fn by_wall_clock(o: &Observation<'_>, until: Instant) -> Timestamp {
+    timing::after(o.now, until.saturating_duration_since(o.instant))
+}
+
+fn queued(desired: &DesiredTask, region: &str, ahead: usize, namespaces: usize) -> StatusDraft {
     let task_id = &desired.task_id;
+    // Its own namespace is one of them.
+    let others = match namespaces.saturating_sub(1) {
+        0 => String::new(),
+        1 => ", and 1 other namespace takes turns with it".to_owned(),
+        others => format!(", and {others} other namespaces take turns with it"),
+    };
     let message = format!(
-        "task {task_id} waits for its turn to be started in {region}; {ahead} were ahead of it when this was written"
+        "task {task_id} waits for its turn to be started in {region}; {ahead} were ahead of it in its namespace{others}, \
+         when this was written"
     );
     StatusDraft::new(Phase::Queued, Reason::Queued, message, TaskIn::Nowhere)
 }

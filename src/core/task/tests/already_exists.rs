@@ -308,7 +308,10 @@ fn edited_after_it_existed_it_waits_for_the_old_task_and_then_goes_on() {
     bench.answer_describe(DescribeAnswer::NotFound);
     bench.rest();
     bench.edit(&json!({ "taskId": "another" }));
-    bench.admission = crate::core::queue::Admission::Behind(1);
+    bench.admission = crate::core::queue::Admission::Behind {
+        ahead: 1,
+        namespaces: 1,
+    };
     while bench.phase() != Some(Phase::Queued) {
         if matches!(bench.next_call(), Step::Describe(_)) {
             bench.answer_describe(DescribeAnswer::NotFound);

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::bench::{Bench, TASK, failure, found, lost, refused, success};
+use super::bench::{Bench, TASK, failure, found, instant_of, lost, refused, success};
 use crate::api::{Phase, Reason, StartedBy};
 use crate::core::answer::{DescribeAnswer, Effect, ErrorClass, StartAnswer, TaskState};
 use crate::core::task::plan::Step;
@@ -114,7 +114,10 @@ fn troubles_of_a_start_keep_the_phase_and_say_when_it_is_tried_again() {
 #[test]
 fn throttling_of_a_queued_start_leaves_it_queued() {
     let mut bench = Bench::new(&json!({}));
-    bench.admission = crate::core::queue::Admission::Behind(3);
+    bench.admission = crate::core::queue::Admission::Behind {
+        ahead: 3,
+        namespaces: 1,
+    };
     assert_eq!(bench.rest(), None);
     bench.assert_says(Phase::Queued, Reason::Queued);
     bench.admission = crate::core::queue::Admission::Free;
@@ -130,7 +133,7 @@ fn limit_exceeded_goes_back_into_the_queue() {
     bench.call_start();
     bench.answer_start(refused(ErrorClass::LimitExceeded));
     let until = bench.now + SignedDuration::from_secs(7);
-    bench.admission = crate::core::queue::Admission::LimitedUntil(until);
+    bench.admission = crate::core::queue::Admission::LimitedUntil(instant_of(until));
     assert_eq!(
         bench.rest(),
         Some(until),

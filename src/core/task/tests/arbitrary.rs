@@ -72,13 +72,17 @@ fn soon() -> impl Strategy<Value = Timestamp> {
         .prop_map(|millis| start_of_time() + SignedDuration::from_millis(millis))
 }
 
+fn soon_after(seconds: i64) -> std::time::Instant {
+    super::bench::instant_of(start_of_time() + SignedDuration::from_secs(seconds))
+}
+
 fn admission() -> impl Strategy<Value = Admission> {
     prop_oneof![
         4 => Just(Admission::Free),
-        1 => Just(Admission::Behind(3)),
-        1 => Just(Admission::Paced { ahead: 2, until: start_of_time() + SignedDuration::from_secs(2) }),
-        1 => Just(Admission::Paced { ahead: 20, until: start_of_time() + SignedDuration::from_secs(9) }),
-        1 => Just(Admission::LimitedUntil(start_of_time() + SignedDuration::from_secs(9))),
+        1 => Just(Admission::Behind { ahead: 3, namespaces: 2 }),
+        1 => Just(Admission::Paced { ahead: 2, namespaces: 1, until: soon_after(2) }),
+        1 => Just(Admission::Paced { ahead: 20, namespaces: 1, until: soon_after(9) }),
+        1 => Just(Admission::LimitedUntil(soon_after(9))),
     ]
 }
 

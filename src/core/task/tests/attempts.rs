@@ -91,7 +91,10 @@ fn a_crash_after_the_record_opens_the_attempt_and_sends_the_same_again() {
 #[test]
 fn an_open_attempt_without_a_slot_is_looked_for_and_sent_again_once_there_is_one() {
     let mut bench = crashed(&json!({}));
-    bench.admission = Admission::Behind(0);
+    bench.admission = Admission::Behind {
+        ahead: 0,
+        namespaces: 1,
+    };
     for _ in 0..3 {
         bench.call_describe();
         bench.answer_describe(DescribeAnswer::NotFound);
@@ -107,7 +110,10 @@ fn an_open_attempt_without_a_slot_is_looked_for_and_sent_again_once_there_is_one
 
     // Who finds the task needs no slot to prove whose it is: it runs already.
     let mut bench = crashed(&json!({}));
-    bench.admission = Admission::Behind(0);
+    bench.admission = Admission::Behind {
+        ahead: 0,
+        namespaces: 1,
+    };
     bench.call_describe();
     bench.answer_describe(found(TaskState::InProgress));
     bench.call_start();

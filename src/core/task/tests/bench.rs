@@ -1,6 +1,7 @@
 //! One resource on the bench: its steps are taken one at a time, with the answers that a test gives.
 
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -103,6 +104,7 @@ impl Bench {
         let observed = self.observed();
         decide(&Observation {
             now: self.now,
+            instant: instant_of(self.now),
             since: self.since,
             observed: &observed,
             is_fresh: self.is_fresh,
@@ -294,6 +296,13 @@ impl Bench {
             .message
             .clone()
     }
+}
+
+/// A moment of a test by the clock that nobody sets.
+pub(crate) fn instant_of(time: Timestamp) -> Instant {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let since = Duration::try_from(time.duration_since(Timestamp::UNIX_EPOCH));
+    *BEGAN + since.unwrap_or_default()
 }
 
 pub(crate) fn moment(observed: &ObservedTask, now: Timestamp) -> Moment<'_> {

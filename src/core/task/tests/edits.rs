@@ -52,7 +52,10 @@ fn in_phase(phase: Phase) -> Bench {
         Phase::Pending => started(refused(ErrorClass::Throttled)),
         Phase::Queued => {
             let mut bench = Bench::new(&json!({}));
-            bench.admission = Admission::Behind(2);
+            bench.admission = Admission::Behind {
+                ahead: 2,
+                namespaces: 1,
+            };
             bench.rest();
             bench
         }

@@ -24,6 +24,7 @@ mod happenings;
 mod ledger;
 mod model;
 mod phase_table;
+mod places;
 mod properties;
 mod records;
 mod service;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::arbitrary::{Case, case};
-use super::bench::{failure, moment};
+use super::bench::{failure, instant_of, moment};
 use crate::api::Phase;
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, StartAnswer};
 use crate::core::task::decide::{decide, is_done};
@@ -17,6 +17,7 @@ impl Case {
     fn decide(&self) -> Step {
         decide(&Observation {
             now: self.now,
+            instant: instant_of(self.now),
             since: self.since,
             observed: &self.store.observed(),
             is_fresh: self.is_fresh,
@@ -56,7 +57,7 @@ proptest! {
     #[test]
     fn what_is_done_stays_done(case in case(), later in 0_i64..100_000_000) {
         let observed = case.store.observed();
-        if is_done(&observed, &case.settings, case.now) {
+        if is_done(&observed, &case.settings, (case.now, instant_of(case.now))) {
             let mut case = case;
             case.now += SignedDuration::from_secs(later);
             prop_assert_eq!(case.decide(), Step::Wait(None));

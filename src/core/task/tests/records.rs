@@ -45,7 +45,10 @@ fn a_record_for_another_region_than_the_operators_is_written_anew() {
     bench.restart();
     bench.settings.default_region = Some("us-west-2".to_owned());
     bench.edit(&json!({ "suspend": null }));
-    bench.admission = Admission::Behind(1);
+    bench.admission = Admission::Behind {
+        ahead: 1,
+        namespaces: 1,
+    };
     bench.rest();
     bench.admission = Admission::Free;
     assert_eq!(bench.call_start().region, "us-west-2");

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::bench::settings;
+use super::bench::{instant_of, settings};
 use super::service::{Caller, Fault, Service};
 use super::store::{Change, Store, Write};
 use crate::api::StoredTask;
@@ -162,6 +162,7 @@ impl Site {
         note.move_to(self.ahead);
         let step = decide(&Observation {
             now: clock,
+            instant: instant_of(clock),
             since,
             observed: &observed,
             is_fresh,

@@ -84,11 +84,17 @@ fn a_describe_that_goes_well_ends_no_wait_but_its_own() {
 #[test]
 fn a_position_in_the_queue_is_told_once_and_again_after_an_edit() {
     let mut bench = Bench::new(&json!({}));
-    bench.admission = Admission::Behind(5);
+    bench.admission = Admission::Behind {
+        ahead: 5,
+        namespaces: 1,
+    };
     bench.rest();
     let writes = bench.writes;
     assert!(bench.message().contains("5 were ahead"), "{}", bench.message());
-    bench.admission = Admission::Behind(3);
+    bench.admission = Admission::Behind {
+        ahead: 3,
+        namespaces: 1,
+    };
     bench.rest();
     assert_eq!(bench.writes, writes, "{}", bench.message());
     bench.edit(&json!({ "ttlSecondsAfterFinished": 60 }));
