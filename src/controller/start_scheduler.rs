@@ -51,7 +51,7 @@ impl State {
 impl StartScheduler {
     /// An empty queue with this many slots for each region. `wake` has a resource reconciled.
     pub(super) fn new(slots: usize, pace: Pace, wake: impl Fn(ObjectRef<CachedTask>) + Send + Sync + 'static) -> Self {
-        let (queue, waiting) = (Queue::new(slots), HashMap::new());
+        let (queue, waiting) = (Queue::new(slots, Instant::now()), HashMap::new());
         Self {
             state: Mutex::new(State { queue, waiting }),
             pace,

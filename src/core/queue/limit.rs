@@ -5,7 +5,7 @@
 //! growing waits find out whether there are more by now. A probe that is taken raises the number, and the next probe
 //! hardly waits.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::time::{Duration, Instant};
 
 use super::region_queue::Capacity;
@@ -35,13 +35,13 @@ pub(super) struct Limit {
 
 impl Limit {
     /// A start of this resource was refused while this many others ran.
-    pub(super) fn found(before: Option<Self>, running: usize, uid: &str, region: &str, now: Instant) -> Self {
+    pub(super) fn found(before: Option<Self>, running: usize, uid: &str, seed: impl Hash, now: Instant) -> Self {
         let refusals = before.as_ref().map_or(0, |limit| limit.refusals).saturating_add(1);
         let probe = before.and_then(|limit| limit.probe).filter(|probe| probe != uid);
         Self {
             ours: running.saturating_sub(usize::from(probe.is_some())),
             refusals,
-            until: now + wait(refusals, region, now),
+            until: now + wait(refusals, seed),
             probe,
         }
     }
@@ -77,13 +77,12 @@ impl Limit {
     }
 }
 
-/// The wait before the next probe. The jitter keeps operators of one account from probing at the same moment; it
-/// differs from region to region and from time to time, and needs no random source.
-fn wait(refusals: u32, region: &str, now: Instant) -> Duration {
+/// The wait before the next probe. The jitter keeps operators of one account from probing at the same moment.
+fn wait(refusals: u32, seed: impl Hash) -> Duration {
     let doublings = 1_u32.checked_shl(refusals.saturating_sub(1)).unwrap_or(u32::MAX);
     let wait = FIRST_WAIT.saturating_mul(doublings).min(MAX_WAIT);
     let mut hasher = DefaultHasher::new();
-    (region, now).hash(&mut hasher);
+    seed.hash(&mut hasher);
     let jitter = f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or_default()) / f64::from(u32::MAX);
     wait.mul_f64(1.0 - 0.25 * jitter)
 }

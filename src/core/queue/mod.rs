@@ -59,6 +59,7 @@ pub enum Admission {
 #[derive(Debug)]
 pub struct Queue {
     slots: usize,
+    began: Instant,
     regions: BTreeMap<String, RegionQueue>,
     /// By uid.
     entries: HashMap<String, Entry>,
@@ -68,9 +69,10 @@ pub struct Queue {
 impl Queue {
     /// Queues with this many slots for each region.
     #[must_use]
-    pub fn new(slots: usize) -> Self {
+    pub fn new(slots: usize, now: Instant) -> Self {
         Self {
             slots,
+            began: now,
             regions: BTreeMap::new(),
             entries: HashMap::new(),
             wakeups: Vec::new(),
@@ -271,7 +273,9 @@ impl Queue {
         match answer {
             StartAnswer::Success { .. } => queue.start_succeeded(uid, self.slots, now),
             StartAnswer::Failed(failure) if failure.class == ErrorClass::LimitExceeded => {
-                queue.start_refused(uid, region, now);
+                // It differs from region to region and from time to time, and needs no random source.
+                let seed = (region, now.saturating_duration_since(self.began));
+                queue.start_refused(uid, seed, now);
                 self.return_to_queue(uid, region);
             }
             StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => {

@@ -1,6 +1,7 @@
 //! The queue of one region: the slots that are held, and the resources that wait for one.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -114,11 +115,12 @@ impl RegionQueue {
         }
     }
 
-    /// The service had no slot for this resource: only as many as the others hold are this operator's.
-    pub(super) fn start_refused(&mut self, uid: &str, region: &str, now: Instant) {
+    /// The service had no slot for this resource: only as many as the others hold are this operator's. The seed tells
+    /// the waits of one operator and region from those of another.
+    pub(super) fn start_refused(&mut self, uid: &str, seed: impl Hash, now: Instant) {
         let held_by_others = |holders: &&Holders| holders.admitted.iter().chain(&holders.open).any(|it| it != uid);
         let ours = self.holders.values().filter(held_by_others).count();
-        self.limit = Some(Limit::found(self.limit.take(), ours, uid, region, now));
+        self.limit = Some(Limit::found(self.limit.take(), ours, uid, seed, now));
     }
 
     /// The start of this resource says nothing about slots, or is not made.

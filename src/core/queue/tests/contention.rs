@@ -38,7 +38,7 @@ fn run(tasks: usize, others: impl Fn(u64) -> usize) -> Outcome {
     let began = start_of_time();
     let name = |n: usize| format!("r{n:04}");
     let waiting = |n: usize| waiting_since(0, &name(n));
-    let mut queue = Queue::new(SLOTS);
+    let mut queue = Queue::new(SLOTS, began);
     let mut limiter = RateLimiter::new(Rates::default());
     let mut events: BTreeSet<(Instant, Event, usize)> = (0..tasks).map(|n| (began, Event::Reconcile, n)).collect();
     let mut ends: Vec<Instant> = Vec::new();

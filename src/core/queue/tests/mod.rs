@@ -109,7 +109,7 @@ impl Line {
 
     fn paced(slots: usize, start: Option<f64>) -> Self {
         Self {
-            queue: Queue::new(slots),
+            queue: Queue::new(slots, now()),
             limiter: RateLimiter::new(Rates {
                 start,
                 describe: None,
