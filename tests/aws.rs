@@ -295,7 +295,7 @@ async fn messages_are_bounded_and_one_line() {
 async fn throttling_slows_the_calls_of_its_operation_and_region_down() {
     let account = Account::new();
     let rate = |operation, region| account.service.pace().limiter().rate(operation, region);
-    let now = jiff::Timestamp::now();
+    let now = std::time::Instant::now();
     let asked = account
         .service
         .pace()
@@ -336,7 +336,7 @@ async fn a_look_at_failed_actions_makes_no_call_before_its_turn_and_has_an_end()
             &n.to_string(),
             Paced::ListExecutions,
             "eu-west-1",
-            jiff::Timestamp::now(),
+            std::time::Instant::now(),
         );
     }
     let ended = failed(wish("one"));

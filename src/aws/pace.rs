@@ -1,20 +1,20 @@
-//! The call limiter, shared by all that call: [`crate::core::rate_limiter`] with a lock and a clock.
+//! The rate limiter, shared by all that call: [`crate::core::rate_limiter`] with a lock and a clock.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use jiff::Timestamp;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::core::answer::Operation;
 use crate::core::rate_limiter::{RateLimiter, Rates};
 
-/// When which call may be made.
-#[derive(Debug)]
-pub struct Pace(Mutex<RateLimiter>);
+/// When which call may be made. Clones share one limiter.
+#[derive(Clone, Debug)]
+pub struct Pace(Arc<Mutex<RateLimiter>>);
 
 impl Pace {
-    pub(super) fn new(rates: Rates) -> Self {
-        Self(Mutex::new(RateLimiter::new(rates)))
+    /// A limiter with these rates.
+    #[must_use]
+    pub fn new(rates: Rates) -> Self {
+        Self(Arc::new(Mutex::new(RateLimiter::new(rates))))
     }
 
     /// The limiter, to ask it several things at one time.
@@ -23,16 +23,14 @@ impl Pace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the turn of a resource, for callers that can't come back later.
-    pub(super) async fn turn(&self, uid: &str, operation: Operation, region: &str) {
+    /// Waits until a resource may make a call, for callers that can't come back later.
+    pub(super) async fn wait(&self, uid: &str, operation: Operation, region: &str) {
         loop {
-            let now = Timestamp::now();
-            let asked = self.limiter().ask(uid, operation, region, now);
+            let asked = self.limiter().ask(uid, operation, region, Instant::now());
             let Err(until) = asked else {
-                return self.limiter().spend(uid);
+                return self.limiter().spend(uid, operation);
             };
-            let wait = until.duration_since(now);
-            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
+            tokio::time::sleep_until(until.into()).await;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use futures::channel::mpsc::UnboundedSender;
 use jiff::{SignedDuration, Timestamp};
@@ -114,6 +115,8 @@ impl Context {
             api_server,
             stop,
         } = parts;
+        let wake = wake(&watched);
+        let scheduler = StartScheduler::new(limits.running_tasks, service.pace().clone(), wake);
         Self {
             client,
             service,
@@ -128,7 +131,7 @@ impl Context {
             watched,
             unlisted: watch::Sender::default(),
             notes: Mutex::default(),
-            scheduler: StartScheduler::new(limits.running_tasks),
+            scheduler,
             schedule: Mutex::default(),
         }
     }
@@ -139,10 +142,11 @@ impl Context {
         memory: &'a Memory,
         is_fresh: bool,
         admission: Admission,
-        now: Timestamp,
+        (now, instant): (Timestamp, Instant),
     ) -> Observation<'a> {
         Observation {
             now,
+            instant,
             since: self.clock.since(now),
             observed,
             is_fresh,
@@ -158,7 +162,7 @@ impl Context {
             return object;
         }
         let observed = object.open().map(|object| ObservedTask::parse(&object));
-        if observed.is_some_and(|observed| is_done(&observed, &self.settings, Timestamp::now())) {
+        if observed.is_some_and(|observed| is_done(&observed, &self.settings, (Timestamp::now(), Instant::now()))) {
             object.done()
         } else {
             object
@@ -189,7 +193,7 @@ impl Context {
     /// A resource is gone.
     pub(super) fn forget(&self, uid: &str) {
         lock(&self.notes).remove(uid);
-        self.leave_queue(uid);
+        self.scheduler.leave(uid);
     }
 
     /// After a new list: what is not in it was deleted while nobody watched, and what is done holds nothing any more.
@@ -201,7 +205,7 @@ impl Context {
             .filter_map(|object| object.metadata.uid.as_deref())
             .collect();
         lock(&self.notes).retain(|uid, _| uids.contains(uid.as_str()));
-        self.keep_in_queue(|uid| uids.contains(uid));
+        self.scheduler.retain(|uid| uids.contains(uid));
         let is_there =
             |name: &ObjectRef<CachedTask>| self.watched.iter().any(|watched| watched.store.get(name).is_some());
         lock(&self.schedule).retain(is_there);
@@ -236,6 +240,21 @@ impl Context {
                 .find(|object| object.claims(region, task_id) && is_older(object))
                 .is_some()
         })
+    }
+}
+
+/// Has a resource reconciled by the controller of its namespace.
+fn wake(watched: &[Watched]) -> impl Fn(ObjectRef<CachedTask>) + Send + Sync + use<> {
+    let controllers: Vec<_> = watched
+        .iter()
+        .map(|watched| (watched.namespace.clone(), watched.wake.clone()))
+        .collect();
+    move |object| {
+        let is_there = |(namespace, _): &&(Option<String>, _)| namespace.is_none() || *namespace == object.namespace;
+        if let Some((_, wake)) = controllers.iter().find(is_there) {
+            // Fails only when the controller is ending.
+            let _ = wake.unbounded_send(object);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod events;
 mod pass;
 mod reconcile;
 mod snapshot;
+mod start_queue;
 mod start_scheduler;
 mod watch;
 mod watchdog;

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::reconcile::Requeue;
 use super::write::TaskClient;
 use crate::api::{AuditMitigationTaskStatus, Reason, StartRecord, StoredTask};
-use crate::core::queue::Admission;
+use crate::core::answer::Operation;
 use crate::core::task::decide::decide;
 use crate::core::task::events::{EventDraft, event_drafts, farewell, transition};
 use crate::core::task::memory::Moment;
@@ -56,7 +56,7 @@ impl<'a> Pass<'a> {
                 observed = ObservedTask::parse(&parsed);
             }
             // One time for both, or a backoff that ends in between would be let in without a slot.
-            let now = self.now();
+            let now = (self.now(), Instant::now());
             let memory = &self.note.memory;
             let admission = self.context.enter_queue(&self.object, &observed, memory, now);
             let observation = self
@@ -67,13 +67,12 @@ impl<'a> Pass<'a> {
                 self.steps.push("stopping".into());
                 return Ok(Requeue::UntilChange);
             }
-            if let Err(until) = self.context.ask_turn(&step, &observed) {
-                self.steps.push("await turn".into());
-                return Ok(Requeue::For(until_then(until)));
+            if let Err(until) = self.context.ask_for(&step, &observed) {
+                self.steps.push("await rate".into());
+                return Ok(Requeue::For(until.saturating_duration_since(Instant::now())));
             }
-            // A turn that it waits for is kept; one for a call that isn't to be made any more is not.
-            if matches!(step, Step::Wait(_)) && !matches!(admission, Admission::Paced { .. }) {
-                self.context.give_back_turn(&observed.uid);
+            if matches!(step, Step::Wait(_)) {
+                self.context.give_back_reservations(&observed.uid, admission);
             }
             self.steps.push(step.name().into());
             if let Some(rest) = self.take(step, &observed).await? {
@@ -126,7 +125,7 @@ impl<'a> Pass<'a> {
             Step::Start(record) => self.start(observed, &record).await,
             Step::Describe(task) => self.describe(observed, &task).await,
             Step::Cancel(task) => {
-                self.context.spend_turn(&observed.uid);
+                self.context.scheduler.spend(&observed.uid, Operation::Cancel);
                 let answer = self.context.service.cancel(&task).await;
                 let moment = self.moment(observed);
                 self.note.memory.canceled(answer, moment);
@@ -176,9 +175,11 @@ impl<'a> Pass<'a> {
 
     async fn start(&mut self, observed: &ObservedTask, record: &StartRecord) {
         let Ok(desired) = &observed.desired else { return };
-        self.context.spend_turn(&observed.uid);
+        self.context.scheduler.spend(&observed.uid, Operation::Start);
         let answer = self.context.service.start(record, desired).await;
-        self.context.start_was_answered(&observed.uid, &record.region, &answer);
+        self.context
+            .scheduler
+            .start_answered(&observed.uid, &record.region, &answer, Instant::now());
         let unclaimed = !self
             .context
             .is_claimed_by_older(observed, &record.region, &record.task_id);
@@ -190,7 +191,7 @@ impl<'a> Pass<'a> {
     }
 
     async fn describe(&mut self, observed: &ObservedTask, task: &TaskAddress) {
-        self.context.spend_turn(&observed.uid);
+        self.context.scheduler.spend(&observed.uid, Operation::Describe);
         // A question changes nothing, so it need not be brought to its end when the process is stopping.
         let asked = self.context.service.describe(task);
         let Some(answer) = self.context.stop.run_until_cancelled(Box::pin(asked)).await else {

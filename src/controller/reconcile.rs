@@ -18,7 +18,7 @@ use crate::metrics::{ReconcileOutcome, RetryReason};
 pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) -> Requeue {
     if context
         .stop
-        .run_until_cancelled(context.queue_is_built())
+        .run_until_cancelled(context.wait_until_queue_is_built())
         .await
         .is_none()
     {
@@ -64,7 +64,7 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
     }
     context.keep_note(&uid, note);
     if result.is_err() {
-        context.step_aside(&uid);
+        context.scheduler.step_aside(&uid);
     }
     // Deleted while it was looked at: what was noted of it since would stay for ever, a slot of the queue as well.
     if !context.is_there(&object) {

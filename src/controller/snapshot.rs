@@ -28,7 +28,7 @@ impl Context {
                 count,
             });
         let now = Timestamp::now();
-        let lanes = self.lanes(|region, lane| QueueSnapshot {
+        let lanes = self.scheduler.regions(|region, lane| QueueSnapshot {
             region: region.to_owned(),
             in_use: lane.in_use(),
             waiting: lane.waiting(),

@@ -1,197 +1,181 @@
-//! Who may call the service now, and who is woken because of it: the queue and the call limiter, and what they need of
+//! Who may call the service now, and who is woken because of it: the queue and the rate limiter, and what they need of
 //! the running process.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::OnceCell;
 
 use super::cached::CachedTask;
-use super::context::{Context, Watched, lock};
-use crate::api::StoredTask;
+use crate::aws::Pace;
 use crate::core::answer::{Operation, StartAnswer};
 use crate::core::queue::{Admission, Place, Queue, RegionQueue};
-use crate::core::task::memory::Memory;
-use crate::core::task::observed::ObservedTask;
-use crate::core::task::place::place;
-use crate::core::task::plan::Step;
-use crate::core::task::status::phase::has_ended;
 
-/// The queue, and whether it is complete.
+/// A resource and what it means to the queue.
+pub(super) struct Placed {
+    pub(super) uid: String,
+    pub(super) object: ObjectRef<CachedTask>,
+    pub(super) place: Place,
+}
+
+/// Who may call the service now, and who is woken because of it.
 pub(super) struct StartScheduler {
-    line: Mutex<Line>,
+    state: Mutex<State>,
+    pace: Pace,
+    /// Has a resource reconciled.
+    wake: Box<dyn Fn(ObjectRef<CachedTask>) + Send + Sync>,
     is_built: OnceCell<()>,
 }
 
-struct Line {
+struct State {
     queue: Queue,
-    /// Those who wait in it, to wake them.
+    /// By uid, those that may be woken.
     waiting: HashMap<String, ObjectRef<CachedTask>>,
 }
 
-impl StartScheduler {
-    pub(super) fn new(slots: usize) -> Self {
-        Self {
-            line: Mutex::new(Line {
-                queue: Queue::new(slots),
-                waiting: HashMap::new(),
-            }),
-            is_built: OnceCell::new(),
-        }
-    }
-}
-
-impl Line {
-    /// Where to find a resource, for as long as it waits.
-    fn note(&mut self, uid: &str, object: &StoredTask, place: &Place) {
+impl State {
+    /// Keeps the reference of a resource for as long as it may have to be woken.
+    fn keep_reference(&mut self, uid: &str, object: &ObjectRef<CachedTask>, place: &Place) {
         if let Place::Waiting { .. } | Place::Open { .. } = place {
-            self.waiting
-                .entry(uid.to_owned())
-                .or_insert_with(|| CachedTask::reference(object));
+            if !self.waiting.contains_key(uid) {
+                self.waiting.insert(uid.to_owned(), object.clone());
+            }
         } else {
             self.waiting.remove(uid);
         }
     }
 }
 
-impl Context {
-    /// The queue is rebuilt from all resources before the first of them may start anything.
-    pub(super) async fn queue_is_built(&self) {
-        self.scheduler
-            .is_built
-            .get_or_init(|| async {
-                // The sender is here, so it can't fail.
-                let _ = self.unlisted.subscribe().wait_for(BTreeSet::is_empty).await;
-                let (memory, now) = (Memory::default(), Timestamp::now());
-                let mut line = lock(&self.scheduler.line);
-                for object in self.watched.iter().flat_map(|watched| watched.store.state()) {
-                    // Most have ended: they hold no slot, and to parse them all takes long.
-                    let Some(object) = object.open().filter(|_| !object.phase.is_some_and(has_ended)) else {
-                        continue;
-                    };
-                    let observed = ObservedTask::parse(&object);
-                    let place = place(&self.observe(&observed, &memory, false, Admission::Free, now));
-                    line.note(&observed.uid, &object, &place);
-                    line.queue.set(&observed.uid, place);
-                }
-                // Each of them is reconciled after this anyway.
-                line.queue.take_called();
-            })
-            .await;
+impl StartScheduler {
+    /// An empty queue with this many slots for each region. `wake` has a resource reconciled.
+    pub(super) fn new(slots: usize, pace: Pace, wake: impl Fn(ObjectRef<CachedTask>) + Send + Sync + 'static) -> Self {
+        let (queue, waiting) = (Queue::new(slots, Instant::now()), HashMap::new());
+        Self {
+            state: Mutex::new(State { queue, waiting }),
+            pace,
+            wake: Box::new(wake),
+            is_built: OnceCell::new(),
+        }
     }
 
-    /// Puts a resource into its place in the queue, and wakes whoever may start because of it.
-    pub(super) fn enter_queue(
+    /// Waits until the queue is built from all resources: none may start anything before. The first caller builds it,
+    /// once all resources are `listed`; it wakes none, because each of them is reconciled after this anyway.
+    pub(super) async fn wait_until_built<I: IntoIterator<Item = Placed>>(
         &self,
-        object: &StoredTask,
-        observed: &ObservedTask,
-        memory: &Memory,
-        now: Timestamp,
+        listed: impl Future<Output = ()>,
+        resources: impl FnOnce() -> I,
+    ) {
+        let build = async {
+            listed.await;
+            let mut state = self.lock();
+            let mut places = Vec::new();
+            for Placed { uid, object, place } in resources() {
+                state.keep_reference(&uid, &object, &place);
+                places.push((uid, place));
+            }
+            state.queue.build(places);
+            state.queue.take_wakeups();
+        };
+        self.is_built.get_or_init(|| build).await;
+    }
+
+    /// Puts a resource into its place, and says whether it may start the task of this id.
+    pub(super) fn enter(
+        &self,
+        uid: &str,
+        object: &ObjectRef<CachedTask>,
+        place: Place,
+        task_id: &str,
+        now: Instant,
     ) -> Admission {
-        let observation = self.observe(observed, memory, false, Admission::Free, now);
-        let place = place(&observation);
-        let task_id = observed
-            .desired
-            .as_ref()
-            .map(|desired| desired.task_id.as_str())
-            .unwrap_or_default();
-        self.change_line(|line| {
-            line.note(&observed.uid, object, &place);
-            let mut limiter = self.service.pace().limiter();
-            line.queue.enter(&observed.uid, place, task_id, &mut limiter, now)
+        self.change(|state| {
+            state.keep_reference(uid, object, &place);
+            state.queue.enter(uid, place, task_id, &mut self.pace.limiter(), now)
         })
     }
 
     /// The answer to a Start says something about the slots of its region.
-    pub(super) fn start_was_answered(&self, uid: &str, region: &str, answer: &StartAnswer) {
-        self.change_line(|line| line.queue.start_answered(uid, region, answer, Timestamp::now()));
+    pub(super) fn start_answered(&self, uid: &str, region: &str, answer: &StartAnswer, now: Instant) {
+        self.change(|state| state.queue.start_answered(uid, region, answer, now));
     }
 
-    /// A resource can't go on for now: nobody waits for it.
+    /// A resource can't go on for now: it holds nobody up.
     pub(super) fn step_aside(&self, uid: &str) {
-        self.give_back_turn(uid);
-        self.change_line(|line| line.queue.step_aside(uid));
+        self.give_back_all(uid);
+        self.change(|state| state.queue.step_aside(uid));
     }
 
     /// A resource is gone.
-    pub(super) fn leave_queue(&self, uid: &str) {
-        self.give_back_turn(uid);
-        self.change_line(|line| {
-            line.waiting.remove(uid);
-            line.queue.set(uid, Place::None);
+    pub(super) fn leave(&self, uid: &str) {
+        self.give_back_all(uid);
+        self.change(|state| {
+            state.waiting.remove(uid);
+            state.queue.set(uid, Place::None);
         });
     }
 
     /// All other resources are gone.
-    pub(super) fn keep_in_queue(&self, keep: impl Fn(&str) -> bool) {
-        self.change_line(|line| {
-            line.waiting.retain(|uid, _| keep(uid));
-            line.queue.retain(&keep);
+    pub(super) fn retain(&self, keep: impl Fn(&str) -> bool) {
+        self.pace.limiter().retain(&keep);
+        self.change(|state| {
+            state.waiting.retain(|uid, _| keep(uid));
+            state.queue.retain(&keep);
         });
     }
 
     /// What there is to see of the queue of each region.
-    pub(super) fn lanes<T>(&self, view: impl Fn(&str, &RegionQueue) -> T) -> Vec<T> {
-        let line = lock(&self.scheduler.line);
-        line.queue.lanes().map(|(region, lane)| view(region, lane)).collect()
+    pub(super) fn regions<T>(&self, view: impl Fn(&str, &RegionQueue) -> T) -> Vec<T> {
+        let state = self.lock();
+        state
+            .queue
+            .regions()
+            .map(|(region, queue)| view(region, queue))
+            .collect()
     }
 
-    /// Changes the queue, and wakes whose turn has come with it: also when somebody who was ahead has stepped aside
-    /// without ever holding a slot.
-    fn change_line<R>(&self, change: impl FnOnce(&mut Line) -> R) -> R {
-        let mut line = lock(&self.scheduler.line);
-        let result = change(&mut line);
-        for uid in line.queue.take_called() {
-            let Some(object) = line.waiting.get(&uid) else { continue };
-            let is_there = |watched: &&Watched| watched.namespace.is_none() || watched.namespace == object.namespace;
-            if let Some(Watched { wake, .. }) = self.watched.iter().find(is_there) {
-                // Fails only when the controller is ending.
-                let _ = wake.unbounded_send(object.clone());
+    /// Asks whether a resource may make a call, before anything is read or written for it.
+    ///
+    /// # Errors
+    /// When it may not call yet: the time to come back.
+    pub(super) fn ask(&self, uid: &str, operation: Operation, region: &str, now: Instant) -> Result<(), Instant> {
+        self.pace.limiter().ask(uid, operation, region, now)
+    }
+
+    /// The resource makes the call that it had a reservation for.
+    pub(super) fn spend(&self, uid: &str, operation: Operation) {
+        self.pace.limiter().spend(uid, operation);
+    }
+
+    /// The resource doesn't make the call that it had a reservation for.
+    pub(super) fn give_back(&self, uid: &str, operation: Operation) {
+        self.pace.limiter().give_back(uid, operation);
+    }
+
+    /// The resource makes none of the calls that it had reservations for.
+    pub(super) fn give_back_all(&self, uid: &str) {
+        self.pace.limiter().give_back_all(uid);
+    }
+
+    /// Changes the queue, and wakes those that may be admitted because of it, also when somebody ahead has gone who
+    /// never held a slot.
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = change(&mut state);
+        for uid in state.queue.take_wakeups() {
+            if let Some(object) = state.waiting.get(&uid) {
+                (self.wake)(object.clone());
             }
         }
         result
     }
 
-    /// Asks for the turn to make the call that a step makes or prepares, so that nothing is read or written for a call
-    /// that can't be made yet.
-    ///
-    /// # Errors
-    /// When it isn't its turn yet: the time to come back.
-    pub(super) fn ask_turn(&self, step: &Step, observed: &ObservedTask) -> Result<(), Timestamp> {
-        let Some((operation, region)) = call_ahead(step, observed) else {
-            return Ok(());
-        };
-        let mut limiter = self.service.pace().limiter();
-        limiter.ask(&observed.uid, operation, region, Timestamp::now())
-    }
-
-    pub(super) fn spend_turn(&self, uid: &str) {
-        self.service.pace().limiter().spend(uid);
-    }
-
-    pub(super) fn give_back_turn(&self, uid: &str) {
-        self.service.pace().limiter().give_back(uid);
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing here is left half-done by a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The call that a step makes, or is there to prepare. (The Lists take their turns one by one, as they are made.)
-fn call_ahead<'a>(step: &'a Step, observed: &'a ObservedTask) -> Option<(Operation, &'a str)> {
-    match step {
-        Step::Start(record) | Step::WriteRecord { record, .. } => Some((Operation::Start, &record.region)),
-        // The resource is read when its record is about to be sent.
-        Step::Read => observed
-            .record
-            .as_ref()
-            .map(|record| (Operation::Start, record.region.as_str())),
-        Step::Describe(task) => Some((Operation::Describe, &task.region)),
-        Step::Cancel(task) => Some((Operation::Cancel, &task.region)),
-        Step::WriteStatus(_)
-        | Step::AddFinalizer
-        | Step::RemoveFinalizer { .. }
-        | Step::ListFailedActions(_)
-        | Step::Delete
-        | Step::Wait(_) => None,
-    }
-}
+#[cfg(test)]
+mod tests;

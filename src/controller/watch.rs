@@ -109,7 +109,7 @@ async fn guarded(object: Arc<CachedTask>, context: Arc<Context>) -> Result<Actio
     let reconcile = tokio::spawn(reconcile(object, Arc::clone(&context)));
     let rest = reconcile.await.unwrap_or_else(|error| {
         tracing::error!(%error, name, "a reconcile panicked; please report it as a bug");
-        context.step_aside(uid.as_deref().unwrap_or_default());
+        context.scheduler.step_aside(uid.as_deref().unwrap_or_default());
         Requeue::For(REST_AFTER_PANIC)
     });
     context.rests(&reference, rest);

@@ -1,20 +1,26 @@
-//! Somebody else uses slots of the region too.
+//! What is known of others who use slots of a region too.
 //!
-//! The service doesn't say how many. But when it refuses a start, as many as run already are this operator's, for as
-//! long as it uses them: one that frees is taken again at once. Beyond these, single probes with growing waits find
-//! out whether there are more by now; one that is taken raises their number, and the next probe hardly waits.
+//! The service doesn't say how many slots it has left. But when it refuses a start, as many as run already are this
+//! operator's, for as long as it uses them: one that frees is taken again at once. Beyond these, single probes with
+//! growing waits find out whether there are more by now. A probe that is taken raises the number, and the next probe
+//! hardly waits.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::time::{Duration, Instant};
 
 use super::region_queue::Capacity;
-use crate::core::timing;
 
 /// The service may have taken a probe only because a task of ours has ended and no poll has shown it yet. A poll later
 /// it has.
 const AFTER_SUCCESS: Duration = Duration::from_secs(1);
 
+/// The wait after the first refusal. It doubles with each.
+const FIRST_WAIT: Duration = Duration::from_secs(3);
+
+/// The longest wait between two probes.
+const MAX_WAIT: Duration = Duration::from_mins(1);
+
+/// What is known of others who use slots of a region too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Limit {
     /// How many slots are this operator's.
@@ -22,20 +28,20 @@ pub(super) struct Limit {
     /// How many probes were refused in a row.
     refusals: u32,
     /// When the next may be made.
-    until: Timestamp,
+    until: Instant,
     /// The resource that probes: until its answer comes, no other does.
-    pub(super) probe: Option<String>,
+    probe: Option<String>,
 }
 
 impl Limit {
     /// A start of this resource was refused while this many others ran.
-    pub(super) fn found(before: Option<Self>, running: usize, uid: &str, region: &str, now: Timestamp) -> Self {
+    pub(super) fn found(before: Option<Self>, running: usize, uid: &str, seed: impl Hash, now: Instant) -> Self {
         let refusals = before.as_ref().map_or(0, |limit| limit.refusals).saturating_add(1);
         let probe = before.and_then(|limit| limit.probe).filter(|probe| probe != uid);
         Self {
             ours: running.saturating_sub(usize::from(probe.is_some())),
             refusals,
-            until: timing::probe_at(now, refusals, region),
+            until: now + wait(refusals, seed),
             probe,
         }
     }
@@ -44,15 +50,24 @@ impl Limit {
         self.probe.as_deref() == Some(uid)
     }
 
-    /// A probe was taken. The wait after the next refusal grows on: without others, there is none.
-    pub(super) fn raised(&mut self, now: Timestamp) {
-        self.ours = self.ours.saturating_add(1);
-        self.until = timing::after(now, AFTER_SUCCESS);
+    pub(super) fn begin_probe(&mut self, uid: &str) {
+        self.probe = Some(uid.to_owned());
+    }
+
+    /// The probe is over, and has shown nothing.
+    pub(super) fn end_probe(&mut self) {
         self.probe = None;
     }
 
-    /// Who could be let in while this many slots are held and as many more would be free without a limit.
-    pub(super) fn room(&self, held: usize, free: usize) -> Capacity {
+    /// A probe was taken. The wait after the next refusal grows on: without others, there is none.
+    pub(super) fn raise(&mut self, now: Instant) {
+        self.ours = self.ours.saturating_add(1);
+        self.until = now + AFTER_SUCCESS;
+        self.probe = None;
+    }
+
+    /// Who may be admitted while this many slots are held and as many more would be free without a limit.
+    pub(super) fn capacity(&self, held: usize, free: usize) -> Capacity {
         let own = held.saturating_sub(usize::from(self.probe.is_some()));
         match self.ours.saturating_sub(own).min(free) {
             0 if self.probe.is_some() => Capacity::None,
@@ -60,4 +75,14 @@ impl Limit {
             own_free => Capacity::Slots(own_free),
         }
     }
+}
+
+/// The wait before the next probe. The jitter keeps operators of one account from probing at the same moment.
+fn wait(refusals: u32, seed: impl Hash) -> Duration {
+    let doublings = 1_u32.checked_shl(refusals.saturating_sub(1)).unwrap_or(u32::MAX);
+    let wait = FIRST_WAIT.saturating_mul(doublings).min(MAX_WAIT);
+    let mut hasher = DefaultHasher::new();
+    seed.hash(&mut hasher);
+    let jitter = f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or_default()) / f64::from(u32::MAX);
+    wait.mul_f64(1.0 - 0.25 * jitter)
 }

@@ -1,325 +1,328 @@
 //! The queue of each region: who holds a slot, who waits, who is next.
 //!
-//! The service runs at most ten tasks at a time for an account and region ("AWS IoT Device Defender quotas").
-//! First come, first served by creation time, then uid. The state is a function of the resources: it is rebuilt
-//! from them after a restart, and nothing of it is stored.
+//! The service runs at most ten tasks at a time for an account and region ("AWS IoT Device Defender quotas"). The
+//! namespaces take turns ([`fair_queue`]); within one it is first come, first served by creation time, then uid. The
+//! state is a function of the resources: it is rebuilt from them after a restart, and nothing of it is stored.
 //!
-//! Only the head of a queue is ever let in, when there is a slot and it has its turn to call Start
-//! ([`super::limiter`]). Then the next is the head, and is called.
+//! Only the head of a queue is admitted, when there is a slot for it and the rate limiter allows a Start
+//! ([`super::rate_limiter`]). Then the next is the head, and is woken.
 //!
 //! An open attempt holds a slot from the beginning, for its task may run. But it may be sent again only while fewer
-//! tasks than there are slots run or are let in, for it may not run, too: after a change of leader there can be more
+//! tasks than there are slots run or are admitted, for it may not run, too: after a change of leader there can be more
 //! open attempts than slots, one for each start that was refused before.
+//!
+//! A region in which nothing is held and nobody waits has no queue. What was known of others who use its slots is
+//! forgotten with it: the next start finds that out again, at the price of one refusal.
 
+mod entry;
+mod fair_queue;
 mod limit;
 mod place;
 mod region_queue;
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::time::Instant;
 
-use jiff::Timestamp;
-
+use self::entry::Entry;
 pub use self::place::{Order, Place};
 use self::region_queue::Capacity;
 pub use self::region_queue::RegionQueue;
 use crate::core::answer::{ErrorClass, Operation, StartAnswer};
 use crate::core::rate_limiter::RateLimiter;
-use crate::core::timing;
 
 /// Whether a resource may start its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It holds a slot.
     Free,
-    /// There is a slot for it, and its turn to call the service comes at about that time.
+    /// There is a slot for it, and the rate limiter allows its Start at about that time.
     Paced {
-        /// So many are ahead of it.
+        /// So many of its namespace are ahead of it.
         ahead: usize,
-        /// When to ask again, if it isn't called before.
-        until: Timestamp,
+        /// So many namespaces have resources that wait, its own among them.
+        namespaces: usize,
+        /// When to ask again, if it isn't woken before.
+        until: Instant,
     },
-    /// All slots are taken, and this many are ahead of it. An open attempt is not sent again yet.
-    Behind(usize),
+    /// All slots are taken. An open attempt is not sent again yet.
+    Behind {
+        /// So many of its namespace are ahead of it.
+        ahead: usize,
+        /// So many namespaces have resources that wait (for an open attempt: open attempts), its own among them.
+        namespaces: usize,
+    },
     /// The service has no slot although there is one here: somebody else uses it. Probed again then.
-    LimitedUntil(Timestamp),
+    LimitedUntil(Instant),
 }
 
 /// The queues of all regions of one account.
 #[derive(Debug)]
 pub struct Queue {
     slots: usize,
-    lanes: BTreeMap<String, RegionQueue>,
-    spots: HashMap<String, Entry>,
-    called: Vec<String>,
-}
-
-/// Where a resource is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Entry {
-    Waiting {
-        region: String,
-        order: Order,
-    },
-    /// It was let in, holds a slot, and Start was not answered yet.
-    LetIn {
-        region: String,
-        task_id: String,
-        order: Order,
-    },
-    /// It holds a slot, and its attempt was not let in again.
-    Open {
-        region: String,
-        task_id: String,
-        order: Order,
-    },
-    Holding {
-        region: String,
-        task_id: String,
-    },
-}
-
-impl Entry {
-    fn region(&self) -> &str {
-        match self {
-            Self::Waiting { region, .. }
-            | Self::LetIn { region, .. }
-            | Self::Open { region, .. }
-            | Self::Holding { region, .. } => region,
-        }
-    }
+    began: Instant,
+    regions: BTreeMap<String, RegionQueue>,
+    /// By uid.
+    entries: HashMap<String, Entry>,
+    wakeups: Vec<String>,
 }
 
 impl Queue {
     /// Queues with this many slots for each region.
     #[must_use]
-    pub fn new(slots: usize) -> Self {
+    pub fn new(slots: usize, now: Instant) -> Self {
         Self {
             slots,
-            lanes: BTreeMap::new(),
-            spots: HashMap::new(),
-            called: Vec::new(),
+            began: now,
+            regions: BTreeMap::new(),
+            entries: HashMap::new(),
+            wakeups: Vec::new(),
+        }
+    }
+
+    /// Builds the queue from all resources: of the namespaces that have resources waiting, the one with the oldest is
+    /// the first.
+    pub fn build(&mut self, places: impl IntoIterator<Item = (String, Place)>) {
+        let mut places: Vec<_> = places.into_iter().collect();
+        places.sort_by(|(_, one), (_, other)| one.order().cmp(&other.order()));
+        for (uid, place) in places {
+            self.set(&uid, place);
         }
     }
 
     /// Puts a resource into its place.
     pub fn set(&mut self, uid: &str, place: Place) {
-        let spot = match place {
-            Place::None => None,
-            Place::Waiting { region, order } => Some(Entry::Waiting { region, order }),
-            Place::Open { region, task_id, order } => Some(Entry::Open { region, task_id, order }),
-            Place::Holding { region, task_id } => Some(Entry::Holding { region, task_id }),
-        };
-        self.put(uid, spot);
+        self.put(uid, Entry::of(place));
     }
 
-    fn put(&mut self, uid: &str, spot: Option<Entry>) {
-        let was = self.spots.remove(uid);
-        if was != spot {
-            if let Some(was) = &was {
-                self.leave(uid, was);
+    fn put(&mut self, uid: &str, entry: Option<Entry>) {
+        let before = self.entries.remove(uid);
+        if before != entry {
+            if let Some(before) = &before {
+                self.take_out(uid, before);
             }
-            if let Some(spot) = &spot {
-                self.take(uid, spot);
+            if let Some(entry) = &entry {
+                self.put_in(uid, entry);
             }
-            for spot in was.iter().chain(&spot) {
-                self.call(spot.region());
+            for entry in before.iter().chain(&entry) {
+                self.wake(entry.region());
             }
         }
-        if let Some(spot) = spot {
-            self.spots.insert(uid.to_owned(), spot);
+        if let Some(entry) = entry {
+            self.entries.insert(uid.to_owned(), entry);
         }
     }
 
-    fn leave(&mut self, uid: &str, spot: &Entry) {
-        let Some(lane) = self.lanes.get_mut(spot.region()) else {
+    fn take_out(&mut self, uid: &str, entry: &Entry) {
+        let Some(queue) = self.regions.get_mut(entry.region()) else {
             return;
         };
-        match spot {
-            Entry::Waiting { order, .. } => lane.stop_waiting(order),
-            Entry::LetIn { task_id, .. } | Entry::Holding { task_id, .. } => lane.free(task_id, uid),
+        match entry {
+            Entry::Waiting { order, .. } => queue.waiting.remove(order),
+            Entry::Admitted { task_id, .. } | Entry::Holding { task_id, .. } => queue.release(task_id, uid),
             Entry::Open { task_id, order, .. } => {
-                lane.settle(order);
-                lane.free(task_id, uid);
+                queue.open.remove(order);
+                queue.release(task_id, uid);
             }
         }
     }
 
-    fn take(&mut self, uid: &str, spot: &Entry) {
-        let lane = self.lanes.entry(spot.region().to_owned()).or_default();
-        match spot {
-            Entry::Waiting { order, .. } => lane.wait(order.clone()),
-            Entry::LetIn { task_id, .. } | Entry::Holding { task_id, .. } => lane.hold(task_id, uid),
-            Entry::Open { task_id, order, .. } => {
-                lane.hold(task_id, uid);
-                lane.open(order.clone());
+    fn put_in(&mut self, uid: &str, entry: &Entry) {
+        let queue = self.regions.entry(entry.region().to_owned()).or_default();
+        match entry {
+            Entry::Waiting { order, .. } => queue.waiting.insert(order.clone()),
+            Entry::Admitted { task_id, .. } | Entry::Holding { task_id, .. } => queue.hold(task_id, uid),
+            Entry::Open { task_id, order, .. } => queue.hold_open(task_id, order.clone()),
+        }
+    }
+
+    /// Wakes the head of a region's queue, if it may be admitted. A region that nobody uses any more is forgotten.
+    fn wake(&mut self, region: &str) {
+        if let Some(queue) = self.regions.get_mut(region) {
+            self.wakeups.extend(queue.wake(self.slots));
+            if queue.is_idle() {
+                self.regions.remove(region);
             }
         }
     }
 
-    fn call(&mut self, region: &str) {
-        if let Some(lane) = self.lanes.get_mut(region) {
-            self.called.extend(lane.call(self.slots));
-        }
-    }
-
-    /// Puts a resource into its place, and says whether it may start if it waits. One that may holds its slot from
-    /// now on, until it is put elsewhere.
+    /// Puts a resource into its place, and says whether it may start if it waits, or be sent again if its attempt is
+    /// open. One that may holds its slot from now on, until it is put elsewhere. The task id is the one that it starts.
     pub fn enter(
         &mut self,
         uid: &str,
         place: Place,
         task_id: &str,
         limiter: &mut RateLimiter,
-        now: Timestamp,
+        now: Instant,
     ) -> Admission {
+        let is_admitted = |entry: &Entry| entry.is_admitted_for(&place, task_id);
+        let was_admitted = self.entries.get(uid).is_some_and(is_admitted);
         let admission = match place {
-            Place::Waiting { region, .. } if self.is_let_in(uid, &region, task_id) => Admission::Free,
+            Place::Waiting { .. } if was_admitted => Admission::Free,
             Place::Waiting { region, order } => {
-                let spot = Entry::Waiting {
+                let (to, place) = (region.clone(), order.clone());
+                self.put(
+                    uid,
+                    Some(Entry::Waiting {
+                        region: to,
+                        order: place,
+                    }),
+                );
+                self.admit(region, task_id, order, limiter, now)
+            }
+            Place::Open { region, task_id, .. } if was_admitted => {
+                self.put(uid, Some(Entry::Holding { region, task_id }));
+                Admission::Free
+            }
+            Place::Open { region, task_id, order } => {
+                let place = Place::Open {
                     region: region.clone(),
+                    task_id: task_id.clone(),
                     order: order.clone(),
                 };
-                self.put(uid, Some(spot));
-                let admission = self.admit(uid, &region, &order, limiter, now);
-                if admission == Admission::Free {
-                    let task_id = task_id.to_owned();
-                    self.put(uid, Some(Entry::LetIn { region, task_id, order }));
-                }
-                admission
+                self.set(uid, place);
+                self.admit_open(region, task_id, &order)
             }
-            Place::Open { region, task_id, order } => self.enter_again(uid, &region, &task_id, &order),
-            place => {
+            Place::None | Place::Holding { .. } => {
                 self.set(uid, place);
                 Admission::Free
             }
         };
         // It has its answer.
-        self.called.retain(|called| called != uid);
+        self.wakeups.retain(|woken| woken != uid);
         admission
     }
 
-    /// An open attempt that may be sent again holds a slot like a task that runs.
-    fn enter_again(&mut self, uid: &str, to: &str, task: &str, order: &Order) -> Admission {
-        let (region, task_id) = (to.to_owned(), task.to_owned());
-        let holds = self.spots.get(uid).is_some_and(|spot| match spot {
-            Entry::LetIn { region, task_id, .. } | Entry::Holding { region, task_id } => {
-                region == to && task_id == task
-            }
-            Entry::Waiting { .. } | Entry::Open { .. } => false,
-        });
-        if holds {
-            self.put(uid, Some(Entry::Holding { region, task_id }));
-            return Admission::Free;
-        }
-        let spot = Entry::Open {
-            region: region.clone(),
-            task_id: task_id.clone(),
-            order: order.clone(),
+    /// Admits a resource that waits, if it is the head, there is a slot, and the rate limiter allows a Start.
+    fn admit(
+        &mut self,
+        region: String,
+        task_id: &str,
+        order: Order,
+        limiter: &mut RateLimiter,
+        now: Instant,
+    ) -> Admission {
+        let (slots, queue) = (self.slots, self.regions.entry(region.clone()).or_default());
+        let ahead = queue.waiting.ahead_in_namespace(&order);
+        let namespaces = queue.waiting.namespaces();
+        let capacity = queue.capacity(slots);
+        let free = match capacity {
+            Capacity::Slots(free) => free,
+            Capacity::Probe(_) => 1,
+            Capacity::None => 0,
         };
-        self.put(uid, Some(spot));
-        let lane = self.lanes.get(to);
-        let (ahead, room) = lane.map_or((0, 0), |lane| {
-            (lane.open_ahead_of(order), lane.room_for_open(self.slots))
-        });
-        if ahead >= room {
-            return Admission::Behind(ahead);
+        let Some(starts_ahead) = queue.waiting.ahead(&order, free) else {
+            return Admission::Behind { ahead, namespaces };
+        };
+        if let Capacity::Probe(until) = capacity
+            && until > now
+        {
+            return Admission::LimitedUntil(until);
         }
-        self.put(uid, Some(Entry::Holding { region, task_id }));
+        let allowed = if starts_ahead == 0 {
+            limiter.ask(&order.uid, Operation::Start, &region, now)
+        } else {
+            // The next is woken, so this is only for the case that the rate changes.
+            Err(limiter.estimate(starts_ahead, Operation::Start, &region, now))
+        };
+        if let Err(until) = allowed {
+            return Admission::Paced {
+                ahead,
+                namespaces,
+                until,
+            };
+        }
+        let turn = queue.admit(&order, slots);
+        let (uid, task_id) = (order.uid.clone(), task_id.to_owned());
+        let entry = Entry::Admitted {
+            region,
+            task_id,
+            order,
+            turn,
+        };
+        self.put(&uid, Some(entry));
         Admission::Free
     }
 
-    fn is_let_in(&self, uid: &str, to: &str, task: &str) -> bool {
-        self.spots
-            .get(uid)
-            .is_some_and(|spot| matches!(spot, Entry::LetIn { region, task_id, .. } if region == to && task_id == task))
-    }
-
-    fn admit(
-        &mut self,
-        uid: &str,
-        region: &str,
-        order: &Order,
-        limiter: &mut RateLimiter,
-        now: Timestamp,
-    ) -> Admission {
-        let Some(lane) = self.lanes.get_mut(region) else {
-            return Admission::Behind(0);
-        };
-        let ahead = lane.ahead_of(order);
-        match lane.room(self.slots) {
-            Capacity::Slots(free) if ahead < free => {}
-            // What lies further ahead than any wait was set by a clock that has been set back since.
-            Capacity::Probe(until)
-                if ahead == 0 && until > now && until <= timing::after(now, timing::MAX_PROBE_WAIT) =>
-            {
-                return Admission::LimitedUntil(until);
-            }
-            Capacity::Probe(_) if ahead == 0 => {}
-            Capacity::Slots(_) | Capacity::Probe(_) | Capacity::None => return Admission::Behind(ahead),
+    /// Admits an open attempt, if it is one of as many as there are slots for. Then it is like a task that runs.
+    fn admit_open(&mut self, region: String, task_id: String, order: &Order) -> Admission {
+        let (slots, queue) = (self.slots, self.regions.entry(region.clone()).or_default());
+        if queue.open.ahead(order, queue.capacity_for_open(slots)).is_none() {
+            return Admission::Behind {
+                ahead: queue.open.ahead_in_namespace(order),
+                namespaces: queue.open.namespaces(),
+            };
         }
-        if ahead > 0 {
-            let until = about_when(ahead, limiter.rate(Operation::Start, region), now);
-            return Admission::Paced { ahead, until };
-        }
-        match limiter.ask(uid, Operation::Start, region, now) {
-            Ok(()) => {
-                lane.let_in(uid, self.slots);
-                Admission::Free
-            }
-            Err(until) => Admission::Paced { ahead, until },
-        }
+        queue.open.serve(order);
+        self.put(&order.uid, Some(Entry::Holding { region, task_id }));
+        Admission::Free
     }
 
     /// Whoever wanted to start can't go on for now: it holds nobody up.
     pub fn step_aside(&mut self, uid: &str) {
-        if let Some(Entry::Waiting { .. } | Entry::LetIn { .. }) = self.spots.get(uid) {
+        if let Some(Entry::Waiting { .. } | Entry::Admitted { .. }) = self.entries.get(uid) {
             self.put(uid, None);
         }
     }
 
     /// The answer to a Start says something about the slots of its region.
-    pub fn start_answered(&mut self, uid: &str, region: &str, answer: &StartAnswer, now: Timestamp) {
-        let Some(lane) = self.lanes.get_mut(region) else {
+    pub fn start_answered(&mut self, uid: &str, region: &str, answer: &StartAnswer, now: Instant) {
+        let Some(queue) = self.regions.get_mut(region) else {
             return;
         };
         match answer {
-            StartAnswer::Success { .. } => lane.taken(uid, self.slots, now),
+            StartAnswer::Success { .. } => queue.start_succeeded(uid, self.slots, now),
             StartAnswer::Failed(failure) if failure.class == ErrorClass::LimitExceeded => {
-                lane.refused(uid, region, now);
-                if let Some(Entry::LetIn { region, order, .. }) = self.spots.get(uid).cloned() {
-                    self.put(uid, Some(Entry::Waiting { region, order }));
-                }
+                // It differs from region to region and from time to time, and needs no random source.
+                let seed = (region, now.saturating_duration_since(self.began));
+                queue.start_refused(uid, seed, now);
+                self.return_to_queue(uid, region);
             }
-            StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => lane.not_told(uid),
+            StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => {
+                queue.end_probe_of(uid);
+            }
         }
-        self.call(region);
+        self.wake(region);
+    }
+
+    /// An admitted resource waits again, at the place that it had.
+    fn return_to_queue(&mut self, uid: &str, to: &str) {
+        if let Some(entry) = self.entries.get_mut(uid)
+            && let Entry::Admitted {
+                region,
+                task_id,
+                order,
+                turn,
+            } = entry
+            && region == to
+            && let Some(queue) = self.regions.get_mut(to)
+        {
+            queue.release(task_id, uid);
+            queue.waiting.put_back(order.clone(), *turn);
+            *entry = Entry::Waiting {
+                region: to.to_owned(),
+                order: order.clone(),
+            };
+        }
     }
 
     /// Forgets all resources but these.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        let gone: Vec<String> = self.spots.keys().filter(|uid| !keep(uid)).cloned().collect();
+        let gone: Vec<String> = self.entries.keys().filter(|uid| !keep(uid)).cloned().collect();
         for uid in gone {
             self.set(&uid, Place::None);
         }
     }
 
-    /// Who is to be woken: the heads whose turn has come since this was last asked.
-    pub fn take_called(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.called)
+    /// The uids of those that are to be woken: the heads that may be admitted since this was last called.
+    pub fn take_wakeups(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.wakeups)
     }
 
-    /// The queue of each region that was ever used.
-    pub fn lanes(&self) -> impl Iterator<Item = (&str, &RegionQueue)> {
-        self.lanes.iter().map(|(region, lane)| (region.as_str(), lane))
+    /// The queue of each region that has one.
+    pub fn regions(&self) -> impl Iterator<Item = (&str, &RegionQueue)> {
+        self.regions.iter().map(|(region, queue)| (region.as_str(), queue))
     }
-}
-
-/// An estimate for those who aren't next. The next is called, so this is only for the case that the rate changes.
-fn about_when(ahead: usize, rate: Option<f64>, now: Timestamp) -> Timestamp {
-    let calls = f64::from(u32::try_from(ahead).unwrap_or(u32::MAX));
-    let seconds = rate.map_or(0.0, |rate| calls / rate).max(1.0);
-    timing::after(now, Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 #[cfg(test)]

@@ -33,11 +33,24 @@ pub enum Place {
     },
 }
 
-/// First come, first served.
+impl Place {
+    /// Its place in the order of those who wait or whose attempt is open.
+    pub(crate) const fn order(&self) -> Option<&Order> {
+        match self {
+            Self::Waiting { order, .. } | Self::Open { order, .. } => Some(order),
+            Self::None | Self::Holding { .. } => None,
+        }
+    }
+}
+
+/// The namespaces take turns; within one it is first come, first served: by creation time, then uid.
+// Compared in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Order {
     /// `metadata.creationTimestamp`
     pub created: Timestamp,
     /// `metadata.uid`
     pub uid: String,
+    /// `metadata.namespace`
+    pub namespace: String,
 }

@@ -1,16 +1,11 @@
-//! The allowance of one operation in one region.
+//! The calls of one operation in one region.
 //!
-//! The generic cell rate algorithm, with two things that no crate offers (governor's quotas are fixed, and it tells
-//! whether a call may be made, but keeps no turns): the rate changes with what the service says, and a turn that was
-//! promised moves with it. So turns are numbered, and a clock counts turns instead of seconds: it is slowed down to
-//! make all that wait, wait longer.
+//! The generic cell rate algorithm, with two additions: the rate changes with what the service says, and a reservation
+//! that was made moves with it. So calls are numbered, and a clock counts calls instead of seconds: it is slowed down
+//! to make all that wait, wait longer.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
-
-use crate::core::timing;
+use std::time::{Duration, Instant};
 
 /// After a rest this part of a second's calls is made at once. With rates of four fifths of the service's, no second
 /// ever has more calls than the service allows.
@@ -20,7 +15,7 @@ const BURST: f64 = 0.25;
 const SLOW_DOWN: f64 = 0.5;
 
 /// Calls that were sent before the rate was lowered say nothing about the lower rate.
-const ONE_SLOW_DOWN_IN: SignedDuration = SignedDuration::from_secs(1);
+const ONE_SLOW_DOWN_IN: Duration = Duration::from_secs(1);
 
 /// The rate that no Throttling lowers: one call in two seconds for each operation and region.
 const FLOOR: f64 = 0.5;
@@ -32,7 +27,10 @@ const RECOVERY_SECONDS: f64 = 60.0;
 /// The clock is a sum of many small parts.
 const PRECISION: f64 = 1e-6;
 
-/// A promised call.
+/// Nobody is told to wait for longer: who asks again then is told how long the rest takes.
+const LONGEST_WAIT_SECONDS: f64 = 86_400.0;
+
+/// A call that was promised to somebody.
 #[derive(Debug)]
 pub(super) struct Reservation {
     number: i64,
@@ -47,27 +45,27 @@ pub(super) struct CallRate {
     rate: f64,
     /// How many calls could have been made until `at`.
     clock: f64,
-    at: Timestamp,
-    slowed_down: Timestamp,
-    /// The first turn that was promised to nobody yet.
+    at: Instant,
+    slowed_down: Option<Instant>,
+    /// The first call that was never reserved.
     next: i64,
-    /// Earlier ones that were given back.
-    vacant: BTreeSet<i64>,
-    /// Before this turn no further call may be made: a crowd that comes late, because the process stood still, say, is
-    /// let through at the rate as well.
+    /// Earlier ones whose reservations were given back.
+    free: BTreeSet<i64>,
+    /// Before this number no further call may be made: if the process stood still and all come late, they still call at
+    /// the rate.
     gate: f64,
 }
 
 impl CallRate {
-    pub(super) fn new(rate: f64, now: Timestamp) -> Self {
+    pub(super) fn new(rate: f64, now: Instant) -> Self {
         Self {
             full_rate: rate,
             rate,
             clock: 0.0,
             at: now,
-            slowed_down: Timestamp::MIN,
+            slowed_down: None,
             next: 0,
-            vacant: BTreeSet::new(),
+            free: BTreeSet::new(),
             gate: 0.0,
         }
     }
@@ -77,10 +75,10 @@ impl CallRate {
     }
 
     /// Moves the clock on, while the rate recovers.
-    pub(super) fn run_until(&mut self, now: Timestamp) {
-        // A wall clock that is set back costs nothing but that time.
-        let seconds = now.duration_since(self.at).as_secs_f64().max(0.0);
-        self.at = now;
+    pub(super) fn run_until(&mut self, now: Instant) {
+        // Callers read the time before they get hold of the limiter: one may come with an earlier time than the last.
+        let seconds = now.saturating_duration_since(self.at).as_secs_f64();
+        self.at = self.at.max(now);
         let recovering = seconds.min(self.seconds_to_recover());
         self.clock += self.rate * recovering + 0.5 * self.slope() * recovering * recovering;
         self.rate = (self.rate + self.slope() * recovering).min(self.full_rate);
@@ -99,11 +97,11 @@ impl CallRate {
         (self.rate * BURST).max(1.0)
     }
 
-    /// The first turn that is neither promised nor past.
-    pub(super) fn next_turn(&mut self) -> Reservation {
+    /// Reserves the first call that is neither reserved nor past.
+    pub(super) fn reserve(&mut self) -> Reservation {
         let earliest = whole(self.clock - self.burst());
-        self.vacant = self.vacant.split_off(&earliest);
-        let number = self.vacant.pop_first().unwrap_or_else(|| {
+        self.free = self.free.split_off(&earliest);
+        let number = self.free.pop_first().unwrap_or_else(|| {
             let number = self.next.max(earliest);
             self.next = number.saturating_add(1);
             number
@@ -114,39 +112,51 @@ impl CallRate {
         }
     }
 
-    /// Lets the call of this turn be made, once it is time.
-    pub(super) fn grant(&mut self, turn: &mut Reservation) -> Result<(), Timestamp> {
-        if turn.is_granted {
+    /// Allows the reserved call, once it is time.
+    pub(super) fn grant(&mut self, reservation: &mut Reservation) -> Result<(), Instant> {
+        if reservation.is_granted {
             return Ok(());
         }
         #[expect(clippy::cast_precision_loss, reason = "not within the life of a process")]
-        let due = (turn.number as f64).max(self.gate);
+        let due = (reservation.number as f64).max(self.gate);
         if due > self.clock + PRECISION {
             return Err(self.time_of(due));
         }
         self.gate = self.gate.max(self.clock - self.burst()) + 1.0;
-        turn.is_granted = true;
+        reservation.is_granted = true;
         Ok(())
     }
 
-    pub(super) fn give_back(&mut self, turn: &Reservation) {
-        if !turn.is_granted {
-            self.vacant.insert(turn.number);
+    /// The reserved call is not made: the next who asks may have it.
+    pub(super) fn free(&mut self, reservation: &Reservation) {
+        if !reservation.is_granted {
+            self.free.insert(reservation.number);
         }
     }
 
-    pub(super) fn slow_down(&mut self, now: Timestamp) {
-        if now.duration_since(self.slowed_down) < ONE_SLOW_DOWN_IN {
+    /// Whether a new one would allow no call earlier than this one does.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        let is_full = self.seconds_to_recover() <= 0.0 && !self.was_just_slowed_down(now);
+        is_full && self.gate <= self.clock && self.next <= whole(self.clock - 1.0)
+    }
+
+    fn was_just_slowed_down(&self, now: Instant) -> bool {
+        self.slowed_down
+            .is_some_and(|at| now.saturating_duration_since(at) < ONE_SLOW_DOWN_IN)
+    }
+
+    pub(super) fn slow_down(&mut self, now: Instant) {
+        if self.was_just_slowed_down(now) {
             return;
         }
-        self.slowed_down = now;
+        self.slowed_down = Some(now);
         self.rate = (self.rate * SLOW_DOWN).max(FLOOR.min(self.full_rate));
         // What was saved up was saved at the rate that was too high.
         self.gate = self.gate.max(self.clock) + 1.0;
     }
 
     /// When the clock will show this, if nobody slows it down.
-    fn time_of(&self, clock: f64) -> Timestamp {
+    fn time_of(&self, clock: f64) -> Instant {
         let calls = clock - self.clock;
         let recovering = self.seconds_to_recover();
         let meanwhile = self.rate * recovering + 0.5 * self.slope() * recovering * recovering;
@@ -155,8 +165,14 @@ impl CallRate {
         } else {
             recovering + (calls - meanwhile) / self.full_rate
         };
-        timing::after(self.at, Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+        after(self.at, seconds)
     }
+}
+
+/// So many seconds after a time, and a day after it at most.
+pub(super) fn after(time: Instant, seconds: f64) -> Instant {
+    let wait = Duration::try_from_secs_f64(seconds.min(LONGEST_WAIT_SECONDS)).unwrap_or_default();
+    time.checked_add(wait).unwrap_or(time)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "not within the life of a process")]

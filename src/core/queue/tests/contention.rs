@@ -1,20 +1,18 @@
 //! Many tasks, few slots, and somebody else who uses some of them: how long it takes, and how many starts are refused.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
-
-use crate::core::answer::ErrorClass;
-use crate::core::queue::{Admission, Order, Place, Queue};
+use super::{REGION, now as start_of_time, refused, success, waiting as waiting_since};
+use crate::core::answer::{ErrorClass, Operation};
+use crate::core::queue::{Admission, Place, Queue};
 use crate::core::rate_limiter::{RateLimiter, Rates};
-use crate::core::task::tests::bench::{REGION, refused, start_of_time, success};
 
 const SLOTS: usize = 10;
-const TASK: SignedDuration = SignedDuration::from_secs(2);
+const TASK: Duration = Duration::from_secs(2);
 /// An end is seen at the poll after it.
-const POLL: SignedDuration = SignedDuration::from_secs(1);
-const CALL: SignedDuration = SignedDuration::from_millis(30);
+const POLL: Duration = Duration::from_secs(1);
+const CALL: Duration = Duration::from_millis(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -36,20 +34,14 @@ struct Outcome {
 }
 
 /// Runs this many tasks to their end, while others hold as many slots as they do at each second.
-fn run(tasks: usize, others: impl Fn(i64) -> usize) -> Outcome {
+fn run(tasks: usize, others: impl Fn(u64) -> usize) -> Outcome {
     let began = start_of_time();
     let name = |n: usize| format!("r{n:04}");
-    let waiting = |n: usize| Place::Waiting {
-        region: REGION.to_owned(),
-        order: Order {
-            created: began,
-            uid: name(n),
-        },
-    };
-    let mut queue = Queue::new(SLOTS);
+    let waiting = |n: usize| waiting_since(0, &name(n));
+    let mut queue = Queue::new(SLOTS, began);
     let mut limiter = RateLimiter::new(Rates::default());
-    let mut events: BTreeSet<(Timestamp, Event, usize)> = (0..tasks).map(|n| (began, Event::Reconcile, n)).collect();
-    let mut ends: Vec<Timestamp> = Vec::new();
+    let mut events: BTreeSet<(Instant, Event, usize)> = (0..tasks).map(|n| (began, Event::Reconcile, n)).collect();
+    let mut ends: Vec<Instant> = Vec::new();
     let mut outcome = Outcome {
         calls: 0,
         refused: 0,
@@ -67,7 +59,7 @@ fn run(tasks: usize, others: impl Fn(i64) -> usize) -> Outcome {
             Event::Reconcile if under_way.contains(&n) => {}
             Event::Reconcile => match queue.enter(&uid, waiting(n), &uid, &mut limiter, now) {
                 Admission::Free => {
-                    limiter.spend(&uid);
+                    limiter.spend(&uid, Operation::Start);
                     under_way.insert(n);
                     events.insert((now + CALL, Event::Answer, n));
                 }
@@ -75,7 +67,7 @@ fn run(tasks: usize, others: impl Fn(i64) -> usize) -> Outcome {
                     assert!(until > now, "a wait that lies behind");
                     events.insert((until, Event::Reconcile, n));
                 }
-                Admission::Behind(_) => {}
+                Admission::Behind { .. } => {}
             },
             Event::Answer => {
                 outcome.calls += 1;
@@ -85,7 +77,7 @@ fn run(tasks: usize, others: impl Fn(i64) -> usize) -> Outcome {
                     ends.push(now + TASK);
                     outcome.started.push(n);
                     outcome.most_at_once = outcome.most_at_once.max(ends.len());
-                    queue.start_answered(&uid, REGION, &success(), now);
+                    queue.start_answered(&uid, REGION, &success(&uid), now);
                     let (region, task_id) = (REGION.to_owned(), uid.clone());
                     queue.set(&uid, Place::Holding { region, task_id });
                     events.insert((now + TASK + POLL, Event::End, n));
@@ -101,9 +93,9 @@ fn run(tasks: usize, others: impl Fn(i64) -> usize) -> Outcome {
                 outcome.seconds = now.duration_since(began).as_secs_f64();
             }
         }
-        for uid in queue.take_called() {
+        for uid in queue.take_wakeups() {
             let n = uid.trim_start_matches('r').parse().unwrap();
-            events.insert((now + SignedDuration::from_millis(1), Event::Reconcile, n));
+            events.insert((now + Duration::from_millis(1), Event::Reconcile, n));
         }
     }
     assert_eq!(outcome.started.len(), tasks, "the queue stands still");
@@ -112,7 +104,7 @@ fn run(tasks: usize, others: impl Fn(i64) -> usize) -> Outcome {
 
 /// The shortest time for so many tasks on so many slots, in seconds.
 fn ideal(tasks: usize, slots: usize) -> f64 {
-    Duration::try_from(TASK + POLL).unwrap().as_secs_f64() * f64::from(u32::try_from(tasks.div_ceil(slots)).unwrap())
+    (TASK + POLL).as_secs_f64() * f64::from(u32::try_from(tasks.div_ceil(slots)).unwrap())
 }
 
 impl Outcome {

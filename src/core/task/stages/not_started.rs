@@ -117,13 +117,15 @@ fn refused_before(o: &Observation<'_>, desired: &DesiredTask, retry: &Retry) -> 
 
 fn queued(desired: &DesiredTask, region: &str, ahead: usize, namespaces: usize) -> StatusDraft {
     let task_id = &desired.task_id;
-    let turns = match namespaces {
-        0 | 1 => "no other namespace waited".to_owned(),
-        _ => format!("{namespaces} namespaces took turns"),
+    // Its own namespace is one of them.
+    let others = match namespaces.saturating_sub(1) {
+        0 => String::new(),
+        1 => ", and 1 other namespace takes turns with it".to_owned(),
+        others => format!(", and {others} other namespaces take turns with it"),
     };
     let message = format!(
-        "task {task_id} waits for its turn to be started in {region}; when this was written {ahead} of its namespace were \
-         ahead of it, and {turns}"
+        "task {task_id} waits for its turn to be started in {region}; {ahead} were ahead of it in its namespace{others}, \
+         when this was written"
     );
     StatusDraft::new(Phase::Queued, Reason::Queued, message)
 }

@@ -25,6 +25,7 @@ mod ledger;
 mod model;
 mod outages;
 mod phase_table;
+mod places;
 mod properties;
 mod records;
 mod service;

@@ -107,7 +107,7 @@ fn a_position_in_the_queue_is_told_once_and_again_after_an_edit() {
     };
     bench.rest();
     let writes = bench.writes;
-    assert!(bench.message().contains("5 of its namespace"), "{}", bench.message());
+    assert!(bench.message().contains("5 were ahead"), "{}", bench.message());
     bench.admission = Admission::Behind {
         ahead: 3,
         namespaces: 1,
@@ -116,7 +116,7 @@ fn a_position_in_the_queue_is_told_once_and_again_after_an_edit() {
     assert_eq!(bench.writes, writes, "{}", bench.message());
     bench.edit(&json!({ "ttlSecondsAfterFinished": 60 }));
     bench.rest();
-    assert!(bench.message().contains("3 of its namespace"), "{}", bench.message());
+    assert!(bench.message().contains("3 were ahead"), "{}", bench.message());
 }
 
 #[test]

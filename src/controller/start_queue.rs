@@ -1,0 +1,104 @@
+//! What the context hands to the [start scheduler](super::start_scheduler): the place of each resource, and the call
+//! that a step makes or prepares.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::cached::CachedTask;
+use super::context::Context;
+use super::start_scheduler::Placed;
+use crate::api::StoredTask;
+use crate::core::answer::Operation;
+use crate::core::queue::Admission;
+use crate::core::task::memory::Memory;
+use crate::core::task::observed::ObservedTask;
+use crate::core::task::place::place;
+use crate::core::task::plan::Step;
+use crate::core::task::status::phase::has_ended;
+
+impl Context {
+    /// Waits until the queue is built from all resources.
+    pub(super) async fn wait_until_queue_is_built(&self) {
+        let listed = async {
+            // The sender is here, so it can't fail.
+            let _ = self.unlisted.subscribe().wait_for(BTreeSet::is_empty).await;
+        };
+        self.scheduler.wait_until_built(listed, || self.placed()).await;
+    }
+
+    /// The places of all resources that may have one.
+    fn placed(&self) -> Vec<Placed> {
+        let (memory, now, instant) = (Memory::default(), Timestamp::now(), Instant::now());
+        let placed = |object: &CachedTask| {
+            // Most have ended: they hold no slot, and to parse them all takes long.
+            let stored = object.open().filter(|_| !object.phase.is_some_and(has_ended))?;
+            let observed = ObservedTask::parse(&stored);
+            let place = place(&self.observe(&observed, &memory, false, Admission::Free, (now, instant)));
+            Some(Placed {
+                object: CachedTask::reference(&stored),
+                place,
+                uid: observed.uid,
+            })
+        };
+        let objects = self.watched.iter().flat_map(|watched| watched.store.state());
+        objects.filter_map(|object| placed(&object)).collect()
+    }
+
+    /// Puts a resource into its place in the queue.
+    pub(super) fn enter_queue(
+        &self,
+        object: &StoredTask,
+        observed: &ObservedTask,
+        memory: &Memory,
+        now: (Timestamp, Instant),
+    ) -> Admission {
+        let place = place(&self.observe(observed, memory, false, Admission::Free, now));
+        let task_id = observed.desired.as_ref().map(|desired| desired.task_id.as_str());
+        let object = CachedTask::reference(object);
+        self.scheduler
+            .enter(&observed.uid, &object, place, task_id.unwrap_or_default(), now.1)
+    }
+
+    /// Asks whether the call that a step makes or prepares may be made.
+    ///
+    /// # Errors
+    /// When it may not be made yet: the time to come back.
+    pub(super) fn ask_for(&self, step: &Step, observed: &ObservedTask) -> Result<(), Instant> {
+        call_ahead(step, observed).map_or(Ok(()), |(operation, region)| {
+            self.scheduler.ask(&observed.uid, operation, region, Instant::now())
+        })
+    }
+
+    /// A resource waits: the reservation that it waits for is kept, and those for calls that aren't to be made any more
+    /// are not.
+    pub(super) fn give_back_reservations(&self, uid: &str, admission: Admission) {
+        if !matches!(admission, Admission::Paced { .. }) {
+            return self.scheduler.give_back_all(uid);
+        }
+        for operation in Operation::ALL.iter().filter(|it| **it != Operation::Start) {
+            self.scheduler.give_back(uid, *operation);
+        }
+    }
+}
+
+/// The call that a step makes, or is there to prepare. (The Lists wait one by one, as they are made.)
+fn call_ahead<'a>(step: &'a Step, observed: &'a ObservedTask) -> Option<(Operation, &'a str)> {
+    match step {
+        Step::Start(record) | Step::WriteRecord { record, .. } => Some((Operation::Start, &record.region)),
+        // The resource is read when its record is about to be sent.
+        Step::Read => observed
+            .record
+            .as_ref()
+            .map(|record| (Operation::Start, record.region.as_str())),
+        Step::Describe(task) => Some((Operation::Describe, &task.region)),
+        Step::Cancel(task) => Some((Operation::Cancel, &task.region)),
+        Step::WriteStatus(_)
+        | Step::AddFinalizer
+        | Step::RemoveFinalizer { .. }
+        | Step::ListFailedActions(_)
+        | Step::Delete
+        | Step::Wait(_) => None,
+    }
+}

@@ -1,0 +1,72 @@
+//! What is kept of a region: nothing, once nobody uses it.
+
+use super::{Line, lost, now, refused, success};
+use crate::core::answer::{ErrorClass, Operation, StartAnswer};
+use crate::core::queue::{Admission, Order, Place};
+
+fn waiting(region: &str, uid: &str) -> Place {
+    Place::Waiting {
+        region: region.to_owned(),
+        order: Order {
+            created: jiff::Timestamp::UNIX_EPOCH,
+            uid: uid.to_owned(),
+            namespace: "fleet".to_owned(),
+        },
+    }
+}
+
+fn holding(region: &str, task_id: &str) -> Place {
+    Place::Holding {
+        region: region.to_owned(),
+        task_id: task_id.to_owned(),
+    }
+}
+
+#[test]
+fn regions_that_somebody_made_up_are_forgotten_with_their_resources() {
+    let mut line = Line::new(10);
+    let answers: [(&str, StartAnswer); 5] = [
+        ("taken", success("t")),
+        ("no slot", refused(ErrorClass::LimitExceeded)),
+        ("throttled", refused(ErrorClass::Throttled)),
+        ("lost", lost()),
+        ("invalid", StartAnswer::InvalidRequest("no".to_owned())),
+    ];
+    for n in 0..5_000 {
+        let (region, uid) = (format!("made-up-{n}"), format!("r{n}"));
+        let place = waiting(&region, &uid);
+        let admission = line.queue.enter(&uid, place.clone(), &uid, &mut line.limiter, now());
+        assert_eq!(admission, Admission::Free);
+        line.limiter.spend(&uid, Operation::Start);
+        let (what, answer) = &answers[n % answers.len()];
+        line.queue.start_answered(&uid, &region, answer, now());
+        match *what {
+            "taken" => line.queue.set(&uid, holding(&region, &uid)),
+            "no slot" => {
+                line.queue.enter(&uid, place, &uid, &mut line.limiter, now());
+            }
+            _ => line.queue.step_aside(&uid),
+        }
+        if n >= 100 {
+            line.queue.set(&format!("r{}", n - 100), Place::None);
+        }
+        assert!(line.queue.regions().count() <= 101, "at {n}");
+    }
+    line.queue.retain(|_| false);
+    assert_eq!(line.queue.regions().count(), 0);
+    assert!(line.queue.entries.is_empty());
+}
+
+#[test]
+fn a_region_keeps_what_it_knows_while_anybody_waits_there() {
+    let mut line = Line::new(10);
+    let enter = |line: &mut Line, uid: &str| {
+        let place = waiting("eu-central-1", uid);
+        line.queue.enter(uid, place, uid, &mut line.limiter, now())
+    };
+    assert_eq!(enter(&mut line, "a"), Admission::Free);
+    line.answer("a", &refused(ErrorClass::LimitExceeded), now());
+    assert!(matches!(enter(&mut line, "b"), Admission::Behind { ahead: 1, .. }));
+    line.queue.set("a", Place::None);
+    assert!(matches!(enter(&mut line, "b"), Admission::LimitedUntil(_)));
+}
