@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::context::ResourceState;
+use super::states::ResourceState;
 
 /// A clock that is set by less is only being adjusted; every limit has a wider margin.
 const NOT_WORTH_MOVING: SignedDuration = SignedDuration::from_millis(100);
@@ -73,7 +73,7 @@ mod tests {
             at,
             task: None,
         };
-        let mut note = ResourceState::default();
+        let mut note = ResourceState::new(Instant::now());
         note.memory.described = Some(heard(now));
         for (was_set_by, expected) in [
             (hour, now + hour),

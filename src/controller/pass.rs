@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::cached::CachedTask;
-use super::context::{Context, ResourceState};
+use super::context::Context;
 use super::error::Error;
 use super::reconcile::Requeue;
+use super::states::ResourceState;
 use super::write::TaskClient;
 use crate::api::{AuditMitigationTaskStatus, Reason, StartRecord, StoredTask};
 use crate::core::queue::Admission;

@@ -1,7 +1,7 @@
 //! Who may call the service now, and who is woken because of it: the queue and the call limiter, and what they need of
 //! the running process.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use jiff::Timestamp;
@@ -9,7 +9,8 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::OnceCell;
 
 use super::cached::CachedTask;
-use super::context::{Context, Watched, lock};
+use super::context::Context;
+use super::lock::lock;
 use crate::api::StoredTask;
 use crate::core::answer::{Operation, StartAnswer};
 use crate::core::queue::{Admission, Place, Queue, RegionQueue};
@@ -62,11 +63,10 @@ impl Context {
         self.scheduler
             .is_built
             .get_or_init(|| async {
-                // The sender is here, so it can't fail.
-                let _ = self.unlisted.subscribe().wait_for(BTreeSet::is_empty).await;
+                self.caches.all_listed().await;
                 let (memory, now) = (Memory::default(), Timestamp::now());
                 let mut line = lock(&self.scheduler.line);
-                for object in self.watched.iter().flat_map(|watched| watched.store.state()) {
+                for object in self.caches.objects() {
                     // Most have ended: they hold no slot, and to parse them all takes long.
                     let Some(object) = object.open().filter(|_| !object.phase.is_some_and(has_ended)) else {
                         continue;
@@ -145,11 +145,7 @@ impl Context {
         let result = change(&mut line);
         for uid in line.queue.take_called() {
             let Some(object) = line.waiting.get(&uid) else { continue };
-            let is_there = |watched: &&Watched| watched.namespace.is_none() || watched.namespace == object.namespace;
-            if let Some(Watched { wake, .. }) = self.watched.iter().find(is_there) {
-                // Fails only when the controller is ending.
-                let _ = wake.unbounded_send(object.clone());
-            }
+            self.caches.wake(object);
         }
         result
     }

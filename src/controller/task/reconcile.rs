@@ -3,93 +3,102 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kube::ResourceExt as _;
-use kube::runtime::controller::Action;
+use kube::{Resource as _, ResourceExt as _};
 
 use super::cached::{CachedTask, version};
-use super::context::{Context, ResourceState};
-use super::error::Error;
+use super::context::Context;
 use super::pass::Pass;
+use super::states::ResourceState;
 use crate::api::{Reason, StoredTask};
+use crate::controller::error::Error;
+pub(super) use crate::controller::requeue::Requeue;
 use crate::core::task::events::EventDraft;
 use crate::metrics::{ReconcileOutcome, RetryReason};
 
 /// Brings one resource as far as it gets for now.
 pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) -> Requeue {
-    if context
-        .stop
-        .run_until_cancelled(context.queue_is_built())
-        .await
-        .is_none()
-    {
+    let built = context.queue_is_built();
+    if context.shared.stop.run_until_cancelled(built).await.is_none() {
         return Requeue::UntilChange;
     }
     let uid = cached.uid().unwrap_or_default();
-    let mut note = context.take_note(&uid);
-    let Some(object) = newest(&cached, &mut note) else {
+    let mut state = context.states.take(&uid);
+    let Some(object) = newest(&cached, &mut state) else {
         context.forget(&uid);
         return Requeue::UntilChange;
     };
-    if note.errors > 0 {
-        context.metrics.retried(RetryReason::ApiServer);
+    if state.errors > 0 {
+        context.shared.metrics.retried(RetryReason::ApiServer);
     }
     let began = Instant::now();
-    let mut pass = Pass::begin(&context, object, note);
+    let mut pass = Pass::begin(&context, object, state);
     let result = pass.run().await;
     let Pass {
-        mut note,
+        note: mut state,
         object,
         steps,
         ..
     } = pass;
-    let outcome = if result.is_ok() {
-        ReconcileOutcome::Success
-    } else {
-        ReconcileOutcome::Error
-    };
-    context.metrics.reconciled(outcome, began.elapsed());
-    note.errors = if result.is_ok() {
-        0
-    } else {
-        note.errors.saturating_add(1)
-    };
-    let wait = retry_wait(note.errors);
+    let outcome = outcome(&result);
+    context.shared.metrics.reconciled(outcome, began.elapsed());
     let (name, namespace) = (&object.metadata.name, &object.metadata.namespace);
     tracing::debug!(name, namespace, steps = steps.join(", "), ?result, "reconcile");
-    if let Err(error) = &result
-        && error.is_invalid()
-        && note.errors == 1
-    {
-        tell_unwritable(&context, &object, error);
-    }
-    context.keep_note(&uid, note);
-    if result.is_err() {
-        context.step_aside(&uid);
-    }
-    // Deleted while it was looked at: what was noted of it since would stay for ever, a slot of the queue as well.
-    if !context.is_there(&object) {
+    let requeue = settle(&context, &object, &mut state, result);
+    // Deleted while it was looked at: its state would stay for ever, and its slot of the queue.
+    if context.caches.contains(&CachedTask::reference(&object)) {
+        context.states.put(&uid, state);
+    } else {
         context.forget(&uid);
     }
+    requeue
+}
+
+fn outcome<T>(result: &Result<T, Error>) -> ReconcileOutcome {
     match result {
-        Ok(rest) => rest,
-        Err(error) if error.is_gone() => {
-            context.forget(&uid);
-            Requeue::UntilChange
-        }
-        Err(error) => {
-            tracing::warn!(name, namespace, %error, retry_seconds = wait.as_secs(), "reconcile failed");
-            Requeue::For(wait)
-        }
+        Ok(_) => ReconcileOutcome::Success,
+        Err(_) => ReconcileOutcome::Error,
     }
+}
+
+/// What comes after a pass that ended like this.
+fn settle(
+    context: &Context,
+    object: &StoredTask,
+    state: &mut ResourceState,
+    result: Result<Requeue, Error>,
+) -> Requeue {
+    let error = match result {
+        Ok(requeue) => {
+            state.errors = 0;
+            return requeue;
+        }
+        Err(error) => error,
+    };
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    if error.is_gone() {
+        // The watch will say so, too.
+        *state = ResourceState::new(context.shared.leader_since);
+        context.forget(uid);
+        return Requeue::UntilChange;
+    }
+    context.step_aside(uid);
+    state.errors = state.errors.saturating_add(1);
+    if error.is_invalid() && state.errors == 1 {
+        tell_unwritable(context, object, &error);
+    }
+    let wait = retry_wait(state.errors);
+    let (name, namespace) = (&object.metadata.name, &object.metadata.namespace);
+    tracing::warn!(name, namespace, %error, retry_seconds = wait.as_secs(), "reconcile failed");
+    Requeue::For(wait)
 }
 
 /// The resource as the cache has it, or as this process's own last write left it: the cache may not have seen that yet.
 /// Nothing if there is nothing to do for it.
-fn newest(cached: &CachedTask, note: &mut ResourceState) -> Option<Arc<StoredTask>> {
-    let latest = note.latest.take();
+fn newest(cached: &CachedTask, state: &mut ResourceState) -> Option<Arc<StoredTask>> {
+    let latest = state.latest.take();
     match latest.map(|latest| (version(&latest.metadata), latest)) {
         Some((written, latest)) if written > version(&cached.metadata) => {
-            note.latest = Some(Arc::clone(&latest));
+            state.latest = Some(Arc::clone(&latest));
             Some(latest)
         }
         // The same, and parsed already.
@@ -103,8 +112,8 @@ fn tell_unwritable(context: &Context, object: &StoredTask, error: &Error) {
     let note = format!(
         "the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}"
     );
-    context.events.tell(
-        object,
+    context.shared.events.publish(
+        object.object_ref(&()),
         EventDraft {
             is_warning: true,
             action: "WriteStatus".to_owned(),
@@ -119,24 +128,6 @@ fn retry_wait(errors: u32) -> Duration {
     Duration::from_millis(250)
         .saturating_mul(1 << errors.clamp(1, 16))
         .min(Duration::from_mins(1))
-}
-
-/// What comes after a reconcile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Requeue {
-    /// Nothing, until the resource or the queue changes.
-    UntilChange,
-    /// Another one after this time, or when something changes.
-    For(Duration),
-}
-
-impl From<Requeue> for Action {
-    fn from(rest: Requeue) -> Self {
-        match rest {
-            Requeue::UntilChange => Self::await_change(),
-            Requeue::For(time) => Self::requeue(time),
-        }
-    }
 }
 
 #[cfg(test)]
