@@ -36,12 +36,12 @@ impl fmt::Debug for Health {
 
 impl Health {
     /// The operator waits for something.
-    pub fn is_waiting(&self, what: &str) {
+    pub fn set_waiting(&self, what: &str) {
         self.set(State::Waiting(what.to_owned()));
     }
 
     /// The operator is at work.
-    pub fn is_ready(&self) {
+    pub fn set_ready(&self) {
         self.set(State::Ready);
     }
 
@@ -56,12 +56,12 @@ impl Health {
 
     /// From now on this is asked whether the work, once it has begun, waits for a watch to come back. Only the first
     /// call counts: there is one controller.
-    pub fn listen(&self, broken: impl Fn() -> Option<String> + Send + Sync + 'static) {
+    pub fn set_readiness_check(&self, broken: impl Fn() -> Option<String> + Send + Sync + 'static) {
         let _ = self.broken.set(Box::new(broken));
     }
 
     /// From now on this is asked whether the work is stuck. Only the first call counts: there is one controller.
-    pub fn guard(&self, watchdog: impl Fn() -> Option<String> + Send + Sync + 'static) {
+    pub fn set_liveness_check(&self, watchdog: impl Fn() -> Option<String> + Send + Sync + 'static) {
         let _ = self.watchdog.set(Box::new(watchdog));
     }
 

@@ -16,8 +16,8 @@ use audit_mitigation_operator::core::answer::{
     CancelAnswer, DescribeAnswer, Described, Effect, ErrorClass, Failure, Operation as Paced, StartAnswer, TaskState,
 };
 use audit_mitigation_operator::core::rate_limiter::Rates;
-use audit_mitigation_operator::core::task::observed::DesiredTask;
-use audit_mitigation_operator::core::task::plan::TaskAddress;
+use audit_mitigation_operator::core::task::desired::DesiredTask;
+use audit_mitigation_operator::core::task::step::TaskAddress;
 use audit_mitigation_operator::metrics::Metrics;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -155,8 +155,8 @@ async fn a_task_is_described_as_it_is() {
         panic!("not found")
     };
     assert_eq!(described.state, TaskState::Canceled);
-    assert_eq!(account.cancel("one").await, CancelAnswer::NotRunning);
-    assert_eq!(account.cancel("none").await, CancelAnswer::NotFound);
+    assert!(matches!(account.cancel("one").await, CancelAnswer::NotRunning(_)));
+    assert!(matches!(account.cancel("none").await, CancelAnswer::NotRunning(_)));
     assert_eq!(account.describe("none").await, DescribeAnswer::NotFound);
 }
 

@@ -18,7 +18,7 @@ use crate::cli::RunArgs;
 use crate::controller::ApiServerMonitor;
 use crate::core::answer::{DescribeAnswer, Operation};
 use crate::core::rate_limiter::Rates;
-use crate::core::task::plan::TaskAddress;
+use crate::core::task::step::TaskAddress;
 use crate::metrics::Metrics;
 use crate::run;
 

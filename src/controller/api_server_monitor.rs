@@ -14,14 +14,14 @@ use http_body_util::combinators::UnsyncBoxBody;
 use kube::client::Body;
 use tower::{Layer, Service};
 
-use super::context::lock;
+use super::lock::lock;
 
 /// What was heard of the API server. Clones share one state.
 #[derive(Clone, Debug, Default)]
-pub struct ApiServerMonitor(Arc<Mutex<LastDescribe>>);
+pub struct ApiServerMonitor(Arc<Mutex<Signs>>);
 
 #[derive(Debug, Default)]
-struct LastDescribe {
+struct Signs {
     /// When a request last went unanswered, or a watch was refused.
     failed: Option<Instant>,
     /// When each watch was last heard of, by its path.
@@ -32,7 +32,7 @@ struct LastDescribe {
 
 impl ApiServerMonitor {
     /// A watch begins: the list comes first, and counts as part of it.
-    pub(super) fn watch_begins(&self, path: &str) {
+    pub(super) fn begin_watch(&self, path: &str) {
         lock(&self.0).watches.insert(path.to_owned(), Instant::now());
     }
 
@@ -51,7 +51,7 @@ impl ApiServerMonitor {
     }
 
     /// A watch broke off. It is taken up again where it was, and nothing but its next sign of life tells that it was.
-    pub(super) fn broke_off(&self, path: &str, why: String) {
+    pub(super) fn mark_broken(&self, path: &str, why: String) {
         lock(&self.0).broken.insert(path.to_owned(), why);
     }
 
@@ -61,11 +61,11 @@ impl ApiServerMonitor {
         lock(&self.0).broken.values().next().cloned()
     }
 
-    fn failed(&self) {
+    fn mark_failed(&self) {
         lock(&self.0).failed = Some(Instant::now());
     }
 
-    fn heard(&self, path: &str) {
+    fn mark_heard(&self, path: &str) {
         let mut heard = lock(&self.0);
         if let Some(at) = heard.watches.get_mut(path) {
             *at = Instant::now();
@@ -73,12 +73,12 @@ impl ApiServerMonitor {
         }
     }
 
-    fn answered(&self, path: &str, status: http::StatusCode) {
+    fn mark_answered(&self, path: &str, status: http::StatusCode) {
         let is_watch = lock(&self.0).watches.contains_key(path);
         if status.is_server_error() || is_watch && !status.is_success() {
-            self.failed();
+            self.mark_failed();
         } else {
-            self.heard(path);
+            self.mark_heard(path);
         }
     }
 }
@@ -122,19 +122,19 @@ where
         async move {
             let response = call.await?;
             unanswered.settle();
-            api_server.answered(&path, response.status());
+            api_server.mark_answered(&path, response.status());
             let broken = api_server.clone();
             // What a refusal says is no sign of the watch's life.
             let lives = response.status().is_success();
             Ok(response.map(|body| {
                 let body = body.map_frame(move |frame| {
                     if lives {
-                        api_server.heard(&path);
+                        api_server.mark_heard(&path);
                     }
                     frame
                 });
                 body.map_err(move |error| {
-                    broken.failed();
+                    broken.mark_failed();
                     error
                 })
                 .boxed_unsync()
@@ -156,7 +156,7 @@ impl Unanswered {
 impl Drop for Unanswered {
     fn drop(&mut self) {
         if let Some(api_server) = &self.0 {
-            api_server.failed();
+            api_server.mark_failed();
         }
     }
 }
@@ -195,7 +195,7 @@ mod tests {
             ("/other", Err("no connection"), true),
         ] {
             let api_server = ApiServerMonitor::default();
-            api_server.watch_begins(WATCH);
+            api_server.begin_watch(WATCH);
             let _ = ask(&api_server, path, answer).await;
             assert_eq!(api_server.failed_at().is_some(), fails, "{path} {answer:?}");
         }
@@ -216,7 +216,7 @@ mod tests {
     async fn only_what_belongs_to_the_watch_is_a_sign_of_its_life() {
         let api_server = ApiServerMonitor::default();
         assert_eq!(api_server.silence(Instant::now()), None);
-        api_server.watch_begins(WATCH);
+        api_server.begin_watch(WATCH);
         let later = Instant::now() + Duration::from_hours(1);
         let begun = api_server.silence(later);
         ask(&api_server, "/other", Ok(200)).await.unwrap();
@@ -229,8 +229,8 @@ mod tests {
     #[tokio::test]
     async fn a_watch_that_broke_off_is_whole_at_its_next_sign_of_life() {
         let api_server = ApiServerMonitor::default();
-        api_server.watch_begins(WATCH);
-        api_server.broke_off(WATCH, "cut".to_owned());
+        api_server.begin_watch(WATCH);
+        api_server.mark_broken(WATCH, "cut".to_owned());
         ask(&api_server, "/other", Ok(200)).await.unwrap();
         let _ = ask(&api_server, WATCH, Ok(403)).await;
         assert_eq!(api_server.broken().as_deref(), Some("cut"));

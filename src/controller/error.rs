@@ -55,6 +55,24 @@ impl Error {
         self.has_status(422)
     }
 
+    /// Whether the API server, or a webhook of its, refuses a write, or doesn't answer it: the next one may be refused
+    /// as well, for good. What can't be reached at all, is gone, or has changed is no refusal.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Kube(error) => matches!(&**error, kube::Error::Api(_)) && !self.is_gone() && !self.is_conflict(),
+            Self::Timeout(_) => true,
+            Self::TooManySteps(_) => false,
+        }
+    }
+
+    /// The resource was deleted and made again.
+    #[must_use]
+    pub fn replaced() -> Self {
+        let gone = kube::core::Status::failure("the resource was deleted and made again", "NotFound").with_code(404);
+        kube::Error::Api(Box::new(gone)).into()
+    }
+
     fn has_status(&self, code: u16) -> bool {
         matches!(self, Self::Kube(error) if matches!(&**error, kube::Error::Api(status) if status.code == code))
     }

@@ -1,11 +1,11 @@
 //! Events, written on the side: they never delay or fail a reconcile.
 
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use kube::{Client, Resource as _};
 use tokio::sync::mpsc;
 
-use crate::api::{CONTROLLER_NAME, StoredTask};
+use crate::api::CONTROLLER_NAME;
 use crate::core::task::events::EventDraft;
 
 /// Events that wait to be written; more are dropped, and said to be.
@@ -15,12 +15,11 @@ const MAX_NOTE_BYTES: usize = 1_000;
 
 /// Writes events in the background.
 #[derive(Clone)]
-pub struct EventWriter(mpsc::Sender<(EventDraft, ObjectReference)>);
+pub(super) struct EventWriter(mpsc::Sender<(EventDraft, ObjectReference)>);
 
 impl EventWriter {
     /// Starts the background task; it ends when the last writer is dropped.
-    #[must_use]
-    pub fn start(client: Client) -> Self {
+    pub(super) fn start(client: Client) -> Self {
         let (sender, mut receiver) = mpsc::channel::<(EventDraft, ObjectReference)>(BUFFER);
         tokio::spawn(async move {
             let recorder = Recorder::new(client, Reporter::from(CONTROLLER_NAME));
@@ -34,12 +33,11 @@ impl EventWriter {
         Self(sender)
     }
 
-    pub(super) fn tell(&self, object: &StoredTask, event_drafts: EventDraft) {
-        if self.0.try_send((event_drafts, object.object_ref(&()))).is_err() {
-            tracing::warn!(
-                resource = object.metadata.name,
-                "event dropped: too many wait to be written"
-            );
+    /// Has an event about an object written.
+    pub(super) fn publish(&self, object: ObjectReference, draft: EventDraft) {
+        let (name, namespace) = (object.name.clone(), object.namespace.clone());
+        if self.0.try_send((draft, object)).is_err() {
+            tracing::warn!(name, namespace, "event dropped: too many wait to be written");
         }
     }
 }

@@ -1,30 +1,35 @@
-//! Reads and writes of one resource: each guarded by the resourceVersion and with a time-out.
+//! Reads and writes of one resource of any kind: each guarded by the resourceVersion and with a time-out.
 
+use std::fmt;
 use std::time::Duration;
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, ReplaceOperation};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
-use kube::{Client, ResourceExt as _};
+use kube::core::NamespaceResourceScope;
+use kube::{Client, Resource, ResourceExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::error::Error;
-use crate::api::{
-    AuditMitigationTaskStatus, CONTROLLER_NAME, FINALIZER, START_RECORD_ANNOTATION, StartRecord, StoredTask,
-};
+use crate::api::CONTROLLER_NAME;
 
 /// The longest wait for an answer of the API server.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One resource on the API server.
-pub(super) struct TaskClient {
-    api: Api<StoredTask>,
+pub(super) struct ObjectClient<K> {
+    api: Api<K>,
     name: String,
 }
 
-impl TaskClient {
-    pub(super) fn of(client: Client, object: &StoredTask) -> Self {
+impl<K> ObjectClient<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + fmt::Debug,
+{
+    pub(super) fn of(client: Client, object: &K) -> Self {
         let namespace = object.namespace().unwrap_or_default();
         Self {
             api: Api::namespaced(client, &namespace),
@@ -33,20 +38,16 @@ impl TaskClient {
     }
 
     /// The resource as it is now; an error for which [`Error::is_gone`] holds when it doesn't exist.
-    pub(super) async fn read(&self) -> Result<StoredTask, Error> {
+    pub(super) async fn read(&self) -> Result<K, Error> {
         within_time(self.api.get(&self.name)).await
     }
 
     /// Replaces the whole status.
-    pub(super) async fn write_status(
-        &self,
-        seen: &StoredTask,
-        status: &AuditMitigationTaskStatus,
-    ) -> Result<StoredTask, Error> {
+    pub(super) async fn write_status(&self, seen: &K, status: &impl Serialize) -> Result<K, Error> {
         let patch = Patch::Json::<()>(JsonPatch(vec![
             PatchOperation::Replace(ReplaceOperation {
                 path: pointer(["metadata", "resourceVersion"]),
-                value: version(seen),
+                value: json!(seen.resource_version()),
             }),
             // "add" replaces what is there, and a merge patch would keep keys of maps that are gone.
             PatchOperation::Add(AddOperation {
@@ -57,43 +58,17 @@ impl TaskClient {
         within_time(self.api.patch_status(&self.name, &params(), &patch)).await
     }
 
-    /// Writes the start record, and the finalizer with it.
-    pub(super) async fn write_record(
-        &self,
-        seen: &StoredTask,
-        record: &StartRecord,
-        with_finalizer: bool,
-    ) -> Result<StoredTask, Error> {
-        let record = serde_json::to_string(record).unwrap_or_default();
-        let mut metadata = json!({
-            "resourceVersion": version(seen),
-            "annotations": { START_RECORD_ANNOTATION: record },
-        });
-        if with_finalizer {
-            merge(&mut metadata, json!({ "finalizers": with_ours(seen) }));
+    /// Sets these fields of the metadata, if the resource is still as it was seen.
+    pub(super) async fn patch_metadata(&self, seen: &K, mut metadata: Value) -> Result<K, Error> {
+        if let Some(fields) = metadata.as_object_mut() {
+            fields.insert("resourceVersion".to_owned(), json!(seen.resource_version()));
         }
-        self.patch_metadata(metadata).await
-    }
-
-    /// Puts the finalizer on.
-    pub(super) async fn add_finalizer(&self, seen: &StoredTask) -> Result<StoredTask, Error> {
-        self.patch_metadata(json!({ "resourceVersion": version(seen), "finalizers": with_ours(seen) }))
-            .await
-    }
-
-    /// Takes the finalizer off. The last one of a deleted resource takes the resource with it.
-    pub(super) async fn remove_finalizer(&self, seen: &StoredTask) -> Result<StoredTask, Error> {
-        let others: Vec<&String> = seen
-            .finalizers()
-            .iter()
-            .filter(|finalizer| *finalizer != FINALIZER)
-            .collect();
-        self.patch_metadata(json!({ "resourceVersion": version(seen), "finalizers": others }))
-            .await
+        let patch = Patch::Merge(json!({ "metadata": metadata }));
+        within_time(self.api.patch(&self.name, &params(), &patch)).await
     }
 
     /// Deletes exactly the resource that was seen.
-    pub(super) async fn delete(&self, seen: &StoredTask) -> Result<(), Error> {
+    pub(super) async fn delete(&self, seen: &K) -> Result<(), Error> {
         let parameters = DeleteParams {
             preconditions: Some(Preconditions {
                 uid: seen.uid(),
@@ -103,36 +78,12 @@ impl TaskClient {
         };
         within_time(self.api.delete(&self.name, &parameters)).await.map(|_| ())
     }
-
-    async fn patch_metadata(&self, metadata: Value) -> Result<StoredTask, Error> {
-        let patch = Patch::Merge(json!({ "metadata": metadata }));
-        within_time(self.api.patch(&self.name, &params(), &patch)).await
-    }
 }
 
 fn params() -> PatchParams {
     PatchParams {
         field_manager: Some(CONTROLLER_NAME.to_owned()),
         ..PatchParams::default()
-    }
-}
-
-fn version(seen: &StoredTask) -> Value {
-    json!(seen.resource_version())
-}
-
-fn with_ours(seen: &StoredTask) -> Vec<&str> {
-    let others = seen
-        .finalizers()
-        .iter()
-        .map(String::as_str)
-        .filter(|finalizer| *finalizer != FINALIZER);
-    others.chain([FINALIZER]).collect()
-}
-
-fn merge(into: &mut Value, from: Value) {
-    if let (Value::Object(into), Value::Object(from)) = (into, from) {
-        into.extend(from);
     }
 }
 

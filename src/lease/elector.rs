@@ -64,7 +64,7 @@ impl Elector {
         while self.election.surely_held_until().is_none() {
             match self.step().await {
                 Stepped::Answered => {
-                    health.is_ready();
+                    health.set_ready();
                     let holder = self.election.holder().map(ToOwned::to_owned);
                     if said.as_ref() != Some(&holder) {
                         tracing::info!(lease = self.name, ?holder, "the lease was read");
@@ -78,7 +78,7 @@ impl Elector {
                          --leader-elect=false does without, for a single replica)",
                         self.name
                     );
-                    health.is_waiting(&waiting);
+                    health.set_waiting(&waiting);
                     if class != waiting {
                         tracing::warn!("{waiting}");
                         class = waiting;

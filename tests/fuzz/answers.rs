@@ -8,8 +8,8 @@ use audit_mitigation_operator::core::answer::{
     CancelAnswer, DescribeAnswer, Described, Effect, ErrorClass, FailedActions, Failure, StartAnswer, TaskState,
 };
 use audit_mitigation_operator::core::rate_limiter::Rates;
-use audit_mitigation_operator::core::task::observed::DesiredTask;
-use audit_mitigation_operator::core::task::plan::TaskAddress;
+use audit_mitigation_operator::core::task::desired::DesiredTask;
+use audit_mitigation_operator::core::task::step::TaskAddress;
 use audit_mitigation_operator::metrics::Metrics;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;

@@ -1,9 +1,11 @@
 //! Objects with the statuses that the core writes.
 
 use audit_mitigation_operator::api::{AuditMitigationTaskStatus, Phase, Reason, StartedBy, StoredTask};
+use audit_mitigation_operator::core::task::known_task::KnownTask;
 use audit_mitigation_operator::core::task::observed::ObservedTask;
-use audit_mitigation_operator::core::task::status::draft::{Identity, StatusDraft, TaskIn};
+use audit_mitigation_operator::core::task::status::draft::StatusDraft;
 use audit_mitigation_operator::core::task::status::phase::{ConditionType, status_in};
+use audit_mitigation_operator::core::task::status::subject::TaskIn;
 use serde_json::{Value, json};
 
 use crate::judge::Judged;
@@ -42,16 +44,16 @@ fn rendered(
     before: &AuditMitigationTaskStatus,
 ) -> AuditMitigationTaskStatus {
     let stored: StoredTask = serde_json::from_value(object(&json!(before))).unwrap();
-    let facts = ObservedTask::parse(&stored);
-    let sketch = StatusDraft::new(phase, reason, said(phase, reason), task);
-    sketch
-        .status_to_write(&facts, "2026-01-01T00:01:00Z".parse().unwrap())
+    let observed = ObservedTask::parse(&stored);
+    StatusDraft::new(phase, reason, said(phase, reason))
+        .about(task)
+        .status_to_write(&observed, None, "2026-01-01T00:01:00Z".parse().unwrap())
         .unwrap_or_else(|| before.clone())
 }
 
 /// Whether there is a task in this phase; both where the phase alone doesn't tell.
 fn tasks(phase: Phase) -> Vec<TaskIn> {
-    let known = TaskIn::Known(Identity {
+    let known = TaskIn::Known(KnownTask {
         task_id: "security_enable-logging_n42z5k2pgv".to_owned(),
         region: "eu-central-1".to_owned(),
         token: "6f1c0f0e-0d6a-4f5e-9a53-6ad1a2c5b0d1".to_owned(),

@@ -184,7 +184,9 @@ async fn at_debug_there_is_a_line_for_each_reconcile_and_never_a_secret() {
     let lines = lines(&log);
     let ours: Vec<&Value> = lines
         .iter()
-        .filter(|line| line["target"] == "audit_mitigation_operator::controller::reconcile" && line["level"] == "DEBUG")
+        .filter(|line| {
+            line["target"] == "audit_mitigation_operator::controller::task::reconcile" && line["level"] == "DEBUG"
+        })
         .collect();
     assert!(ours.len() >= 3, "{ours:#?}");
     for line in &ours {

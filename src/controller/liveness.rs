@@ -6,13 +6,12 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use kube::runtime::reflector::{Lookup, ObjectRef};
-
-use super::cached::CachedTask;
-use super::context::{Context, lock};
-use super::reconcile::Requeue;
+use super::api_server_monitor::ApiServerMonitor;
+use super::lock::lock;
+use super::requeue::Requeue;
 
 /// How long due work may stay untouched.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -20,9 +19,67 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// A watch is heard of about every minute, and taken up again after 295 seconds of silence. From then on it is due.
 const WATCH_IS_DUE_AFTER: Duration = Duration::from_mins(5);
 
+/// Whether this process does its work: what `/livez` asks.
+pub(super) struct Liveness<K> {
+    schedule: Mutex<Schedule<K>>,
+    api_server: ApiServerMonitor,
+}
+
+impl<K: Hash + Eq + Clone> Liveness<K> {
+    pub(super) fn new(api_server: ApiServerMonitor) -> Self {
+        Self {
+            schedule: Mutex::default(),
+            api_server,
+        }
+    }
+
+    /// Something has changed, or the turn of the resource has come.
+    pub(super) fn mark_due(&self, resource: K) {
+        lock(&self.schedule).mark_due(resource, Instant::now());
+    }
+
+    /// A step of its reconcile is taken.
+    pub(super) fn mark_touched(&self, resource: &K) {
+        lock(&self.schedule).mark_touched(resource, Instant::now());
+    }
+
+    /// Its reconcile has ended.
+    pub(super) fn mark_resting(&self, resource: &K, requeue: Requeue) {
+        let now = Instant::now();
+        let until = match requeue {
+            Requeue::UntilChange => None,
+            Requeue::For(time) => now.checked_add(time),
+        };
+        lock(&self.schedule).mark_resting(resource, until, now);
+    }
+
+    /// It was deleted.
+    pub(super) fn forget(&self, resource: &K) {
+        lock(&self.schedule).forget(resource);
+    }
+
+    /// All other resources were deleted.
+    pub(super) fn retain(&self, keep: impl Fn(&K) -> bool) {
+        lock(&self.schedule).retain(keep);
+    }
+
+    /// What is stuck, if anything is.
+    pub(super) fn stuck(&self, now: Instant) -> Option<String> {
+        let signs = Signs {
+            due_since: lock(&self.schedule).due_since(now),
+            watch_heard: self
+                .api_server
+                .silence(now)
+                .and_then(|silence| now.checked_sub(silence)),
+            api_server_failed: self.api_server.failed_at(),
+        };
+        signs.stuck(now)
+    }
+}
+
 /// Since when which work is due.
 #[derive(Debug)]
-pub(super) struct Schedule<K>(HashMap<K, Entry>);
+struct Schedule<K>(HashMap<K, Entry>);
 
 #[derive(Debug)]
 struct Entry {
@@ -41,7 +98,7 @@ impl<K> Default for Schedule<K> {
 
 impl<K: Hash + Eq + Clone> Schedule<K> {
     /// Something has changed.
-    pub(super) fn is_due(&mut self, work: K, now: Instant) {
+    fn mark_due(&mut self, work: K, now: Instant) {
         let entry = self.0.entry(work).or_insert(Entry {
             at: now,
             is_running: false,
@@ -55,7 +112,7 @@ impl<K: Hash + Eq + Clone> Schedule<K> {
     }
 
     /// A step of it is taken.
-    pub(super) fn is_touched(&mut self, work: &K, now: Instant) {
+    fn mark_touched(&mut self, work: &K, now: Instant) {
         let again = self.0.get(work).is_some_and(|entry| entry.is_running && entry.again);
         let entry = Entry {
             at: now,
@@ -66,7 +123,7 @@ impl<K: Hash + Eq + Clone> Schedule<K> {
     }
 
     /// It rests until then, or until something changes.
-    pub(super) fn rests(&mut self, work: &K, until: Option<Instant>, now: Instant) {
+    fn mark_resting(&mut self, work: &K, until: Option<Instant>, now: Instant) {
         let again = self.0.remove(work).is_some_and(|entry| entry.again);
         if let Some(at) = if again { Some(now) } else { until } {
             let entry = Entry {
@@ -84,73 +141,30 @@ impl<K: Hash + Eq + Clone> Schedule<K> {
     }
 
     /// All other work is gone.
-    pub(super) fn retain(&mut self, keep: impl Fn(&K) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&K) -> bool) {
         self.0.retain(|work, _| keep(work));
     }
 
     /// Since when the oldest due work has been untouched.
-    pub(super) fn due_since(&self, now: Instant) -> Option<Instant> {
+    fn due_since(&self, now: Instant) -> Option<Instant> {
         self.0.values().map(|entry| entry.at).filter(|at| *at <= now).min()
-    }
-}
-
-impl Context {
-    /// Something has changed, or its turn has come.
-    pub(super) fn is_due(&self, resource: ObjectRef<CachedTask>) {
-        lock(&self.schedule).is_due(resource, Instant::now());
-    }
-
-    /// A step of its reconcile is taken.
-    pub(super) fn is_touched(&self, resource: &ObjectRef<CachedTask>) {
-        lock(&self.schedule).is_touched(resource, Instant::now());
-    }
-
-    /// Its reconcile has ended.
-    pub(super) fn rests(&self, resource: &ObjectRef<CachedTask>, rest: Requeue) {
-        let now = Instant::now();
-        let until = match rest {
-            Requeue::UntilChange => None,
-            Requeue::For(time) => now.checked_add(time),
-        };
-        lock(&self.schedule).rests(resource, until, now);
-    }
-
-    /// It was deleted.
-    pub(super) fn is_gone<K: Lookup>(&self, resource: ObjectRef<K>) {
-        let mut known = ObjectRef::new(&resource.name);
-        known.namespace = resource.namespace;
-        lock(&self.schedule).forget(&known);
-    }
-
-    /// What is stuck, if anything is.
-    pub(super) fn stuck(&self) -> Option<String> {
-        let now = Instant::now();
-        let signs = Signs {
-            due_since: lock(&self.schedule).due_since(now),
-            watch_heard: self
-                .api_server
-                .silence(now)
-                .and_then(|silence| now.checked_sub(silence)),
-            api_server_failed: self.api_server.failed_at(),
-        };
-        signs.stuck(now)
     }
 }
 
 /// What can be seen from outside the work.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Signs {
+struct Signs {
     /// Since when the oldest due work has been untouched.
-    pub(super) due_since: Option<Instant>,
+    due_since: Option<Instant>,
     /// When the quietest watch was heard of last.
-    pub(super) watch_heard: Option<Instant>,
+    watch_heard: Option<Instant>,
     /// When the API server last failed: until it answers again, waiting is all that can be done.
-    pub(super) api_server_failed: Option<Instant>,
+    api_server_failed: Option<Instant>,
 }
 
 impl Signs {
     /// What is stuck, if anything is.
-    pub(super) fn stuck(&self, now: Instant) -> Option<String> {
+    fn stuck(&self, now: Instant) -> Option<String> {
         let untouched = |since: Option<Instant>| {
             let since = since?.max(self.api_server_failed.unwrap_or(since?));
             let time = now.saturating_duration_since(since);
@@ -217,43 +231,43 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = Schedule::default();
         assert_eq!(schedule.due_since(at(0)), None);
-        schedule.is_due("a", at(1));
-        schedule.is_due("b", at(2));
-        schedule.is_due("a", at(3));
+        schedule.mark_due("a", at(1));
+        schedule.mark_due("b", at(2));
+        schedule.mark_due("a", at(3));
         assert_eq!(schedule.due_since(at(9)), Some(at(1)), "the first change counts");
-        schedule.is_touched(&"a", at(4));
+        schedule.mark_touched(&"a", at(4));
         assert_eq!(schedule.due_since(at(9)), Some(at(2)));
-        schedule.is_touched(&"b", at(5));
+        schedule.mark_touched(&"b", at(5));
         assert_eq!(
             schedule.due_since(at(9)),
             Some(at(4)),
             "one that never ends is untouched too"
         );
-        schedule.is_touched(&"a", at(6));
+        schedule.mark_touched(&"a", at(6));
         assert_eq!(schedule.due_since(at(9)), Some(at(5)));
 
-        schedule.rests(&"b", None, at(7));
-        schedule.rests(&"a", Some(at(20)), at(7));
+        schedule.mark_resting(&"b", None, at(7));
+        schedule.mark_resting(&"a", Some(at(20)), at(7));
         assert_eq!(schedule.due_since(at(19)), None, "it rests");
         assert_eq!(schedule.due_since(at(20)), Some(at(20)));
-        schedule.is_due("a", at(10));
+        schedule.mark_due("a", at(10));
         assert_eq!(schedule.due_since(at(19)), Some(at(10)), "a change ends the wait");
 
-        schedule.is_touched(&"a", at(11));
-        schedule.is_due("a", at(12));
-        schedule.is_touched(&"a", at(13));
-        schedule.rests(&"a", None, at(14));
+        schedule.mark_touched(&"a", at(11));
+        schedule.mark_due("a", at(12));
+        schedule.mark_touched(&"a", at(13));
+        schedule.mark_resting(&"a", None, at(14));
         assert_eq!(
             schedule.due_since(at(19)),
             Some(at(14)),
             "it changed while it was being done"
         );
-        schedule.is_touched(&"a", at(15));
-        schedule.rests(&"a", None, at(16));
+        schedule.mark_touched(&"a", at(15));
+        schedule.mark_resting(&"a", None, at(16));
         assert_eq!(schedule.due_since(at(99)), None);
 
-        schedule.is_due("a", at(1));
-        schedule.is_due("b", at(2));
+        schedule.mark_due("a", at(1));
+        schedule.mark_due("b", at(2));
         schedule.forget(&"a");
         assert_eq!(schedule.due_since(at(9)), Some(at(2)));
         schedule.retain(|work| *work != "b");

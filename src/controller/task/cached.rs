@@ -14,7 +14,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::api::{AuditMitigationTask, Parsed, Phase, START_RECORD_ANNOTATION, StartRecord, StoredTask};
+use crate::core::task::decide::is_done;
+use crate::core::task::observation::Settings;
+use crate::core::task::observed::ObservedTask;
+use crate::core::task::status::phase::has_ended;
 use crate::core::task::tracker;
+use crate::core::timing::Now;
 
 /// A resource as the watch cache keeps it.
 #[derive(Resource, Clone, Debug)]
@@ -59,15 +64,35 @@ impl CachedTask {
     }
 
     /// Nothing is left to do for it.
-    pub(super) fn done(self) -> Self {
+    fn done(self) -> Self {
         Self { text: None, ..self }
+    }
+
+    /// What the cache is to keep of it: little, once nothing is left to do.
+    pub(super) fn trimmed(self, settings: &Settings, now: Now) -> Self {
+        if !self.phase.is_some_and(has_ended) {
+            return self;
+        }
+        let observed = self.open().map(|object| ObservedTask::parse(&object));
+        if observed.is_some_and(|observed| is_done(&observed, settings, now)) {
+            self.done()
+        } else {
+            self
+        }
+    }
+
+    /// The tasks that it has started, or is about to start, as region and id.
+    pub(super) fn claimed(&self) -> impl Iterator<Item = (&str, &str)> {
+        let in_status = self.region.as_deref().zip(self.task_id.as_deref());
+        let intended = self.intent.as_deref();
+        in_status
+            .into_iter()
+            .chain(intended.map(|intent| (&*intent.region, &*intent.task_id)))
     }
 
     /// Whether it has started, or is about to start, this task.
     pub(super) fn claims(&self, region: &str, task_id: &str) -> bool {
-        let in_status = self.task_id.as_deref() == Some(task_id) && self.region.as_deref() == Some(region);
-        let is_intended = |intent: &Intent| *intent.task_id == *task_id && *intent.region == *region;
-        in_status || self.intent.as_deref().is_some_and(is_intended)
+        self.claimed().any(|claimed| claimed == (region, task_id))
     }
 
     /// What the controller calls a resource.
@@ -187,7 +212,6 @@ mod tests {
 
     use super::*;
     use crate::api::FINALIZER;
-    use crate::core::task::observed::ObservedTask;
 
     fn object() -> Value {
         json!({

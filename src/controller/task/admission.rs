@@ -1,49 +1,51 @@
 //! What the context hands to the [start scheduler](super::start_scheduler): the place of each resource, and the call
 //! that a step makes or prepares.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
-
-use jiff::Timestamp;
 
 use super::cached::CachedTask;
 use super::context::Context;
+use super::pass::now;
 use super::start_scheduler::Placed;
+use super::states::ResourceState;
 use crate::api::StoredTask;
 use crate::core::answer::Operation;
-use crate::core::queue::Admission;
-use crate::core::task::memory::Memory;
+use crate::core::queue::{Admission, Place};
 use crate::core::task::observed::ObservedTask;
 use crate::core::task::place::place;
-use crate::core::task::plan::Step;
+use crate::core::task::stage::Stage;
 use crate::core::task::status::phase::has_ended;
+use crate::core::task::step::Step;
 
 impl Context {
     /// Waits until the queue is built from all resources.
     pub(super) async fn wait_until_queue_is_built(&self) {
-        let listed = async {
-            // The sender is here, so it can't fail.
-            let _ = self.unlisted.subscribe().wait_for(BTreeSet::is_empty).await;
-        };
-        self.scheduler.wait_until_built(listed, || self.placed()).await;
+        self.scheduler
+            .wait_until_built(self.caches.all_listed(), || self.placed())
+            .await;
     }
 
     /// The places of all resources that may have one.
     fn placed(&self) -> Vec<Placed> {
-        let (memory, now, instant) = (Memory::default(), Timestamp::now(), Instant::now());
+        let fresh = ResourceState::new(self.shared.leader_since);
+        let now = now();
         let placed = |object: &CachedTask| {
             // Most have ended: they hold no slot, and to parse them all takes long.
             let stored = object.open().filter(|_| !object.phase.is_some_and(has_ended))?;
             let observed = ObservedTask::parse(&stored);
-            let place = place(&self.observe(&observed, &memory, false, Admission::Free, (now, instant)));
+            let o = self.observe(&observed, &fresh, false, now);
+            let place = place(&o, &Stage::of(&o));
             Some(Placed {
                 object: CachedTask::reference(&stored),
                 place,
                 uid: observed.uid,
             })
         };
-        let objects = self.watched.iter().flat_map(|watched| watched.store.state());
-        objects.filter_map(|object| placed(&object)).collect()
+        self.caches
+            .objects()
+            .iter()
+            .filter_map(|object| placed(object))
+            .collect()
     }
 
     /// Puts a resource into its place in the queue.
@@ -51,21 +53,20 @@ impl Context {
         &self,
         object: &StoredTask,
         observed: &ObservedTask,
-        memory: &Memory,
-        now: (Timestamp, Instant),
+        place: Place,
+        now: Instant,
     ) -> Admission {
-        let place = place(&self.observe(observed, memory, false, Admission::Free, now));
         let task_id = observed.desired.as_ref().map(|desired| desired.task_id.as_str());
         let object = CachedTask::reference(object);
         self.scheduler
-            .enter(&observed.uid, &object, place, task_id.unwrap_or_default(), now.1)
+            .enter(&observed.uid, &object, place, task_id.unwrap_or_default(), now)
     }
 
     /// Asks whether the call that a step makes or prepares may be made.
     ///
     /// # Errors
     /// When it may not be made yet: the time to come back.
-    pub(super) fn ask_for(&self, step: &Step, observed: &ObservedTask) -> Result<(), Instant> {
+    pub(super) fn reserve(&self, step: &Step, observed: &ObservedTask) -> Result<(), Instant> {
         call_ahead(step, observed).map_or(Ok(()), |(operation, region)| {
             self.scheduler.ask(&observed.uid, operation, region, Instant::now())
         })

@@ -1,0 +1,73 @@
+//! What all reconciles of `AuditMitigationTask`s share.
+
+use std::collections::HashSet;
+
+use kube::runtime::reflector::ObjectRef;
+
+use super::cached::CachedTask;
+use super::caches::TaskCaches;
+use super::start_scheduler::StartScheduler;
+use super::states::{ResourceState, ResourceStates};
+use crate::controller::liveness::Liveness;
+use crate::controller::shared::Shared;
+use crate::core::task::observation::{Observation, Settings};
+use crate::core::task::observed::ObservedTask;
+use crate::core::timing::Now;
+
+/// What all reconciles of `AuditMitigationTask`s share.
+pub(super) struct Context {
+    /// What is the same for all kinds of resources.
+    pub(super) shared: Shared,
+    /// What is the same for all resources of this kind.
+    pub(super) settings: Settings,
+    /// What is kept of each resource between its reconciles.
+    pub(super) states: ResourceStates,
+    /// What the watches have seen.
+    pub(super) caches: TaskCaches,
+    /// Who may start.
+    pub(super) scheduler: StartScheduler,
+    /// Whether due work is done.
+    pub(super) liveness: Liveness<ObjectRef<CachedTask>>,
+}
+
+impl Context {
+    /// Everything that a decision about this resource is made from.
+    pub(super) fn observe<'a>(
+        &'a self,
+        observed: &'a ObservedTask,
+        state: &'a ResourceState,
+        is_fresh: bool,
+        now: Now,
+    ) -> Observation<'a> {
+        let claimed = observed.named_task().is_some_and(|(region, task_id)| {
+            self.caches
+                .claimed_by_older(&observed.uid, observed.created, region, task_id)
+        });
+        Observation {
+            now,
+            known_since: state.known_since,
+            observed,
+            is_fresh,
+            memory: &state.memory,
+            is_claimed_by_older: claimed,
+            altered_status: state.altered_status.as_ref(),
+            settings: &self.settings,
+        }
+    }
+
+    /// A resource is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        self.states.forget(uid);
+        self.scheduler.leave(uid);
+    }
+
+    /// After a new list: what is not in it was deleted while nobody watched, and what is done holds nothing any more.
+    pub(super) fn forget_all_without_work(&self) {
+        let objects = self.caches.objects();
+        let with_work = objects.iter().filter(|object| !object.is_done());
+        let uids: HashSet<&str> = with_work.filter_map(|object| object.metadata.uid.as_deref()).collect();
+        self.states.retain(|uid| uids.contains(uid));
+        self.scheduler.retain(|uid| uids.contains(uid));
+        self.liveness.retain(|reference| self.caches.get(reference).is_some());
+    }
+}

@@ -1,0 +1,157 @@
+//! One reconcile: a pass over the resource, and what comes of it: when to look again, and what is remembered until then.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::{Resource as _, ResourceExt as _};
+
+use super::cached::{CachedTask, version};
+use super::context::Context;
+use super::pass::Pass;
+use super::states::ResourceState;
+use crate::api::{Reason, StoredTask};
+use crate::controller::error::Error;
+use crate::controller::requeue::Requeue;
+use crate::core::task::events::EventDraft;
+use crate::metrics::{ReconcileOutcome, RetryReason};
+
+/// Brings one resource as far as it gets for now.
+pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) -> Requeue {
+    let built = context.wait_until_queue_is_built();
+    if context.shared.stop.run_until_cancelled(built).await.is_none() {
+        return Requeue::UntilChange;
+    }
+    let uid = cached.uid().unwrap_or_default();
+    let mut state = context.states.take(&uid);
+    let Some(object) = newest(&cached, &mut state) else {
+        context.forget(&uid);
+        return Requeue::UntilChange;
+    };
+    if state.errors > 0 {
+        context.shared.metrics.retried(RetryReason::ApiServer);
+    }
+    let began = Instant::now();
+    let mut pass = Pass::begin(&context, object, state);
+    let result = pass.run().await;
+    let Pass {
+        mut state,
+        object,
+        steps,
+        ..
+    } = pass;
+    let outcome = outcome(&result);
+    context.shared.metrics.reconciled(outcome, began.elapsed());
+    let (name, namespace) = (&object.metadata.name, &object.metadata.namespace);
+    tracing::debug!(name, namespace, steps = steps.join(", "), ?result, "reconcile");
+    let requeue = settle(&context, &object, &mut state, result);
+    // Deleted while it was looked at: its state would stay for ever, and its slot of the queue.
+    if context.caches.contains(&CachedTask::reference(&object)) {
+        context.states.put(&uid, state);
+    } else {
+        context.forget(&uid);
+    }
+    requeue
+}
+
+fn outcome<T, E>(result: &Result<T, E>) -> ReconcileOutcome {
+    match result {
+        Ok(_) => ReconcileOutcome::Success,
+        Err(_) => ReconcileOutcome::Error,
+    }
+}
+
+/// What comes after a pass that ended like this.
+fn settle(
+    context: &Context,
+    object: &StoredTask,
+    state: &mut ResourceState,
+    result: Result<Requeue, (Error, Option<Instant>)>,
+) -> Requeue {
+    let (error, wake_up) = match result {
+        Ok(requeue) => {
+            if state.held_until(object).is_none() {
+                state.errors = 0;
+            }
+            return requeue;
+        }
+        Err(failed) => failed,
+    };
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    if error.is_gone() {
+        // The watch will say so, too.
+        *state = ResourceState::new(context.shared.leader_since);
+        context.forget(uid);
+        return Requeue::UntilChange;
+    }
+    context.scheduler.step_aside(uid);
+    state.errors = state.errors.saturating_add(1);
+    if error.is_invalid() && state.errors == 1 {
+        tell_unwritable(context, object, &error);
+    }
+    let wait = retry_wait(state.errors);
+    let (name, namespace) = (&object.metadata.name, &object.metadata.namespace);
+    tracing::warn!(name, namespace, %error, retry_seconds = wait.as_secs(), "reconcile failed");
+    if error.is_refusal() {
+        state.hold_writes(object, wait);
+    }
+    // What needs no write goes on at its own pace.
+    let wake_up = wake_up.map(|time| time.saturating_duration_since(Instant::now()));
+    Requeue::For(wake_up.map_or(wait, |wake_up| wake_up.min(wait)))
+}
+
+/// The resource as the cache has it, or as this process's own last write left it: the cache may not have seen that yet.
+/// Nothing if there is nothing to do for it.
+fn newest(cached: &CachedTask, state: &mut ResourceState) -> Option<Arc<StoredTask>> {
+    let latest = state.latest.take();
+    match latest.map(|latest| (version(&latest.metadata), latest)) {
+        Some((written, latest)) if written > version(&cached.metadata) => {
+            state.latest = Some(Arc::clone(&latest));
+            Some(latest)
+        }
+        // The same, and parsed already.
+        Some((written, latest)) if written == version(&cached.metadata) && !cached.is_done() => Some(latest),
+        _ => cached.open().map(Arc::new),
+    }
+}
+
+/// Where no status can be written, an event says what is wrong.
+fn tell_unwritable(context: &Context, object: &StoredTask, error: &Error) {
+    let note = format!(
+        "the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}"
+    );
+    context.shared.events.publish(
+        object.object_ref(&()),
+        EventDraft {
+            is_warning: true,
+            action: "WriteStatus".to_owned(),
+            reason: Reason::InvalidSpec,
+            note,
+        },
+    );
+}
+
+/// Doubling waits, capped at a minute: the API server comes back by itself.
+fn retry_wait(errors: u32) -> Duration {
+    Duration::from_millis(250)
+        .saturating_mul(1 << errors.clamp(1, 16))
+        .min(Duration::from_mins(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_the_api_server_grow_up_to_a_minute() {
+        for (errors, millis) in [
+            (1, 500),
+            (2, 1_000),
+            (3, 2_000),
+            (7, 32_000),
+            (8, 60_000),
+            (u32::MAX, 60_000),
+        ] {
+            assert_eq!(retry_wait(errors), Duration::from_millis(millis), "{errors}");
+        }
+    }
+}
