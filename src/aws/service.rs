@@ -81,7 +81,7 @@ impl Service {
         self.clients.config().region().map(ToString::to_string)
     }
 
-    /// When which call may be made. A Start, Describe or Cancel is for its turn only; the Lists wait for theirs.
+    /// When which call may be made. Who calls Start, Describe or Cancel asks first; the Lists wait by themselves.
     #[must_use]
     pub const fn pace(&self) -> &Pace {
         &self.pace

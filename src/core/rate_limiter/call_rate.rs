@@ -30,7 +30,7 @@ const PRECISION: f64 = 1e-6;
 /// Nobody is told to wait for longer: who asks again then is told how long the rest takes.
 const LONGEST_WAIT_SECONDS: f64 = 86_400.0;
 
-/// A call that was promised to somebody.
+/// A call that only its owner may make.
 #[derive(Debug)]
 pub(super) struct Reservation {
     number: i64,

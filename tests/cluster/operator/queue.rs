@@ -80,6 +80,39 @@ async fn thirty_tasks_on_ten_slots_start_in_order_and_none_is_refused() {
     assert_eq!(world.aws.counters().max_running, 10, "all slots were used");
 }
 
+/// Two hundred wait in one namespace, then one comes in another: its start was number two hundred.
+#[tokio::test]
+async fn a_backlog_of_one_namespace_holds_up_no_other() {
+    let mut world = crowd("queue-fair", &["--max-running-tasks", "1"], 200, |_| {}).await;
+    let backlog = world.in_order().await;
+    let other = world.cluster.namespace("queue-fair-late").await.unwrap();
+    world.flags.extend(["--watch-namespaces".to_owned(), other.clone()]);
+    world.aws.set_outcome("*", Outcome::held());
+    world.start_operator();
+    world.phase(&backlog[0], Phase::Running).await;
+    world.phase(&backlog[199], Phase::Queued).await;
+
+    let first = std::mem::replace(&mut world.namespace, other);
+    world.create("late", &spec("late")).await;
+    world.phase("late", Phase::Queued).await;
+    let started = |world: &World| -> Vec<String> {
+        let starts = world.calls(Operation::START).into_iter();
+        starts.filter_map(|call| call.task_id).collect()
+    };
+    for starts in 1..3 {
+        world.aws.finish(&started(&world)[starts - 1]);
+        world.until_called(Operation::START, starts + 1).await;
+    }
+    assert_eq!(started(&world), [&backlog[0], &backlog[1], "late"]);
+    world.aws.finish("late");
+    world.phase("late", Phase::Completed).await;
+
+    world.namespace = first;
+    world.phase(&backlog[2], Phase::Running).await;
+    world.phase(&backlog[3], Phase::Queued).await;
+    assert_eq!(world.aws.counters().max_running, 1);
+}
+
 #[tokio::test]
 async fn two_slots_are_two_slots() {
     let mut world = crowd("queue-two", &["--max-running-tasks", "2"], 6, |_| {}).await;

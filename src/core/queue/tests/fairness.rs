@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{Line, REGION, holding, lost, now, refused, seconds, success};
+use super::{Bench, REGION, holding, lost, now, refused, seconds, success};
 use crate::core::answer::ErrorClass;
 use crate::core::queue::fair_queue::{FairQueue, Turn};
 use crate::core::queue::{Admission, Order, Place};
@@ -35,7 +35,7 @@ fn open(uid: &str) -> Place {
     }
 }
 
-impl Line {
+impl Bench {
     fn wait(&mut self, uid: &str) -> Admission {
         self.queue.enter(uid, waiting(uid), uid, &mut self.limiter, now())
     }
@@ -63,14 +63,14 @@ fn names(namespace: &str, ages: std::ops::Range<u32>) -> Vec<String> {
 }
 
 /// With one slot, which a task of another region's name holds until all have come.
-fn line_of(uids: &[String]) -> Line {
-    let mut line = Line::new(1);
-    line.queue.set("busy", holding("busy"));
+fn line_of(uids: &[String]) -> Bench {
+    let mut bench = Bench::new(1);
+    bench.queue.set("busy", holding("busy"));
     for uid in uids {
-        assert!(matches!(line.wait(uid), Admission::Behind { .. }));
+        assert!(matches!(bench.wait(uid), Admission::Behind { .. }));
     }
-    line.queue.set("busy", Place::None);
-    line
+    bench.queue.set("busy", Place::None);
+    bench
 }
 
 #[test]
@@ -112,13 +112,13 @@ fn after_a_restart_the_order_is_rebuilt_from_the_resources_alone() {
     let uids = [names("b", 10..13), names("a", 20..22), names("c", 5..6)].concat();
     let mut orders = BTreeSet::new();
     for rotation in 0..uids.len() {
-        let mut line = Line::new(1);
+        let mut bench = Bench::new(1);
         let mut listed = uids.clone();
         listed.rotate_left(rotation);
-        line.queue.build(listed.iter().map(|uid| (uid.clone(), waiting(uid))));
-        let first = line.queue.take_wakeups().into_iter().next_back().unwrap();
-        line.queue.wakeups = vec![first];
-        orders.insert(line.run_to_the_end());
+        bench.queue.build(listed.iter().map(|uid| (uid.clone(), waiting(uid))));
+        let first = bench.queue.take_wakeups().into_iter().next_back().unwrap();
+        bench.queue.wakeups = vec![first];
+        orders.insert(bench.run_to_the_end());
     }
     let expected = ["c-5", "b-10", "a-20", "b-11", "a-21", "b-12"].map(str::to_owned);
     assert_eq!(orders, BTreeSet::from([expected.to_vec()]));
@@ -126,66 +126,68 @@ fn after_a_restart_the_order_is_rebuilt_from_the_resources_alone() {
 
 #[test]
 fn it_says_how_many_of_the_namespace_are_ahead_and_how_many_namespaces_wait() {
-    let mut line = Line::new(1);
-    line.queue.set("busy", holding("busy"));
+    let mut bench = Bench::new(1);
+    bench.queue.set("busy", holding("busy"));
     for uid in ["a-0", "a-1", "b-0", "c-0"] {
-        line.wait(uid);
+        bench.wait(uid);
     }
     let behind = |ahead, namespaces| Admission::Behind { ahead, namespaces };
-    assert_eq!(line.wait("a-2"), behind(2, 3));
-    assert_eq!(line.wait("b-1"), behind(1, 3));
-    assert_eq!(line.wait("c-0"), behind(0, 3));
-    line.queue.set("c-0", Place::None);
-    assert_eq!(line.wait("a-0"), behind(0, 2));
+    assert_eq!(bench.wait("a-2"), behind(2, 3));
+    assert_eq!(bench.wait("b-1"), behind(1, 3));
+    assert_eq!(bench.wait("c-0"), behind(0, 3));
+    bench.queue.set("c-0", Place::None);
+    assert_eq!(bench.wait("a-0"), behind(0, 2));
 }
 
 /// "Back into the queue at its place": a refusal that is the region's costs its namespace no turn.
 #[test]
 fn a_start_that_found_no_slot_keeps_the_turn_of_its_namespace() {
-    let mut line = Line::new(10);
+    let mut bench = Bench::new(10);
     for uid in ["a-0", "a-1", "b-0"] {
-        line.queue.set(uid, waiting(uid));
+        bench.queue.set(uid, waiting(uid));
     }
-    assert_eq!(line.wait("a-0"), Admission::Free);
-    line.woken();
-    line.answer("a-0", &refused(ErrorClass::LimitExceeded), now());
-    assert_eq!(line.woken(), ["a-0"], "for the next probe, and nobody else");
-    let Admission::LimitedUntil(until) = line.wait("a-0") else {
+    assert_eq!(bench.wait("a-0"), Admission::Free);
+    bench.woken();
+    bench.answer("a-0", &refused(ErrorClass::LimitExceeded), now());
+    assert_eq!(bench.woken(), ["a-0"], "for the next probe, and nobody else");
+    let Admission::LimitedUntil(until) = bench.wait("a-0") else {
         panic!("not limited")
     };
     assert!(matches!(
-        line.wait("b-0"),
+        bench.wait("b-0"),
         Admission::Behind {
             ahead: 0,
             namespaces: 2
         }
     ));
-    let probe = line.queue.enter("a-0", waiting("a-0"), "a-0", &mut line.limiter, until);
+    let probe = bench
+        .queue
+        .enter("a-0", waiting("a-0"), "a-0", &mut bench.limiter, until);
     assert_eq!(probe, Admission::Free);
-    line.answer("a-0", &success("a-0"), until);
-    assert_eq!(line.woken(), ["b-0"], "then it is the other's turn");
+    bench.answer("a-0", &success("a-0"), until);
+    assert_eq!(bench.woken(), ["b-0"], "then it is the other's turn");
 }
 
 /// A namespace whose starts are refused, or whose writes are, one after the other, has its turns like any other.
 #[test]
 fn starts_that_come_to_nothing_hold_no_other_namespace_up() {
     for end in ["refused for good", "the API server fails", "lost"] {
-        let mut line = line_of(&[names("a", 0..50), names("b", 60..62)].concat());
+        let mut bench = line_of(&[names("a", 0..50), names("b", 60..62)].concat());
         let mut tried = Vec::new();
         while tried.len() < 4 {
-            let uid = line.woken().pop().unwrap();
-            assert_eq!(line.wait(&uid), Admission::Free);
+            let uid = bench.woken().pop().unwrap();
+            assert_eq!(bench.wait(&uid), Admission::Free);
             tried.push(uid.clone());
             match end {
                 "refused for good" => {
-                    line.answer(&uid, &refused(ErrorClass::AccessDenied), now());
-                    line.queue.set(&uid, Place::None);
+                    bench.answer(&uid, &refused(ErrorClass::AccessDenied), now());
+                    bench.queue.set(&uid, Place::None);
                 }
-                "the API server fails" => line.queue.step_aside(&uid),
+                "the API server fails" => bench.queue.step_aside(&uid),
                 _ => {
-                    line.answer(&uid, &lost(), now());
-                    line.queue.set(&uid, open(&uid));
-                    line.queue.set(&uid, Place::None);
+                    bench.answer(&uid, &lost(), now());
+                    bench.queue.set(&uid, open(&uid));
+                    bench.queue.set(&uid, Place::None);
                 }
             }
         }
@@ -195,15 +197,15 @@ fn starts_that_come_to_nothing_hold_no_other_namespace_up() {
 
 #[test]
 fn a_namespace_gains_nothing_by_leaving_and_coming_back() {
-    let mut line = line_of(&[names("a", 10..20), names("b", 0..1), names("c", 10..20)].concat());
+    let mut bench = line_of(&[names("a", 10..20), names("b", 0..1), names("c", 10..20)].concat());
     let mut started = Vec::new();
     for _ in 0..9 {
-        let uid = line.woken().pop().unwrap();
-        assert_eq!(line.wait(&uid), Admission::Free);
-        line.queue.set(&uid, Place::None);
+        let uid = bench.woken().pop().unwrap();
+        assert_eq!(bench.wait(&uid), Admission::Free);
+        bench.queue.set(&uid, Place::None);
         if uid == "b-0" {
             // Older than all others.
-            line.queue.set(&uid, waiting(&uid));
+            bench.queue.set(&uid, waiting(&uid));
         }
         started.push(uid);
     }
@@ -215,34 +217,34 @@ fn a_namespace_gains_nothing_by_leaving_and_coming_back() {
 
 #[test]
 fn open_attempts_of_one_namespace_hold_up_no_other() {
-    let mut line = Line::new(2);
+    let mut bench = Bench::new(2);
     for uid in names("a", 0..20) {
-        line.queue.set(&uid, open(&uid));
+        bench.queue.set(&uid, open(&uid));
     }
-    let enter = |line: &mut Line, uid: &str| line.queue.enter(uid, open(uid), uid, &mut line.limiter, now());
+    let enter = |bench: &mut Bench, uid: &str| bench.queue.enter(uid, open(uid), uid, &mut bench.limiter, now());
     assert_eq!(
-        enter(&mut line, "b-30"),
+        enter(&mut bench, "b-30"),
         Admission::Free,
         "the second of all, though the youngest"
     );
     assert_eq!(
-        enter(&mut line, "a-1"),
+        enter(&mut bench, "a-1"),
         Admission::Behind {
             ahead: 1,
             namespaces: 1
         }
     );
-    assert_eq!(enter(&mut line, "a-0"), Admission::Free);
+    assert_eq!(enter(&mut bench, "a-0"), Admission::Free);
 }
 
 /// The rate lets the namespaces in by turns as well, and each is told about when.
 #[test]
 fn under_the_rate_each_is_told_when_its_turn_comes() {
-    let mut line = Line::paced(10, Some(1.0));
+    let mut bench = Bench::paced(10, Some(1.0));
     for uid in ["a-0", "a-1", "a-2", "b-0", "b-1"] {
-        line.queue.set(uid, waiting(uid));
+        bench.queue.set(uid, waiting(uid));
     }
-    let wait = |line: &mut Line, uid: &str| match line.wait(uid) {
+    let wait = |bench: &mut Bench, uid: &str| match bench.wait(uid) {
         Admission::Paced {
             ahead,
             namespaces,
@@ -250,10 +252,10 @@ fn under_the_rate_each_is_told_when_its_turn_comes() {
         } => (ahead, namespaces, until.duration_since(now())),
         admission => panic!("{admission:?}"),
     };
-    assert_eq!(wait(&mut line, "b-0"), (0, 2, seconds(1)));
-    assert_eq!(wait(&mut line, "a-1"), (1, 2, seconds(2)));
-    assert_eq!(wait(&mut line, "b-1"), (1, 2, seconds(3)));
-    assert_eq!(wait(&mut line, "a-2"), (2, 2, seconds(4)));
+    assert_eq!(wait(&mut bench, "b-0"), (0, 2, seconds(1)));
+    assert_eq!(wait(&mut bench, "a-1"), (1, 2, seconds(2)));
+    assert_eq!(wait(&mut bench, "b-1"), (1, 2, seconds(3)));
+    assert_eq!(wait(&mut bench, "a-2"), (2, 2, seconds(4)));
 }
 
 /// All of them in the order in which they are served.

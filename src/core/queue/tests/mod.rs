@@ -97,12 +97,12 @@ fn lost() -> StartAnswer {
 }
 
 /// A queue, and a limiter without limits.
-struct Line {
+struct Bench {
     queue: Queue,
     limiter: RateLimiter,
 }
 
-impl Line {
+impl Bench {
     fn new(slots: usize) -> Self {
         Self::paced(slots, None)
     }
@@ -120,12 +120,12 @@ impl Line {
 
     /// All of these wait, the first longest.
     fn of(slots: usize, uids: &[&str]) -> Self {
-        let mut line = Self::new(slots);
+        let mut bench = Self::new(slots);
         for (uid, age) in uids.iter().zip(0..) {
-            line.queue.set(uid, waiting(age, uid));
+            bench.queue.set(uid, waiting(age, uid));
         }
-        line.queue.take_wakeups();
-        line
+        bench.queue.take_wakeups();
+        bench
     }
 
     /// Enters a waiting resource whose task id is its uid.
@@ -157,103 +157,105 @@ impl Line {
 
 #[test]
 fn first_come_first_served_by_time_then_uid() {
-    let mut line = Line::new(2);
+    let mut bench = Bench::new(2);
     for (age, uid) in [(5, "e"), (1, "b"), (1, "a"), (3, "c")] {
-        line.queue.set(uid, waiting(age, uid));
+        bench.queue.set(uid, waiting(age, uid));
     }
-    assert_eq!(line.woken().last().unwrap(), "a");
-    assert_eq!(line.enter(5, "e", now()), behind(3));
-    assert_eq!(line.enter(3, "c", now()), behind(2));
-    let soon = line.enter(1, "b", now());
+    assert_eq!(bench.woken().last().unwrap(), "a");
+    assert_eq!(bench.enter(5, "e", now()), behind(3));
+    assert_eq!(bench.enter(3, "c", now()), behind(2));
+    let soon = bench.enter(1, "b", now());
     assert!(matches!(soon, Admission::Paced { ahead: 1, .. }), "{soon:?}");
-    assert_eq!(line.enter(1, "a", now()), Admission::Free);
-    assert_eq!(line.woken(), ["b"], "the next is called at once");
-    assert_eq!(line.enter(1, "b", now()), Admission::Free);
-    assert_eq!(line.enter(3, "c", now()), behind(0));
-    assert!(line.woken().is_empty());
-    line.queue.set("b", Place::None);
-    assert_eq!(line.woken(), ["c"]);
+    assert_eq!(bench.enter(1, "a", now()), Admission::Free);
+    assert_eq!(bench.woken(), ["b"], "the next is woken at once");
+    assert_eq!(bench.enter(1, "b", now()), Admission::Free);
+    assert_eq!(bench.enter(3, "c", now()), behind(0));
+    assert!(bench.woken().is_empty());
+    bench.queue.set("b", Place::None);
+    assert_eq!(bench.woken(), ["c"]);
 }
 
 #[test]
-fn who_was_let_in_stays_in_though_an_older_one_comes() {
-    let mut line = Line::new(1);
-    assert_eq!(line.enter(5, "young", now()), Admission::Free);
-    assert_eq!(line.enter(0, "old", now()), behind(0));
-    assert_eq!(line.enter(5, "young", now()), Admission::Free, "at its next step");
-    assert_eq!(line.held(), 1);
+fn who_was_admitted_stays_so_though_an_older_one_comes() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.enter(5, "young", now()), Admission::Free);
+    assert_eq!(bench.enter(0, "old", now()), behind(0));
+    assert_eq!(bench.enter(5, "young", now()), Admission::Free, "at its next step");
+    assert_eq!(bench.held(), 1);
 }
 
 #[test]
 fn two_resources_of_one_task_hold_one_slot() {
-    let mut line = Line::new(2);
-    line.queue.set("x", holding("shared"));
-    line.queue.set("y", holding("shared"));
-    assert_eq!(line.held(), 1);
-    assert_eq!(line.enter(0, "a", now()), Admission::Free);
-    assert_eq!(line.enter(1, "b", now()), behind(0));
-    line.queue.set("x", Place::None);
-    assert_eq!(line.enter(1, "b", now()), behind(0), "y holds it still");
-    assert!(line.woken().is_empty());
-    line.queue.set("y", Place::None);
-    assert_eq!(line.woken(), ["b"]);
-    assert_eq!(line.enter(1, "b", now()), Admission::Free);
+    let mut bench = Bench::new(2);
+    bench.queue.set("x", holding("shared"));
+    bench.queue.set("y", holding("shared"));
+    assert_eq!(bench.held(), 1);
+    assert_eq!(bench.enter(0, "a", now()), Admission::Free);
+    assert_eq!(bench.enter(1, "b", now()), behind(0));
+    bench.queue.set("x", Place::None);
+    assert_eq!(bench.enter(1, "b", now()), behind(0), "y holds it still");
+    assert!(bench.woken().is_empty());
+    bench.queue.set("y", Place::None);
+    assert_eq!(bench.woken(), ["b"]);
+    assert_eq!(bench.enter(1, "b", now()), Admission::Free);
 }
 
 #[test]
 fn regions_do_not_share() {
-    let mut line = Line::new(1);
-    line.queue.set("x", holding("t"));
+    let mut bench = Bench::new(1);
+    bench.queue.set("x", holding("t"));
     let elsewhere = Place::Waiting {
         region: "us-east-1".to_owned(),
         order: order(0, "u"),
     };
-    let admission = line.queue.enter("u", elsewhere, "u", &mut line.limiter, now());
+    let admission = bench.queue.enter("u", elsewhere, "u", &mut bench.limiter, now());
     assert_eq!(admission, Admission::Free);
 }
 
 #[test]
 fn one_that_waits_for_itself_holds_nobody_up() {
-    let mut line = Line::of(1, &["old", "young"]);
-    assert_eq!(line.enter(1, "young", now()), behind(1));
-    line.queue.set("old", Place::None);
-    assert_eq!(line.woken(), ["young"]);
-    assert_eq!(line.enter(1, "young", now()), Admission::Free);
+    let mut bench = Bench::of(1, &["old", "young"]);
+    assert_eq!(bench.enter(1, "young", now()), behind(1));
+    bench.queue.set("old", Place::None);
+    assert_eq!(bench.woken(), ["young"]);
+    assert_eq!(bench.enter(1, "young", now()), Admission::Free);
 }
 
 #[test]
 fn one_that_the_api_server_fails_steps_aside_and_keeps_nothing() {
-    let mut line = Line::of(1, &["a", "b"]);
-    assert_eq!(line.enter(0, "a", now()), Admission::Free);
-    line.queue.step_aside("a");
-    assert_eq!(line.woken(), ["b"]);
-    assert_eq!(line.enter(1, "b", now()), Admission::Free);
-    assert_eq!(line.enter(0, "a", now()), behind(0));
-    line.queue.step_aside("a");
-    line.queue.set("b", holding("b"));
-    line.queue.step_aside("b");
-    assert_eq!(line.held(), 1, "what runs holds its slot whatever the API server does");
+    let mut bench = Bench::of(1, &["a", "b"]);
+    assert_eq!(bench.enter(0, "a", now()), Admission::Free);
+    bench.queue.step_aside("a");
+    assert_eq!(bench.woken(), ["b"]);
+    assert_eq!(bench.enter(1, "b", now()), Admission::Free);
+    assert_eq!(bench.enter(0, "a", now()), behind(0));
+    bench.queue.step_aside("a");
+    bench.queue.set("b", holding("b"));
+    bench.queue.step_aside("b");
+    assert_eq!(bench.held(), 1, "what runs holds its slot whatever the API server does");
 }
 
-/// A crowd that is made at once starts in its order under the rate as well, and nobody is let in earlier than that.
+/// A crowd that is made at once starts in its order under the rate as well, and nobody is admitted earlier than that.
 #[test]
-fn the_rate_lets_in_the_heads_one_by_one() {
-    let mut line = Line::paced(300, Some(8.0));
+fn the_rate_admits_the_heads_one_by_one() {
+    let mut bench = Bench::paced(300, Some(8.0));
     let names: Vec<String> = (0..40).map(|n| format!("r{n:02}")).collect();
     // They come in no order.
     for n in (0..40).map(|n| (n * 7) % 40) {
-        line.queue.set(&names[n], waiting(i64::try_from(n).unwrap(), &names[n]));
+        bench
+            .queue
+            .set(&names[n], waiting(i64::try_from(n).unwrap(), &names[n]));
     }
     let (mut now, mut started) = (now(), Vec::new());
     while started.len() < 40 {
         let head = names[started.len()].clone();
         let age = i64::try_from(started.len()).unwrap();
         if let Some(second) = names.get(started.len() + 1) {
-            assert_ne!(line.enter(age + 1, second, now), Admission::Free, "before its turn");
+            assert_ne!(bench.enter(age + 1, second, now), Admission::Free, "before its turn");
         }
-        match line.enter(age, &head, now) {
+        match bench.enter(age, &head, now) {
             Admission::Free => {
-                line.limiter.spend(&head, Operation::Start);
+                bench.limiter.spend(&head, Operation::Start);
                 started.push(now);
             }
             Admission::Paced { ahead: 0, until, .. } if until > now => now = until,
@@ -266,22 +268,22 @@ fn the_rate_lets_in_the_heads_one_by_one() {
 
 #[test]
 fn what_is_gone_is_forgotten() {
-    let mut line = Line::of(1, &["a"]);
-    line.queue.set("x", holding("t"));
-    line.woken();
-    line.queue.retain(|uid| uid == "a");
-    assert_eq!((line.held(), line.woken()), (0, vec!["a".to_owned()]));
+    let mut bench = Bench::of(1, &["a"]);
+    bench.queue.set("x", holding("t"));
+    bench.woken();
+    bench.queue.retain(|uid| uid == "a");
+    assert_eq!((bench.held(), bench.woken()), (0, vec!["a".to_owned()]));
 }
 
 proptest! {
     /// Whatever comes: never more tasks admitted than there are slots, never past somebody who waits longer, and
-    /// whoever could be let in is called.
+    /// whoever could be admitted is woken.
     #[test]
     fn never_more_than_the_slots(slots in 1_usize..4, moves in proptest::collection::vec((0_usize..12, 0_u8..7, 0_u64..70), 1..200)) {
-        let mut line = Line::new(slots);
+        let mut bench = Bench::new(slots);
         let mut admitted: BTreeMap<String, String> = BTreeMap::new();
         let mut waits: BTreeSet<(i64, String)> = BTreeSet::new();
-        let mut called: BTreeSet<String> = BTreeSet::new();
+        let mut woken: BTreeSet<String> = BTreeSet::new();
         let mut now = now();
         for (index, what, seconds) in moves {
             let age = i64::try_from(index).unwrap() % 5;
@@ -289,16 +291,16 @@ proptest! {
             let task = format!("t{}", index % 8);
             match what {
                 0 | 1 => {
-                    called.remove(&uid);
+                    woken.remove(&uid);
                     let held = admitted.contains_key(&uid);
                     let place = if held { holding(&task) } else { waiting(age, &uid) };
-                    let admission = line.queue.enter(&uid, place, &task, &mut line.limiter, now);
+                    let admission = bench.queue.enter(&uid, place, &task, &mut bench.limiter, now);
                     let ahead = waits.range(..&key).count();
                     match admission {
                         Admission::Free if !held => {
                             waits.remove(&key);
                             let running: BTreeSet<_> = admitted.values().collect();
-                            prop_assert!(running.len() < slots && ahead == 0, "{uid} was let past {ahead} with {} of {slots} slots taken", running.len());
+                            prop_assert!(running.len() < slots && ahead == 0, "{uid} was admitted past {ahead} with {} of {slots} slots taken", running.len());
                             admitted.insert(uid, task);
                         }
                         Admission::Free => {}
@@ -313,32 +315,32 @@ proptest! {
                     }
                 }
                 2 => {
-                    line.queue.set(&uid, Place::None);
+                    bench.queue.set(&uid, Place::None);
                     admitted.remove(&uid);
                     waits.remove(&key);
                 }
                 3 if admitted.contains_key(&uid) => {
-                    line.refuse(&uid, now);
-                    // Only one that was let in, and not confirmed yet, goes back.
-                    line.queue.set(&uid, waiting(age, &uid));
+                    bench.refuse(&uid, now);
+                    // Only one that was admitted, and not confirmed yet, goes back.
+                    bench.queue.set(&uid, waiting(age, &uid));
                     admitted.remove(&uid);
                     waits.insert(key);
                 }
-                4 if admitted.contains_key(&uid) => line.answer(&uid, &success(&uid), now),
-                5 if admitted.contains_key(&uid) => line.answer(&uid, &lost(), now),
+                4 if admitted.contains_key(&uid) => bench.answer(&uid, &success(&uid), now),
+                5 if admitted.contains_key(&uid) => bench.answer(&uid, &lost(), now),
                 _ => now += Duration::from_secs(seconds),
             }
-            called.extend(line.woken());
+            woken.extend(bench.woken());
             let running: BTreeSet<_> = admitted.values().collect();
             prop_assert!(running.len() <= slots);
-            prop_assert_eq!(line.held(), running.len() as u64);
+            prop_assert_eq!(bench.held(), running.len() as u64);
         }
-        // Without a limit or a rate in the way, the head of those who wait was called whenever there is a slot.
+        // Without a limit or a rate in the way, the head of those who wait was woken whenever there is a slot.
         let running: BTreeSet<_> = admitted.values().collect();
         let free = slots - running.len();
         if let Some((age, head)) = waits.first().filter(|_| free > 0) {
-            let admission = line.enter(*age, head, now);
-            let comes = called.contains(head) || matches!(admission, Admission::LimitedUntil(_) | Admission::Behind { .. } | Admission::Free);
+            let admission = bench.enter(*age, head, now);
+            let comes = woken.contains(head) || matches!(admission, Admission::LimitedUntil(_) | Admission::Behind { .. } | Admission::Free);
             prop_assert!(comes, "{head} waits with {free} slots free: {admission:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! What is kept of a region: nothing, once nobody uses it.
 
-use super::{Line, lost, now, refused, success};
+use super::{Bench, lost, now, refused, success};
 use crate::core::answer::{ErrorClass, Operation, StartAnswer};
 use crate::core::queue::{Admission, Order, Place};
 
@@ -24,7 +24,7 @@ fn holding(region: &str, task_id: &str) -> Place {
 
 #[test]
 fn regions_that_somebody_made_up_are_forgotten_with_their_resources() {
-    let mut line = Line::new(10);
+    let mut bench = Bench::new(10);
     let answers: [(&str, StartAnswer); 5] = [
         ("taken", success("t")),
         ("no slot", refused(ErrorClass::LimitExceeded)),
@@ -35,38 +35,38 @@ fn regions_that_somebody_made_up_are_forgotten_with_their_resources() {
     for n in 0..5_000 {
         let (region, uid) = (format!("made-up-{n}"), format!("r{n}"));
         let place = waiting(&region, &uid);
-        let admission = line.queue.enter(&uid, place.clone(), &uid, &mut line.limiter, now());
+        let admission = bench.queue.enter(&uid, place.clone(), &uid, &mut bench.limiter, now());
         assert_eq!(admission, Admission::Free);
-        line.limiter.spend(&uid, Operation::Start);
+        bench.limiter.spend(&uid, Operation::Start);
         let (what, answer) = &answers[n % answers.len()];
-        line.queue.start_answered(&uid, &region, answer, now());
+        bench.queue.start_answered(&uid, &region, answer, now());
         match *what {
-            "taken" => line.queue.set(&uid, holding(&region, &uid)),
+            "taken" => bench.queue.set(&uid, holding(&region, &uid)),
             "no slot" => {
-                line.queue.enter(&uid, place, &uid, &mut line.limiter, now());
+                bench.queue.enter(&uid, place, &uid, &mut bench.limiter, now());
             }
-            _ => line.queue.step_aside(&uid),
+            _ => bench.queue.step_aside(&uid),
         }
         if n >= 100 {
-            line.queue.set(&format!("r{}", n - 100), Place::None);
+            bench.queue.set(&format!("r{}", n - 100), Place::None);
         }
-        assert!(line.queue.regions().count() <= 101, "at {n}");
+        assert!(bench.queue.regions().count() <= 101, "at {n}");
     }
-    line.queue.retain(|_| false);
-    assert_eq!(line.queue.regions().count(), 0);
-    assert!(line.queue.entries.is_empty());
+    bench.queue.retain(|_| false);
+    assert_eq!(bench.queue.regions().count(), 0);
+    assert!(bench.queue.entries.is_empty());
 }
 
 #[test]
 fn a_region_keeps_what_it_knows_while_anybody_waits_there() {
-    let mut line = Line::new(10);
-    let enter = |line: &mut Line, uid: &str| {
+    let mut bench = Bench::new(10);
+    let enter = |bench: &mut Bench, uid: &str| {
         let place = waiting("eu-central-1", uid);
-        line.queue.enter(uid, place, uid, &mut line.limiter, now())
+        bench.queue.enter(uid, place, uid, &mut bench.limiter, now())
     };
-    assert_eq!(enter(&mut line, "a"), Admission::Free);
-    line.answer("a", &refused(ErrorClass::LimitExceeded), now());
-    assert!(matches!(enter(&mut line, "b"), Admission::Behind { ahead: 1, .. }));
-    line.queue.set("a", Place::None);
-    assert!(matches!(enter(&mut line, "b"), Admission::LimitedUntil(_)));
+    assert_eq!(enter(&mut bench, "a"), Admission::Free);
+    bench.answer("a", &refused(ErrorClass::LimitExceeded), now());
+    assert!(matches!(enter(&mut bench, "b"), Admission::Behind { ahead: 1, .. }));
+    bench.queue.set("a", Place::None);
+    assert!(matches!(enter(&mut bench, "b"), Admission::LimitedUntil(_)));
 }
