@@ -24,7 +24,7 @@ impl Pace {
     }
 
     /// Waits for the turn of a resource, for callers that can't come back later.
-    pub(super) async fn turn(&self, uid: &str, operation: Operation, region: &str) {
+    pub async fn turn(&self, uid: &str, operation: Operation, region: &str) {
         loop {
             let now = Timestamp::now();
             let asked = self.limiter().ask(uid, operation, region, now);

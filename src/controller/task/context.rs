@@ -8,6 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::cached::CachedTask;
 use super::caches::TaskCaches;
 use super::clock::Clock;
+use super::orphaned_tasks::OrphanedTasks;
 use super::start_scheduler::StartScheduler;
 use super::states::ResourceStates;
 use crate::controller::liveness::Liveness;
@@ -31,6 +32,8 @@ pub(super) struct Context {
     pub(super) caches: TaskCaches,
     /// Who may start.
     pub(super) scheduler: StartScheduler,
+    /// Own tasks whose resource is gone.
+    pub(super) orphaned_tasks: OrphanedTasks,
     /// Whether due work is done.
     pub(super) liveness: Liveness<ObjectRef<CachedTask>>,
 }
