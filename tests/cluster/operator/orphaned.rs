@@ -58,6 +58,17 @@ impl Race {
         }
     }
 
+    /// Lets the deletion go on. The API server asks again when the resource has changed meanwhile.
+    fn end(&self) {
+        let pause = Arc::clone(&self.pause);
+        tokio::spawn(async move {
+            loop {
+                pause.end();
+                pause.reached().await;
+            }
+        });
+    }
+
     async fn is_cancelled(&self, task_id: &str) {
         eventually(LIMIT, "the task is cancelled", async || {
             let status = self.world.aws.task(task_id).map(|task| task.status);
@@ -89,7 +100,7 @@ async fn a_running_task_whose_resource_is_gone_is_cancelled() {
     race.world
         .aws
         .inject(Fault::new(FaultKind::Throttle).on(Operation::CANCEL).times(2));
-    race.pause.end();
+    race.end();
     race.world.until_gone("one").await;
     race.is_cancelled("orphaned").await;
     race.world.until_events("one", &["Started", "TaskOrphaned"]).await;
@@ -116,7 +127,7 @@ async fn a_task_whose_resource_went_while_it_was_started_is_cancelled() {
         .inject(Fault::new(FaultKind::Latency { before, after }).on(Operation::START));
     race.world.start_operator();
     race.world.until_called(Operation::START, 1).await;
-    race.pause.end();
+    race.end();
     race.world.until_gone("one").await;
     race.is_cancelled("orphaned-start").await;
     assert_eq!(race.world.calls(Operation::CANCEL).len(), 1);
