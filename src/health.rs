@@ -7,12 +7,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[derive(Clone, Default)]
 pub struct Health {
     state: Arc<Mutex<State>>,
-    broken: Arc<OnceLock<Question>>,
-    watchdog: Arc<OnceLock<Question>>,
+    readiness: Arc<OnceLock<Question>>,
+    liveness: Arc<OnceLock<Question>>,
+    remarks: Arc<OnceLock<Remarks>>,
 }
 
 /// Says what is wrong, if anything is.
 type Question = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// Says what somebody should know although the operator is ready.
+type Remarks = Box<dyn Fn() -> Vec<String> + Send + Sync>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
@@ -50,25 +54,36 @@ impl Health {
     pub fn waits_for(&self) -> Option<String> {
         match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Waiting(what) => Some(what.clone()),
-            State::Ready => self.broken.get().and_then(|broken| broken()),
+            State::Ready => self.readiness.get().and_then(|check| check()),
         }
     }
 
     /// From now on this is asked whether the work, once it has begun, waits for a watch to come back. Only the first
     /// call counts: there is one controller.
-    pub fn set_readiness_check(&self, broken: impl Fn() -> Option<String> + Send + Sync + 'static) {
-        let _ = self.broken.set(Box::new(broken));
+    pub fn set_readiness_check(&self, check: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        let _ = self.readiness.set(Box::new(check));
     }
 
     /// From now on this is asked whether the work is stuck. Only the first call counts: there is one controller.
-    pub fn set_liveness_check(&self, watchdog: impl Fn() -> Option<String> + Send + Sync + 'static) {
-        let _ = self.watchdog.set(Box::new(watchdog));
+    pub fn set_liveness_check(&self, check: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        let _ = self.liveness.set(Box::new(check));
+    }
+
+    /// From now on this is asked what somebody should know although the operator is ready. Only the first call counts.
+    pub fn set_remarks(&self, remarks: impl Fn() -> Vec<String> + Send + Sync + 'static) {
+        let _ = self.remarks.set(Box::new(remarks));
+    }
+
+    /// What somebody should know although the operator is ready.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        self.remarks.get().map(|remarks| remarks()).unwrap_or_default()
     }
 
     /// What is stuck and would not be in a new process. Before the work begins there is nothing.
     #[must_use]
     pub fn stuck(&self) -> Option<String> {
-        self.watchdog.get().and_then(|watchdog| watchdog())
+        self.liveness.get().and_then(|check| check())
     }
 
     fn set(&self, state: State) {

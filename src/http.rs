@@ -37,7 +37,7 @@ fn router(health: Health, registry: Registry, work: Handle) -> Router {
     let was_said = Arc::new(AtomicBool::new(false));
     Router::new()
         .route("/livez", get(async move || liveness(&live, &was_said, &work)))
-        .route("/readyz", get(async move || probe(ready.waits_for())))
+        .route("/readyz", get(async move || readiness(&ready)))
         .route("/metrics", get(async move || metrics(&registry)))
 }
 
@@ -50,6 +50,16 @@ fn liveness(health: &Health, was_said: &AtomicBool, work: &Handle) -> Response {
         work.spawn(async move { tracing::error!("{what}; /livez says so, to have this process replaced") });
     }
     probe(stuck)
+}
+
+/// Ready or not, and what somebody should know all the same, a line each.
+fn readiness(health: &Health) -> Response {
+    let waits = health.waits_for();
+    if waits.is_some() {
+        return probe(waits);
+    }
+    let remarks = health.remarks().into_iter().map(|remark| format!("{remark}\n"));
+    format!("ok\n{}", remarks.collect::<String>()).into_response()
 }
 
 fn probe(class: Option<String>) -> Response {

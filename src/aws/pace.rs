@@ -24,7 +24,7 @@ impl Pace {
     }
 
     /// Waits until a resource may make a call, for callers that can't come back later.
-    pub(super) async fn wait(&self, uid: &str, operation: Operation, region: &str) {
+    pub async fn wait(&self, uid: &str, operation: Operation, region: &str) {
         loop {
             let asked = self.limiter().ask(uid, operation, region, Instant::now());
             let Err(until) = asked else {

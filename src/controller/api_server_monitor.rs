@@ -1,7 +1,7 @@
 //! What was heard of the API server, by listening to the connection itself: the client library keeps the signs of life
 //! of a quiet watch (bookmarks) to itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -16,6 +16,9 @@ use tower::{Layer, Service};
 
 use super::lock::lock;
 
+/// How long a broken watch is waited for while another one is at work.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// What was heard of the API server. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct ApiServerMonitor(Arc<Mutex<Signs>>);
@@ -24,24 +27,66 @@ pub struct ApiServerMonitor(Arc<Mutex<Signs>>);
 struct Signs {
     /// When a request last went unanswered, or a watch was refused.
     failed: Option<Instant>,
-    /// When each watch was last heard of, by its path.
-    watches: HashMap<String, Instant>,
-    /// The watches that broke off and were not heard of since, by their paths, and why they did.
-    broken: BTreeMap<String, String>,
+    /// The watches, by path.
+    watches: BTreeMap<String, WatchSigns>,
+}
+
+#[derive(Debug)]
+struct WatchSigns {
+    /// When it was last heard of.
+    heard: Instant,
+    /// Why it isn't at work, from when it broke off until it is heard of again.
+    broken: Option<Broken>,
+}
+
+#[derive(Debug)]
+struct Broken {
+    why: String,
+    /// The API server works and says no to this watch: its namespace was deleted, say, and its roles with it.
+    is_refused: bool,
+}
+
+impl WatchSigns {
+    /// Whether nobody is to wait for this watch as long as another one is at work.
+    fn is_unavailable(&self, now: Instant) -> bool {
+        let is_silent = now.saturating_duration_since(self.heard) >= PATIENCE;
+        self.broken
+            .as_ref()
+            .is_some_and(|broken| broken.is_refused || is_silent)
+    }
+}
+
+impl Signs {
+    /// The watches that count. Of several, one that can't be had keeps no other from its work; when none is at work,
+    /// it is the API server that fails, or the rights of the operator.
+    fn that_count(&self, now: Instant) -> impl Iterator<Item = &WatchSigns> {
+        let is_one_at_work = self.watches.values().any(|watch| watch.broken.is_none());
+        let watches = self.watches.values();
+        watches.filter(move |watch| !is_one_at_work || !watch.is_unavailable(now))
+    }
+
+    fn is_lone(&self, path: &str) -> bool {
+        let mut others = self.watches.iter().filter(|(other, _)| *other != path);
+        others.all(|(_, watch)| watch.broken.is_some())
+    }
 }
 
 impl ApiServerMonitor {
     /// A watch begins: the list comes first, and counts as part of it.
     pub(super) fn begin_watch(&self, path: &str) {
-        lock(&self.0).watches.insert(path.to_owned(), Instant::now());
+        let watch = WatchSigns {
+            heard: Instant::now(),
+            broken: None,
+        };
+        lock(&self.0).watches.insert(path.to_owned(), watch);
     }
 
     /// How long the quietest watch has been quiet; `None` when there is no watch.
     #[must_use]
     pub fn silence(&self, now: Instant) -> Option<Duration> {
-        let heard = lock(&self.0);
-        let quietest = heard.watches.values().min()?;
-        Some(now.saturating_duration_since(*quietest))
+        let signs = lock(&self.0);
+        let quietest = signs.that_count(now).map(|watch| watch.heard).min()?;
+        Some(now.saturating_duration_since(quietest))
     }
 
     /// When the API server last failed.
@@ -50,15 +95,41 @@ impl ApiServerMonitor {
         lock(&self.0).failed
     }
 
-    /// A watch broke off. It is taken up again where it was, and nothing but its next sign of life tells that it was.
-    pub(super) fn mark_broken(&self, path: &str, why: String) {
-        lock(&self.0).broken.insert(path.to_owned(), why);
+    /// A watch broke off, or was refused. It is taken up again where it was, and nothing but its next sign of life
+    /// tells that it was. Whether this is the first that is heard of it.
+    pub(super) fn mark_broken(&self, path: &str, why: String, is_refused: bool) -> bool {
+        let mut signs = lock(&self.0);
+        let Some(watch) = signs.watches.get_mut(path) else {
+            return true;
+        };
+        watch.broken.replace(Broken { why, is_refused }).is_none()
     }
 
-    /// Why a watch is not at work, if one isn't.
-    #[must_use]
-    pub fn broken(&self) -> Option<String> {
-        lock(&self.0).broken.values().next().cloned()
+    /// Why a watch is not at work that the operator waits for, if there is one.
+    pub(super) fn broken(&self, now: Instant) -> Option<String> {
+        let signs = lock(&self.0);
+        let mut broken = signs.that_count(now).filter_map(|watch| watch.broken.as_ref());
+        broken.next().map(|broken| broken.why.clone())
+    }
+
+    /// Whether nobody is to wait for this watch, because another one is at work.
+    pub(super) fn is_unavailable(&self, path: &str, now: Instant) -> bool {
+        let signs = lock(&self.0);
+        let watch = signs.watches.get(path);
+        watch.is_some_and(|watch| watch.is_unavailable(now)) && !signs.is_lone(path)
+    }
+
+    /// Why each watch is not at work that the operator doesn't wait for.
+    pub(super) fn unavailable(&self, now: Instant) -> Vec<String> {
+        let signs = lock(&self.0);
+        if signs.watches.values().all(|watch| watch.broken.is_some()) {
+            return Vec::new();
+        }
+        let unavailable = signs.watches.values().filter(|watch| watch.is_unavailable(now));
+        unavailable
+            .filter_map(|watch| watch.broken.as_ref())
+            .map(|broken| broken.why.clone())
+            .collect()
     }
 
     fn mark_failed(&self) {
@@ -66,18 +137,22 @@ impl ApiServerMonitor {
     }
 
     fn mark_heard(&self, path: &str) {
-        let mut heard = lock(&self.0);
-        if let Some(at) = heard.watches.get_mut(path) {
-            *at = Instant::now();
-            heard.broken.remove(path);
+        if let Some(watch) = lock(&self.0).watches.get_mut(path) {
+            watch.heard = Instant::now();
+            watch.broken = None;
         }
     }
 
     fn mark_answered(&self, path: &str, status: http::StatusCode) {
-        let is_watch = lock(&self.0).watches.contains_key(path);
-        if status.is_server_error() || is_watch && !status.is_success() {
+        let (is_watch, is_lone) = {
+            let signs = lock(&self.0);
+            (signs.watches.contains_key(path), signs.is_lone(path))
+        };
+        // One namespace of several that is refused is no failure of the API server.
+        let is_refused = status == http::StatusCode::FORBIDDEN && !is_lone;
+        if status.is_server_error() || is_watch && !status.is_success() && !is_refused {
             self.mark_failed();
-        } else {
+        } else if status.is_success() {
             self.mark_heard(path);
         }
     }
@@ -230,11 +305,71 @@ mod tests {
     async fn a_watch_that_broke_off_is_whole_at_its_next_sign_of_life() {
         let api_server = ApiServerMonitor::default();
         api_server.begin_watch(WATCH);
-        api_server.mark_broken(WATCH, "cut".to_owned());
+        assert!(api_server.mark_broken(WATCH, "cut".to_owned(), false));
         ask(&api_server, "/other", Ok(200)).await.unwrap();
         let _ = ask(&api_server, WATCH, Ok(403)).await;
-        assert_eq!(api_server.broken().as_deref(), Some("cut"));
+        assert_eq!(api_server.broken(Instant::now()).as_deref(), Some("cut"));
         ask(&api_server, WATCH, Ok(200)).await.unwrap();
-        assert_eq!(api_server.broken(), None);
+        assert_eq!(api_server.broken(Instant::now()), None);
+    }
+
+    /// Each row: what is wrong with `/a` and `/b`; which of them is waited for, and which is told as unavailable.
+    #[tokio::test]
+    async fn one_watch_of_several_that_can_not_be_had_holds_nobody_up() {
+        let now = Instant::now();
+        let later = now + 2 * PATIENCE;
+        for (a, b, at, broken, unavailable) in [
+            (None, None, now, None, &[][..]),
+            (Some(true), None, now, None, &["/a"]),
+            (None, Some(true), now, None, &["/b"]),
+            // It may have broken off for a moment only.
+            (Some(false), None, now, Some("/a"), &[]),
+            (Some(false), None, later, None, &["/a"]),
+            // Nothing is at work: it is not one namespace that is wrong.
+            (Some(true), Some(true), now, Some("/a"), &[]),
+            (Some(false), Some(true), later, Some("/a"), &[]),
+        ] {
+            let api_server = ApiServerMonitor::default();
+            for (path, refused) in [("/a", a), ("/b", b)] {
+                api_server.begin_watch(path);
+                if let Some(is_refused) = refused {
+                    assert!(api_server.mark_broken(path, path.to_owned(), is_refused));
+                    assert!(
+                        !api_server.mark_broken(path, path.to_owned(), is_refused),
+                        "told already"
+                    );
+                }
+            }
+            // Counted from the moments that were noted.
+            let at = at.max(Instant::now());
+            let row = format!("{a:?} {b:?}");
+            assert_eq!(api_server.broken(at).as_deref(), broken, "{row}");
+            assert_eq!(api_server.unavailable(at), unavailable, "{row}");
+            for path in ["/a", "/b"] {
+                assert_eq!(
+                    api_server.is_unavailable(path, at),
+                    unavailable.contains(&path),
+                    "{path} of {row}"
+                );
+            }
+        }
+    }
+
+    /// Its silence once grew for ever, and its refusals hid what was stuck.
+    #[tokio::test]
+    async fn a_refused_watch_among_others_is_neither_silent_nor_a_failure_of_the_api_server() {
+        let api_server = ApiServerMonitor::default();
+        api_server.begin_watch("/b");
+        api_server.begin_watch("/a");
+        let later = Instant::now() + Duration::from_hours(1);
+        let begun = api_server.silence(later);
+        let _ = ask(&api_server, "/b", Ok(403)).await;
+        api_server.mark_broken("/b", "refused".to_owned(), true);
+        assert_eq!(api_server.failed_at(), None);
+        ask(&api_server, "/a", Ok(200)).await.unwrap();
+        assert!(api_server.silence(later) < begun);
+        // It comes back.
+        ask(&api_server, "/b", Ok(200)).await.unwrap();
+        assert!(api_server.unavailable(later).is_empty());
     }
 }

@@ -2,40 +2,26 @@
 
 use std::time::Duration;
 
-use kube::Client;
-use kube::api::{Api, ListParams};
-use tokio::time::sleep;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use kube::api::ListParams;
+use kube::{Api, Client, Resource};
+use tokio::time::{sleep, timeout};
 
 use super::watch::{Watchable, apis};
+use super::write::TIMEOUT;
 use crate::health::Health;
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Waits until the API server serves the resource and lets this operator list it, in each namespace to watch.
+/// Waits until the API server serves the resource and lets this operator list it, in one of the namespaces to watch at
+/// least: one of several that can't be listed holds up no other.
 pub(super) async fn wait_for_crd<K: Watchable>(client: &Client, namespaces: &[String], health: &Health) {
-    for api in apis::<K>(client, namespaces) {
-        wait_for(&api, health).await;
-    }
-}
-
-async fn wait_for<K: Watchable>(api: &Api<K>, health: &Health) {
     let mut said = String::new();
     loop {
-        let problem = match api.list_metadata(&ListParams::default().limit(1)).await {
-            Ok(_) => return,
-            Err(kube::Error::Api(status)) if status.code == 404 => {
-                format!(
-                    "waiting for the CustomResourceDefinition {}.{}: install it with the chart, or apply the output of \
-                     `audit-mitigation-operator crd`",
-                    K::plural(&()),
-                    K::group(&())
-                )
-            }
-            Err(kube::Error::Api(status)) if status.code == 403 => {
-                format!("waiting for permission to list {}: {}", K::plural(&()), status.message)
-            }
-            Err(error) => format!("waiting for the API server: {error}"),
+        let Some(problem) = problem::<K>(client, namespaces).await else {
+            return;
         };
         health.set_waiting(&problem);
         if problem != said {
@@ -43,5 +29,47 @@ async fn wait_for<K: Watchable>(api: &Api<K>, health: &Health) {
             said = problem;
         }
         sleep(INTERVAL).await;
+    }
+}
+
+/// Why no namespace can be listed; `None` as soon as one can.
+async fn problem<K: Watchable>(client: &Client, namespaces: &[String]) -> Option<String> {
+    let look = async |number: usize, api: Api<K>| {
+        let options = ListParams::default().limit(1);
+        let answer = timeout(TIMEOUT, api.list_metadata(&options)).await;
+        let problem = match answer {
+            Ok(Ok(_)) => return None,
+            Ok(Err(error)) => explain::<K>(&error),
+            Err(_) => format!(
+                "waiting for the API server: no answer within {} seconds",
+                TIMEOUT.as_secs()
+            ),
+        };
+        Some((number, problem))
+    };
+    let apis = apis::<K>(client, namespaces).into_iter().enumerate();
+    let mut looks: FuturesUnordered<_> = apis.map(|(number, api)| look(number, api)).collect();
+    let mut problems = Vec::new();
+    while let Some(looked) = looks.next().await {
+        problems.push(looked?);
+    }
+    // The same one each time, whoever answers first.
+    problems.into_iter().min().map(|(_, problem)| problem)
+}
+
+fn explain<K: Watchable>(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if status.code == 404 => format!(
+            "waiting for the CustomResourceDefinition {}.{}: install it with the chart, or apply the output of \
+             `audit-mitigation-operator crd`",
+            <K as Resource>::plural(&()),
+            <K as Resource>::group(&())
+        ),
+        kube::Error::Api(status) if status.code == 403 => format!(
+            "waiting for permission to list {}: {}",
+            <K as Resource>::plural(&()),
+            status.message
+        ),
+        error => format!("waiting for the API server: {error}"),
     }
 }

@@ -17,7 +17,7 @@ pub enum Error {
 }
 
 /// The API server's own words, which say what to do; the rest of its answer repeats them.
-fn explain(error: &kube::Error) -> String {
+pub(super) fn explain(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => {
             format!(

@@ -1,9 +1,15 @@
 //! Events, written on the side: they never delay or fail a reconcile.
 
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::api::CONTROLLER_NAME;
 use crate::core::task::events::EventDraft;
@@ -12,43 +18,140 @@ use crate::core::task::events::EventDraft;
 const BUFFER: usize = 1_024;
 /// The API server refuses longer notes ("Event v1 events.k8s.io": 1 kB).
 const MAX_NOTE_BYTES: usize = 1_000;
+/// How long the API server may take for one event: the others wait meanwhile.
+const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+/// How long the events that wait at the end of the work may take.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// A recorder counts an event together with an earlier one that is younger than this (`CACHE_TTL` in kube's).
+const SERIES_LIFETIME: Duration = Duration::from_mins(6);
+/// How many different notes are counted together with earlier ones.
+const MAX_RECORDERS: usize = 256;
 
-/// Writes events in the background.
+type Draft = (EventDraft, ObjectReference);
+
+/// Has events written in the background. Clones share one queue.
 #[derive(Clone)]
-pub(super) struct EventWriter(mpsc::Sender<(EventDraft, ObjectReference)>);
+pub(super) struct EventWriter(mpsc::Sender<Draft>);
+
+/// What writes them: it ends when this is dropped.
+pub(super) struct EventTask {
+    closed: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
 
 impl EventWriter {
-    /// Starts the background task; it ends when the last writer is dropped.
-    pub(super) fn start(client: Client) -> Self {
-        let (sender, mut receiver) = mpsc::channel::<(EventDraft, ObjectReference)>(BUFFER);
-        tokio::spawn(async move {
-            let recorder = Recorder::new(client, Reporter::from(CONTROLLER_NAME));
-            while let Some((event_drafts, reference)) = receiver.recv().await {
-                if let Err(error) = recorder.publish(&event(event_drafts), &reference).await {
-                    // A namespace that is going away takes no new events: nothing to be done about it.
-                    tracing::debug!(%error, resource = reference.name, namespace = reference.namespace, "event not written");
-                }
-            }
-        });
-        Self(sender)
+    /// Starts the background task.
+    pub(super) fn start(client: Client) -> (Self, EventTask) {
+        let (sender, receiver) = mpsc::channel(BUFFER);
+        let closed = CancellationToken::new();
+        let task = tokio::spawn(write_all(receiver, Recorders::new(client), closed.clone()));
+        let task = AbortOnDropHandle::new(task);
+        (Self(sender), EventTask { closed, task })
     }
 
     /// Has an event about an object written.
     pub(super) fn publish(&self, object: ObjectReference, draft: EventDraft) {
-        let (name, namespace) = (object.name.clone(), object.namespace.clone());
-        if self.0.try_send((draft, object)).is_err() {
-            tracing::warn!(name, namespace, "event dropped: too many wait to be written");
+        let (name, namespace, reason) = (object.name.clone(), object.namespace.clone(), draft.reason);
+        if let Err(error) = self.0.try_send((draft, object)) {
+            tracing::warn!(name, namespace, ?reason, %error, "an event was dropped");
         }
     }
 }
 
-fn event(event_drafts: EventDraft) -> Event {
+impl EventTask {
+    /// Writes the events that wait, within a limit; none is taken any more.
+    pub(super) async fn drain(self) {
+        self.closed.cancel();
+        if timeout(DRAIN_LIMIT, self.task).await.is_err() {
+            tracing::warn!("the API server was too slow for the last events: some are not written");
+        }
+    }
+}
+
+async fn write_all(mut events: mpsc::Receiver<Draft>, mut recorders: Recorders, closed: CancellationToken) {
+    loop {
+        let event = match closed.run_until_cancelled(events.recv()).await {
+            Some(event) => event,
+            None => {
+                // What waits already is received all the same.
+                events.close();
+                events.recv().await
+            }
+        };
+        let Some((draft, object)) = event else { return };
+        recorders.publish(&event_of(draft), &object).await;
+    }
+}
+
+/// Recorders of kube, one for each note. A recorder counts what has the same reason, action and object together, and
+/// shows the first one's note for all: a second refusal with other words would be shown with the words of the first.
+struct Recorders {
+    client: Client,
+    /// The one that was used last is the last.
+    recorders: VecDeque<NoteRecorder>,
+}
+
+struct NoteRecorder {
+    note: Option<String>,
+    used: Instant,
+    recorder: Recorder,
+}
+
+impl Recorders {
+    fn new(client: Client) -> Self {
+        Self {
+            client,
+            recorders: VecDeque::new(),
+        }
+    }
+
+    async fn publish(&mut self, event: &Event, object: &ObjectReference) {
+        let recorder = self.take(event.note.as_deref(), Instant::now());
+        let (name, namespace) = (object.name.as_deref(), object.namespace.as_deref());
+        match timeout(PUBLISH_LIMIT, recorder.recorder.publish(event, object)).await {
+            Ok(Ok(())) => self.recorders.push_back(recorder),
+            // A namespace that is going away takes no new events: nothing to be done about it. The recorder goes, for
+            // the event that it counted on may be gone.
+            Ok(Err(error)) => tracing::debug!(%error, name, namespace, "an event was not written"),
+            Err(_) => tracing::warn!(
+                name,
+                namespace,
+                "an event was not written: the API server did not answer in time"
+            ),
+        }
+    }
+
+    /// Takes out the recorder of a note.
+    fn take(&mut self, note: Option<&str>, now: Instant) -> NoteRecorder {
+        let is_in_use = |recorder: &NoteRecorder| now.saturating_duration_since(recorder.used) < SERIES_LIFETIME;
+        self.recorders.retain(is_in_use);
+        let at = self
+            .recorders
+            .iter()
+            .position(|recorder| recorder.note.as_deref() == note);
+        let found = at.and_then(|at| self.recorders.remove(at));
+        if found.is_none() && self.recorders.len() >= MAX_RECORDERS {
+            self.recorders.pop_front();
+        }
+        let recorder = found.map_or_else(
+            || Recorder::new(self.client.clone(), Reporter::from(CONTROLLER_NAME)),
+            |found| found.recorder,
+        );
+        NoteRecorder {
+            note: note.map(ToOwned::to_owned),
+            used: now,
+            recorder,
+        }
+    }
+}
+
+fn event_of(draft: EventDraft) -> Event {
     let EventDraft {
         is_warning,
         action,
         reason,
         note,
-    } = event_drafts;
+    } = draft;
     Event {
         type_: if is_warning {
             EventType::Warning
@@ -75,7 +178,130 @@ fn cut(mut note: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Method, Request, Response};
+    use http_body_util::BodyExt as _;
+    use kube::client::Body;
+    use serde_json::{Value, json};
+    use tower::{BoxError, service_fn};
+
     use super::*;
+    use crate::api::Reason;
+    use crate::controller::lock::lock;
+
+    /// The method and the body of each request.
+    type Requests = Arc<Mutex<Vec<(Method, Value)>>>;
+
+    /// An API server that takes every event, but never answers one about the object `silent`.
+    fn api_server() -> (Client, Requests) {
+        let requests = Requests::default();
+        let seen = Arc::clone(&requests);
+        let server = service_fn(move |request: Request<Body>| {
+            let seen = Arc::clone(&seen);
+            async move {
+                let method = request.method().clone();
+                let body = request.into_body().collect().await?.to_bytes();
+                let event: Value = serde_json::from_slice(&body)?;
+                lock(&seen).push((method, event.clone()));
+                if event["regarding"]["name"] == "silent" {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, BoxError>(Response::new(Body::from(body)))
+            }
+        });
+        (Client::new(server, "default"), requests)
+    }
+
+    fn object(name: &str) -> ObjectReference {
+        serde_json::from_value(json!({ "name": name, "namespace": "fleet", "kind": "K", "uid": name })).unwrap()
+    }
+
+    fn refusal(note: &str) -> EventDraft {
+        EventDraft {
+            is_warning: true,
+            action: "Pending".to_owned(),
+            reason: Reason::AccessDenied,
+            note: note.to_owned(),
+        }
+    }
+
+    /// What was asked for: method, note, and how often it has happened.
+    fn shown(requests: &Requests) -> Vec<(Method, String, u64)> {
+        let shown = |(method, event): &(Method, Value)| {
+            let count = event["series"]["count"].as_u64().unwrap_or(1);
+            (method.clone(), event["note"].as_str().unwrap().to_owned(), count)
+        };
+        lock(requests).iter().map(shown).collect()
+    }
+
+    /// The first words once stood for all refusals within six minutes.
+    #[tokio::test]
+    async fn a_second_refusal_is_shown_with_its_own_words() {
+        let (client, requests) = api_server();
+        let (events, task) = EventWriter::start(client);
+        for note in ["Start is denied", "Describe is denied", "Start is denied"] {
+            events.publish(object("one"), refusal(note));
+        }
+        task.drain().await;
+        let row = |method, note: &str, count| (method, note.to_owned(), count);
+        assert_eq!(
+            shown(&requests),
+            [
+                row(Method::POST, "Start is denied", 1),
+                row(Method::POST, "Describe is denied", 1),
+                row(Method::PATCH, "Start is denied", 2),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn an_event_that_is_never_answered_holds_up_the_others_for_a_while_only() {
+        let (client, requests) = api_server();
+        let (events, _task) = EventWriter::start(client);
+        events.publish(object("silent"), refusal("a"));
+        events.publish(object("one"), refusal("b"));
+        let both = async {
+            while lock(&requests).len() < 2 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_mins(1), both).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_waits_at_the_end_is_written_and_the_writing_ends() {
+        let (client, requests) = api_server();
+        let (events, task) = EventWriter::start(client);
+        for number in 0..100 {
+            events.publish(object("one"), refusal(&number.to_string()));
+        }
+        // The writers may outlive it.
+        timeout(Duration::from_mins(1), task.drain()).await.unwrap();
+        assert_eq!(lock(&requests).len(), 100);
+        events.publish(object("one"), refusal("too late"));
+        let (client, _) = api_server();
+        let (events, task) = EventWriter::start(client);
+        for _ in 0..100 {
+            events.publish(object("silent"), refusal("never answered"));
+        }
+        timeout(Duration::from_mins(1), task.drain()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_recorders_are_bounded_in_number_and_in_age() {
+        let mut recorders = Recorders::new(api_server().0);
+        let now = Instant::now();
+        for number in 0..2 * MAX_RECORDERS {
+            let recorder = recorders.take(Some(&number.to_string()), now);
+            recorders.recorders.push_back(recorder);
+        }
+        assert_eq!(recorders.recorders.len(), MAX_RECORDERS);
+        let last = (2 * MAX_RECORDERS - 1).to_string();
+        assert_eq!(recorders.recorders.back().unwrap().note.as_deref(), Some(&*last));
+        recorders.take(Some("later"), now + SERIES_LIFETIME);
+        assert!(recorders.recorders.is_empty());
+    }
 
     #[test]
     fn a_note_is_cut_to_what_the_api_server_takes_and_not_within_a_character() {

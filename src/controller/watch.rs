@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, future, stream};
+use futures::{FutureExt as _, Stream, StreamExt as _, future, stream};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Error as ControllerError};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::api_server_monitor::ApiServerMonitor;
+use super::error::explain;
 use super::liveness::Liveness;
 use super::requeue::Requeue;
 
@@ -73,24 +74,56 @@ pub(super) fn apis<K: Watchable>(client: &Client, namespaces: &[String]) -> Vec<
         .collect()
 }
 
-/// Watches resources, and says which of them are to be reconciled: those that `take_in` makes of each event.
+/// What a kind makes of its watch.
+pub(super) trait WatchHandler<K: Watchable>: Send + 'static {
+    /// Takes in what the watch brings, and says which resources are to be reconciled.
+    fn take_in(&mut self, event: Event<K>) -> Vec<ObjectRef<K>>;
+
+    /// The watch broke off, or could not be begun; the monitor knows it already.
+    fn handle_break(&mut self);
+}
+
+/// Watches resources, and says which of them are to be reconciled.
 pub(super) fn changes<K: Watchable>(
     api: Api<K>,
     api_server: ApiServerMonitor,
-    mut take_in: impl FnMut(Event<K>) -> Vec<ObjectRef<K>> + Send + 'static,
+    mut handler: impl WatchHandler<K>,
 ) -> impl Stream<Item = ObjectRef<K>> + Send + 'static {
     let path = api.resource_url().to_owned();
     watcher(api, Config::default().page_size(PAGE_SIZE))
         .default_backoff()
         .map(move |event| match event {
-            Ok(event) => take_in(event),
+            Ok(event) => handler.take_in(event),
             Err(error) => {
-                api_server.mark_broken(&path, format!("the watch broke off: {error}"));
-                tracing::warn!(%error, path, "the watch broke off; it is taken up again");
+                tell_broken(&api_server, &path, &error);
+                handler.handle_break();
                 Vec::new()
             }
         })
         .flat_map(stream::iter)
+}
+
+/// Says that a watch broke off, and notes it for the probes. One that stays refused is said once.
+fn tell_broken(api_server: &ApiServerMonitor, path: &str, error: &WatchError) {
+    let (problem, is_refused) = match error {
+        WatchError::InitialListFailed(error) | WatchError::WatchStartFailed(error) | WatchError::WatchFailed(error) => {
+            let is_refused = matches!(error, kube::Error::Api(status) if status.code == 403);
+            (explain(error), is_refused)
+        }
+        error => (error.to_string(), false),
+    };
+    let why = if is_refused {
+        format!("{path} can't be watched, so what is there is left alone until it can: {problem}")
+    } else {
+        format!("the watch broke off: {problem}")
+    };
+    let is_new = api_server.mark_broken(path, why, is_refused);
+    if is_new || !is_refused {
+        tracing::warn!(path, problem, "the watch broke off; it is taken up again");
+    } else {
+        // Until somebody grants it, which may be never.
+        tracing::debug!(path, problem, "the watch is still refused");
+    }
 }
 
 /// Reconciles each resource that is triggered, one reconcile of a resource at a time. It ends when `stop` is cancelled
@@ -105,9 +138,10 @@ pub(super) async fn control<K: Watchable, R: Reconciler<K>>(
     let scheduled = Arc::clone(&reconciler);
     let triggers = triggers
         .inspect(move |object| due.liveness().mark_due(object.clone()))
-        .take_until(stop.cancelled_owned())
+        .take_until(stop.clone().cancelled_owned())
         .map(Ok::<_, WatchError>)
         .boxed();
+    let cache = store.clone();
     let results = applier(
         |object, reconciler| Box::pin(isolated(object, reconciler)),
         |_, never: &Infallible, _| match *never {},
@@ -116,21 +150,30 @@ pub(super) async fn control<K: Watchable, R: Reconciler<K>>(
         triggers,
         ControllerConfig::default(),
     );
-    results
-        .for_each(|result| {
-            match result {
-                // A resource that was deleted before its turn is no news.
-                Err(ControllerError::ObjectNotFound(object)) => {
-                    let mut known = ObjectRef::new(&object.name);
-                    known.namespace = object.namespace;
-                    scheduled.liveness().forget(&known);
-                }
-                Err(error) => tracing::warn!(%error, "the controller failed"),
-                Ok(_) => {}
+    let reconciles = results.for_each(move |result| {
+        match result {
+            // A resource that was deleted before its turn is no news.
+            Err(ControllerError::ObjectNotFound(object)) => {
+                let mut known = ObjectRef::new(&object.name);
+                known.namespace = object.namespace;
+                scheduled.liveness().forget(&known);
             }
-            future::ready(())
-        })
-        .await;
+            Err(error) => tracing::warn!(%error, "the controller failed"),
+            Ok(_) => {}
+        }
+        future::ready(())
+    });
+    // Nothing is reconciled before the first list is complete, and the applier would wait for it.
+    let stopped_before_the_list = async {
+        stop.cancelled().await;
+        if cache.wait_until_ready().now_or_never().is_some() {
+            future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = reconciles => {}
+        () = stopped_before_the_list => {}
+    }
 }
 
 /// Runs a reconcile in a task of its own: a panic stops one resource for a while, and no other. The task ends with the
@@ -147,4 +190,139 @@ async fn isolated<K: Watchable, R: Reconciler<K>>(object: Arc<K>, reconciler: Ar
     });
     reconciler.liveness().mark_resting(&reference, requeue);
     Ok(requeue.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::runtime::reflector;
+    use kube::runtime::reflector::store::Writer;
+    use tokio::sync::mpsc;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_mins(1);
+
+    /// A kind whose reconciles never end, or panic.
+    struct Endless {
+        /// Sent to at the beginning of each reconcile, and closed when the last one has ended.
+        began: mpsc::Sender<()>,
+        panics: bool,
+        panicked: AtomicUsize,
+        liveness: Liveness<ObjectRef<ConfigMap>>,
+    }
+
+    impl Reconciler<ConfigMap> for Endless {
+        async fn reconcile(self: Arc<Self>, _: Arc<ConfigMap>) -> Requeue {
+            let began = self.began.clone();
+            let panics = self.panics;
+            drop(self);
+            let _ = began.send(()).await;
+            assert!(!panics, "as the test wants it");
+            future::pending().await
+        }
+
+        fn handle_panic(&self, _: &ConfigMap) {
+            self.panicked.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn liveness(&self) -> &Liveness<ObjectRef<ConfigMap>> {
+            &self.liveness
+        }
+    }
+
+    fn endless(panics: bool) -> (Arc<Endless>, mpsc::Receiver<()>) {
+        let (began, begun) = mpsc::channel(8);
+        let reconciler = Endless {
+            began,
+            panics,
+            panicked: AtomicUsize::new(0),
+            liveness: Liveness::new(ApiServerMonitor::default()),
+        };
+        (Arc::new(reconciler), begun)
+    }
+
+    fn config_map() -> ConfigMap {
+        let mut object = ConfigMap::default();
+        object.metadata.name = Some("one".to_owned());
+        object.metadata.namespace = Some("fleet".to_owned());
+        object
+    }
+
+    /// A cache that has the object, and what triggers its reconcile.
+    fn listed() -> (
+        Store<ConfigMap>,
+        Writer<ConfigMap>,
+        impl Stream<Item = ObjectRef<ConfigMap>> + Send,
+    ) {
+        let (store, mut writer) = reflector::store();
+        for event in [Event::Init, Event::InitApply(config_map()), Event::InitDone] {
+            writer.apply_watcher_event(&event);
+        }
+        let triggers = stream::iter([ObjectRef::from_obj(&config_map())]).chain(stream::pending());
+        (store, writer, triggers)
+    }
+
+    /// What is dropped at the end of a shutdown once went on in tasks of its own.
+    #[tokio::test]
+    async fn a_reconcile_ends_with_the_controller_that_is_dropped() {
+        let (store, _writer, triggers) = listed();
+        let (reconciler, mut begun) = endless(false);
+        let controller = control(triggers, store, reconciler, CancellationToken::new());
+        tokio::select! {
+            () = controller => panic!("it has ended"),
+            began = timeout(LIMIT, begun.recv()) => assert_eq!(began.unwrap(), Some(())),
+        }
+        assert_eq!(
+            timeout(LIMIT, begun.recv()).await.unwrap(),
+            None,
+            "its reconcile is gone, too"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_controller_that_is_stopped_before_its_first_list_ends() {
+        let (store, _writer) = reflector::store();
+        let (reconciler, _begun) = endless(false);
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let controller = control(stream::pending(), store, reconciler, stop);
+        timeout(LIMIT, controller).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_controller_that_is_stopped_later_waits_for_its_reconciles() {
+        let (store, _writer, triggers) = listed();
+        let (reconciler, mut begun) = endless(false);
+        let stop = CancellationToken::new();
+        let controller = control(triggers, store, reconciler, stop.clone());
+        tokio::select! {
+            () = controller => panic!("it has ended before its reconcile"),
+            () = async {
+                timeout(LIMIT, begun.recv()).await.unwrap();
+                stop.cancel();
+                // Enough turns for everything that is ready.
+                for _ in 0..1_000 {
+                    tokio::task::yield_now().await;
+                }
+            } => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_to_the_kind_and_ends_nothing_else() {
+        let (store, _writer, triggers) = listed();
+        let (reconciler, mut begun) = endless(true);
+        let stop = CancellationToken::new();
+        let controller = control(triggers, store, Arc::clone(&reconciler), stop.clone());
+        let stopped = async {
+            timeout(LIMIT, begun.recv()).await.unwrap();
+            stop.cancel();
+        };
+        let ((), ()) = timeout(LIMIT, future::join(controller, stopped)).await.unwrap();
+        assert_eq!(reconciler.panicked.load(Ordering::SeqCst), 1);
+    }
 }

@@ -39,6 +39,7 @@ pub struct Metrics {
     retries: Family<RetryLabels, Counter>,
     transitions: Family<PhaseLabels, Counter>,
     abandoned: Counter,
+    orphaned_tasks: Counter,
     leader: Gauge,
     regions: Regions,
     state: State,
@@ -57,6 +58,7 @@ impl Metrics {
             retries: Family::default(),
             transitions: Family::default(),
             abandoned: Counter::default(),
+            orphaned_tasks: Counter::default(),
             leader: Gauge::default(),
             state: State::new(regions.clone()),
             regions,
@@ -108,6 +110,11 @@ impl Metrics {
             "cancels_abandoned_total",
             "Deletions that went on although the task could not be cancelled in time",
             self.abandoned.clone(),
+        );
+        registry.register(
+            "orphaned_tasks_total",
+            "Own tasks that ran when their resource was deleted past its finalizer; each is cancelled",
+            self.orphaned_tasks.clone(),
         );
         registry.register(
             "leader",
@@ -177,6 +184,11 @@ impl Metrics {
     /// A deletion went on although the task could not be cancelled in time.
     pub fn abandoned(&self) {
         self.abandoned.inc();
+    }
+
+    /// An own task runs whose resource is gone.
+    pub fn count_orphaned_task(&self) {
+        self.orphaned_tasks.inc();
     }
 }
 

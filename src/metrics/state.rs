@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub lanes: Vec<QueueSnapshot>,
     /// The time since the quietest watch was last heard of.
     pub watch_age: Option<Duration>,
+    /// The watches that can't be had and that nobody waits for, since another one is at work.
+    pub unavailable_watches: u64,
 }
 
 /// Resources of one phase and region.
@@ -96,6 +98,7 @@ impl Collector for State {
             tasks,
             lanes,
             watch_age,
+            unavailable_watches,
         }) = self.source.get().and_then(|source| source())
         else {
             return Ok(());
@@ -142,6 +145,14 @@ impl Collector for State {
                 )?
                 .encode_gauge(&age.as_secs_f64())?;
         }
+        encoder
+            .encode_descriptor(
+                "unavailable_namespaces",
+                "Namespaces of --watch-namespaces that can't be watched, while others are.",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&unavailable_watches)?;
         Ok(())
     }
 }
@@ -253,6 +264,7 @@ mod tests {
                 ],
                 lanes: (1..=100).map(lane).collect(),
                 watch_age: Some(Duration::from_millis(1_500)),
+                unavailable_watches: 1,
             })
         });
         assert_eq!(
@@ -278,5 +290,6 @@ mod tests {
         of_lanes("queue_oldest_waiting_seconds", "100");
         of_lanes("slots_in_use", "0");
         assert_eq!(lines("p_watch_age_seconds"), ["p_watch_age_seconds 1.5"]);
+        assert_eq!(lines("p_unavailable_namespaces"), ["p_unavailable_namespaces 1"]);
     }
 }

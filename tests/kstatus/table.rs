@@ -83,9 +83,10 @@ pub(crate) const TABLE: [Row; 11] = [
 ];
 
 /// Reasons that never stand on Ready: of the condition Started, and of events.
-pub(crate) const ELSEWHERE: [Reason; 4] = [
+pub(crate) const ELSEWHERE: [Reason; 5] = [
     R::Started,
     R::CancelAbandoned,
+    R::TaskOrphaned,
     R::CheckNameMisspelled,
     R::TTLUnderGitOps,
 ];

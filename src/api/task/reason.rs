@@ -94,6 +94,8 @@ reasons! {
     TokenInUse,
     /// A deletion went on although the task could not be cancelled.
     CancelAbandoned,
+    /// The resource was deleted past its finalizer while its task ran.
+    TaskOrphaned,
     /// A check name is a known misspelling.
     CheckNameMisspelled,
     /// The resource is deleted by its TTL, and made again by Argo CD or Flux.

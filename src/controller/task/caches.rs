@@ -108,8 +108,8 @@ impl TaskCaches {
         }
     }
 
-    /// A watch has had its list.
-    pub(super) fn mark_listed(&self, path: &str) {
+    /// A watch has had its list, or nobody is to wait for it.
+    pub(super) fn stop_waiting_for(&self, path: &str) {
         self.unlisted.send_if_modified(|unlisted| unlisted.remove(path));
     }
 
@@ -118,7 +118,7 @@ impl TaskCaches {
         self.unlisted.borrow().first().cloned()
     }
 
-    /// Waits until every watch has had its first list.
+    /// Waits until every watch that is waited for has had its first list.
     pub(super) async fn all_listed(&self) {
         // The sender is here, so it can't fail.
         let _ = self.unlisted.subscribe().wait_for(BTreeSet::is_empty).await;
@@ -226,7 +226,7 @@ mod tests {
         let (caches, _watches) = caches(&["a", "b"]);
         for (path, missing) in [("/a", Some("/b")), ("/a", Some("/b")), ("/b", None), ("/b", None)] {
             assert!(caches.all_listed().now_or_never().is_none() || missing.is_none());
-            caches.mark_listed(path);
+            caches.stop_waiting_for(path);
             assert_eq!(caches.first_unlisted().as_deref(), missing);
         }
         assert!(caches.all_listed().now_or_never().is_some());

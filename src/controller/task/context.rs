@@ -6,6 +6,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::cached::CachedTask;
 use super::caches::TaskCaches;
+use super::orphaned_tasks::OrphanedTasks;
 use super::start_scheduler::StartScheduler;
 use super::states::{ResourceState, ResourceStates};
 use crate::controller::liveness::Liveness;
@@ -26,6 +27,8 @@ pub(super) struct Context {
     pub(super) caches: TaskCaches,
     /// Who may start.
     pub(super) scheduler: StartScheduler,
+    /// Own tasks whose resource is gone.
+    pub(super) orphaned_tasks: OrphanedTasks,
     /// Whether due work is done.
     pub(super) liveness: Liveness<ObjectRef<CachedTask>>,
 }

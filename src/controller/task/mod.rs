@@ -6,12 +6,15 @@ mod caches;
 mod calls;
 mod claims;
 mod context;
+mod orphan;
+mod orphaned_tasks;
 mod pass;
 mod reconcile;
 mod snapshot;
 mod start_scheduler;
 mod states;
 mod task_client;
+mod task_watch;
 mod writes;
 
 use std::sync::Arc;
@@ -20,17 +23,17 @@ use std::time::Instant;
 use futures::channel::mpsc::unbounded;
 use futures::{future, stream};
 use kube::Client;
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher::Event;
+use kube::runtime::reflector::{self, ObjectRef};
 use tokio_util::sync::CancellationToken;
 
 use self::cached::CachedTask;
 use self::caches::{TaskCaches, Watched};
 use self::context::Context;
-use self::pass::now;
+use self::orphaned_tasks::OrphanedTasks;
 use self::snapshot::snapshot;
 use self::start_scheduler::StartScheduler;
 use self::states::ResourceStates;
+use self::task_watch::TaskWatch;
 use super::api_server_monitor::ApiServerMonitor;
 use super::crd_wait;
 use super::events::EventWriter;
@@ -109,44 +112,51 @@ pub async fn run(parts: Parts, namespaces: &[String]) {
     let leader_since = Instant::now();
     let caches = TaskCaches::new(watches);
     let scheduler = StartScheduler::new(limits.running_tasks, service.pace().clone(), caches.waker());
+    let (events, event_task) = EventWriter::start(client.clone());
+    let (orphaned_tasks, orphaned_tasks_worker) = OrphanedTasks::new();
     let context = Arc::new(Context {
         shared: Shared {
-            events: EventWriter::start(client.clone()),
             client,
             service,
             leadership,
             leader_since,
             metrics,
+            events,
             stop: stop.clone(),
         },
         settings,
         states: ResourceStates::new(leader_since),
         caches,
         scheduler,
+        orphaned_tasks,
         liveness: Liveness::new(api_server.clone()),
     });
     answer_questions(&context, &health, &api_server);
-    let controllers = sources.into_iter().map(|(api, store, mut writer, woken)| {
-        let path = api.resource_url().to_owned();
-        let (cache, health, context) = (store.clone(), health.clone(), Arc::clone(&context));
-        let watching = Arc::clone(&context);
-        let take_in = move |event| {
-            let event = trimmed(event, &watching.settings);
-            watching.caches.apply(&mut writer, &event);
-            let due = react(&watching, event, &cache, &path);
-            publish_readiness(&watching.caches, &health);
-            due
+    let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
+        let watch = TaskWatch {
+            path: api.resource_url().to_owned(),
+            writer,
+            api_server: api_server.clone(),
+            health: health.clone(),
+            context: Arc::clone(&context),
         };
-        let triggers = stream::select(changes(api, api_server.clone(), take_in), woken);
-        control(triggers, store, context, stop.clone())
+        let triggers = stream::select(changes(api, api_server.clone(), watch), woken);
+        control(triggers, store, Arc::clone(&context), stop.clone())
     });
-    future::join_all(controllers).await;
+    future::join(
+        future::join_all(controllers),
+        orphaned_tasks_worker.run(&context.shared),
+    )
+    .await;
+    event_task.drain().await;
 }
 
 /// Has the probes and the metrics ask this controller.
 fn answer_questions(context: &Arc<Context>, health: &Health, api_server: &ApiServerMonitor) {
     let listened = api_server.clone();
-    health.set_readiness_check(move || listened.broken());
+    health.set_readiness_check(move || listened.broken(Instant::now()));
+    let listened = api_server.clone();
+    health.set_remarks(move || listened.unavailable(Instant::now()));
     let watched = Arc::downgrade(context);
     health.set_liveness_check(move || watched.upgrade()?.liveness.stuck(Instant::now()));
     let (observed, listened) = (Arc::downgrade(context), api_server.clone());
@@ -154,50 +164,6 @@ fn answer_questions(context: &Arc<Context>, health: &Health, api_server: &ApiSer
         .shared
         .metrics
         .observe(move || Some(snapshot(&*observed.upgrade()?, &listened)));
-}
-
-/// The event with no more of each resource than the cache is to keep.
-fn trimmed(event: Event<CachedTask>, settings: &Settings) -> Event<CachedTask> {
-    match event {
-        Event::Apply(object) => Event::Apply(object.trimmed(settings, now())),
-        Event::InitApply(object) => Event::InitApply(object.trimmed(settings, now())),
-        Event::Delete(_) | Event::Init | Event::InitDone => event,
-    }
-}
-
-/// What comes of an event once the cache has it: the resources to reconcile.
-fn react(
-    context: &Context,
-    event: Event<CachedTask>,
-    cache: &Store<CachedTask>,
-    path: &str,
-) -> Vec<ObjectRef<CachedTask>> {
-    match event {
-        Event::Apply(object) => vec![ObjectRef::from_obj(&object)],
-        Event::Delete(object) => {
-            context.forget(object.metadata.uid.as_deref().unwrap_or_default());
-            context.liveness.forget(&ObjectRef::from_obj(&object));
-            Vec::new()
-        }
-        // Not before the end of a list is it in the cache.
-        Event::Init | Event::InitApply(_) => Vec::new(),
-        Event::InitDone => {
-            context.caches.mark_listed(path);
-            tracing::info!(resources = cache.len(), path, "watching AuditMitigationTasks");
-            context.forget_all_without_work();
-            let objects = cache.state();
-            let with_work = objects.iter().filter(|object| !object.is_done());
-            with_work.map(|object| ObjectRef::from_obj(&**object)).collect()
-        }
-    }
-}
-
-/// The operator is ready when all watches have had their first list: only then is the queue complete.
-fn publish_readiness(caches: &TaskCaches, health: &Health) {
-    match caches.first_unlisted() {
-        None => health.set_ready(),
-        Some(path) => health.set_waiting(&format!("waiting for the list of {path}")),
-    }
 }
 
 impl Reconciler<CachedTask> for Context {

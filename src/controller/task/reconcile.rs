@@ -78,7 +78,7 @@ fn settle(
     };
     let uid = object.metadata.uid.as_deref().unwrap_or_default();
     if error.is_gone() {
-        // The watch will say so, too.
+        context.cancel_if_orphaned(object, &state.memory);
         *state = ResourceState::new(context.shared.leader_since);
         context.forget(uid);
         return Requeue::UntilChange;

@@ -26,6 +26,7 @@ pub(super) fn snapshot(context: &Context, api_server: &ApiServerMonitor) -> Snap
             }),
         }),
         watch_age: api_server.silence(Instant::now()),
+        unavailable_watches: u64::try_from(api_server.unavailable(Instant::now()).len()).unwrap_or(u64::MAX),
     }
 }
 

@@ -15,6 +15,7 @@ mod lease;
 mod logs;
 mod main_job;
 mod namespaces;
+mod orphaned;
 mod queue;
 mod readings;
 mod recreation;

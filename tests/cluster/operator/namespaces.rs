@@ -5,6 +5,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
 use simulator::{Config, Fault, FaultKind, Operation, Outcome, Server};
+use std::sync::Arc;
+use support::proxy::{Asked, Fate, Pause, Side};
 use support::{Cluster, ClusterOptions, eventually, operator, ports};
 
 use super::{LIMIT, World, http_get, object, spec, until_older_than};
@@ -123,16 +125,15 @@ async fn the_crd_can_be_removed_and_come_back() {
     .await;
 }
 
-/// Of two namespaces the operator may list only one at first: it says which it waits for, and starts nothing. An older
-/// resource in the other comes first.
+/// Of two namespaces the operator may list only one, as after the other was deleted with the roles in it, and the
+/// operator restarted: it says so, and does its work. The other is served when it is back.
 #[tokio::test]
-async fn the_operator_is_ready_when_it_can_list_every_namespace() {
-    let mut world = World::without_operator("listed", &["--max-running-tasks", "1"], |_| {}).await;
+async fn a_namespace_that_can_not_be_listed_holds_up_no_other() {
+    let mut world = World::without_operator("listed", &[], |_| {}).await;
     let other = world.cluster.namespace("unlisted").await.unwrap();
-    world.aws.set_outcome("older", Outcome::held());
-    let mut older = object("older", &spec("older"));
-    older["metadata"]["namespace"] = json!(other);
-    world.cluster.apply(&older.to_string()).await.unwrap();
+    let mut there = object("there", &spec("there"));
+    there["metadata"]["namespace"] = json!(other);
+    world.cluster.apply(&there.to_string()).await.unwrap();
     let account = format!("--serviceaccount={}:default", world.namespace);
     let grant = ["create", "rolebinding", "all", "--clusterrole=cluster-admin", &account];
     world.kubectl(&grant).await;
@@ -142,29 +143,82 @@ async fn the_operator_is_ready_when_it_can_list_every_namespace() {
     world.kubeconfig = kubeconfig.await.unwrap();
     let own = std::mem::take(&mut world.namespace);
     world.namespace = format!("{own},{other}");
-    let operator_began = jiff::Timestamp::now();
     world.start_operator();
     world.namespace = own;
-    let readyz = async |code: u16, says: &str| {
-        eventually(LIMIT, says, async || match http_get(world.port, "/readyz").await {
-            Ok((status, text)) if status == code && text.contains(says) => Ok(()),
+    world.create("one", &spec("one")).await;
+    world.phase("one", Phase::Completed).await;
+    let readyz = async |what: &str, holds: &dyn Fn(&str) -> bool| {
+        eventually(LIMIT, what, async || match http_get(world.port, "/readyz").await {
+            Ok((200, text)) if text.starts_with("ok\n") && holds(&text) => Ok(()),
             other => Err(format!("{other:?}")),
         })
         .await
         .unwrap();
     };
-    readyz(503, &other).await;
-    until_older_than(operator_began, 2).await;
-    world.create("one", &spec("one")).await;
+    readyz("/readyz names it", &|text| text.contains(&other)).await;
+    assert_eq!(
+        world.metric("audit_mitigation_operator_unavailable_namespaces").await,
+        1
+    );
+    assert!(world.log().contains(&other), "{}", world.log());
+    assert_eq!(world.aws.starts("there"), 0);
+
     world
         .cluster
         .kubectl_ok(&[&["--namespace", &other], &grant[..]].concat())
         .await
         .unwrap();
-    readyz(200, "ok").await;
+    world.until_called(Operation::START, 2).await;
+    readyz("nothing is left to say", &|text| text == "ok\n").await;
+    assert_eq!(
+        world.metric("audit_mitigation_operator_unavailable_namespaces").await,
+        0
+    );
+    assert_eq!(http_get(world.port, "/livez").await.unwrap().0, 200);
+}
+
+/// The list of the other namespace is late: nothing is started before it is there, for an older resource in it comes
+/// first.
+#[tokio::test]
+async fn nothing_is_started_before_the_list_of_every_namespace_is_there() {
+    let mut world = World::without_operator("listed", &["--max-running-tasks", "1"], |_| {}).await;
+    let other = world.cluster.namespace("late").await.unwrap();
+    world.aws.set_outcome("older", Outcome::held());
+    let mut older = object("older", &spec("older"));
+    older["metadata"]["namespace"] = json!(other);
+    world.cluster.apply(&older.to_string()).await.unwrap();
+    until_older_than(jiff::Timestamp::now(), 2).await;
+    world.create("one", &spec("one")).await;
+    let pause = Arc::new(Pause::default());
+    let (held, path) = (Arc::clone(&pause), format!("/namespaces/{other}/auditmitigationtasks"));
+    // The list before it, with a limit of one, only looks whether the CRD is there.
+    let fate = move |asked: &Asked| {
+        if asked.path.ends_with(&path) && asked.query.contains("limit=100") {
+            Fate::Hold(Side::Before, Arc::clone(&held))
+        } else {
+            Fate::Pass
+        }
+    };
+    let _proxy = world.lay_proxy(fate).await;
+    let own = std::mem::take(&mut world.namespace);
+    world.namespace = format!("{own},{other}");
+    world.start_operator();
+    world.namespace = own;
+    pause.reached().await;
+    eventually(LIMIT, "/readyz names it", async || {
+        match http_get(world.port, "/readyz").await {
+            Ok((503, text)) if text.contains(&other) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await
+    .unwrap();
+    world.until_logged("watching AuditMitigationTasks", 1).await;
+    pause.end();
     world.until_called(Operation::START, 1).await;
     assert_eq!(world.aws.starts("one"), 0, "the queue is not known before all are");
     world.phase("one", Phase::Queued).await;
+    assert_eq!(http_get(world.port, "/readyz").await.unwrap().0, 200);
     world.aws.finish("older");
     world.phase("one", Phase::Completed).await;
 }

@@ -1,14 +1,17 @@
 //! SIGTERM: what is under way is brought to its end, and no call of AWS begins any more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use audit_mitigation_operator::api::Phase;
 use serde_json::json;
 use simulator::{AUDIT_OF_DEVICES, Fault, FaultKind, Operation};
 use support::eventually;
+use support::proxy::{Asked, Fate, Pause, Side};
 use support::wire::Condition;
 
 use super::following::everything_fails;
+use super::lease::elect;
 use super::{LIMIT, World, spec, status};
 
 const STOPPING: &str = "no call of AWS begins any more";
@@ -113,4 +116,28 @@ async fn after_sigterm_nothing_is_started() {
         world.phase(name, Phase::Completed).await;
         assert_eq!(world.aws.starts(name), 1);
     }
+}
+
+/// Before the first list is complete there is nothing to bring to an end. It once took the whole time that a shutdown
+/// may take, with the lease held.
+#[tokio::test]
+async fn sigterm_before_the_first_list_is_complete_waits_for_nothing() {
+    let mut world = World::without_operator("sigterm-list", &[], |_| {}).await;
+    elect(&mut world);
+    let pause = Arc::new(Pause::default());
+    let held = Arc::clone(&pause);
+    // The list before it, with a limit of one, only looks whether the CRD is there.
+    let is_list = |asked: &Asked| asked.path.ends_with("/auditmitigationtasks") && asked.query.contains("limit=100");
+    let fate = move |asked: &Asked| match is_list(asked) {
+        true => Fate::Hold(Side::Before, Arc::clone(&held)),
+        false => Fate::Pass,
+    };
+    let _proxy = world.lay_proxy(fate).await;
+    world.start_operator();
+    pause.reached().await;
+    terminate(&mut world).await;
+    let mut operator = world.operator.take().unwrap();
+    assert!(operator.wait(LIMIT).await.unwrap().success(), "{}", operator.log());
+    let log = operator.log();
+    assert!(!log.contains("broken off") && log.contains("given back"), "{log}");
 }

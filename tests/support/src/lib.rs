@@ -23,6 +23,7 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 mod supervisor;
+pub mod webhook;
 pub mod wire;
 
 pub use anyhow::Result;

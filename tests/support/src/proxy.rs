@@ -84,6 +84,12 @@ impl Pause {
     pub fn end(&self) {
         self.over.notify_one();
     }
+
+    /// Holds a request: says that it is here, and waits until the pause is over.
+    pub(crate) async fn hold(&self) {
+        self.reached.notify_one();
+        self.over.notified().await;
+    }
 }
 
 /// A request that was answered, with the status of the answer.
@@ -222,8 +228,7 @@ async fn suffer(fate: &Fate, now: Side) -> Result<(), Error> {
     match fate {
         Fate::Cut(side) if *side == now => Err("the proxy cuts this connection".into()),
         Fate::Hold(side, pause) if *side == now => {
-            pause.reached.notify_one();
-            pause.over.notified().await;
+            pause.hold().await;
             Ok(())
         }
         Fate::Pass | Fate::Cut(_) | Fate::Hold(..) => Ok(()),
