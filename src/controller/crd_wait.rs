@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::cached::CachedTask;
 use super::watch::apis;
+use crate::causes::explain_kube;
 use crate::health::Health;
 
 /// How often to look.
@@ -33,7 +34,7 @@ async fn wait_for(api: &Api<CachedTask>, health: &Health) {
             Err(kube::Error::Api(status)) if status.code == 403 => {
                 format!("waiting for permission to list auditmitigationtasks: {}", status.message)
             }
-            Err(error) => format!("waiting for the API server: {error}"),
+            Err(error) => format!("waiting for the API server: {}", explain_kube(&error)),
         };
         health.is_waiting(&problem);
         if problem != said {

@@ -264,7 +264,7 @@ impl<'a> Pass<'a> {
         tracing::warn!(
             name = self.object.metadata.name,
             namespace = self.object.metadata.namespace,
-            note
+            "{note}"
         );
         self.context.metrics.abandoned();
         let event_drafts = EventDraft {

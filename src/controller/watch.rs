@@ -17,6 +17,7 @@ use super::cached::CachedTask;
 use super::context::{Context, Parts, Watched};
 use super::events::EventWriter;
 use super::reconcile::{Requeue, reconcile};
+use crate::causes::explain;
 
 /// How many resources a list asks for at a time. The allocator keeps what a page took: five times as many cost some
 /// 4 MiB for good.
@@ -135,8 +136,8 @@ fn changes(
                 Err(error) => {
                     context
                         .api_server
-                        .broke_off(&url, format!("the watch broke off: {error}"));
-                    tracing::warn!(%error, "the watch broke off; it is taken up again");
+                        .broke_off(&url, format!("the watch broke off: {}", explain(&error)));
+                    tracing::warn!(error = explain(&error), "the watch broke off; it is taken up again");
                     return Vec::new();
                 }
             };

@@ -124,7 +124,12 @@ impl StatusDraft {
         if let Some(described) = &described {
             show_described(&mut after, described);
         }
-        if let Some(FailedActions { failures, truncated }) = failed_actions {
+        if let Some(FailedActions {
+            failures,
+            truncated,
+            problem: _,
+        }) = failed_actions
+        {
             after.failures = failures;
             after.failures_truncated = truncated.then_some(true);
         }
