@@ -111,11 +111,6 @@ fn each_mistake_is_one_line_that_names_it() {
         ),
         (
             &[],
-            &[("HTTPS_PROXY", "ftp://proxy")],
-            &["HTTPS_PROXY", "ftp", "socks5"],
-        ),
-        (
-            &[],
             &[("AWS_USE_FIPS_ENDPOINT", "true")],
             &["FIPS", "AWS_ENDPOINT_URL_IOT"],
         ),

@@ -21,7 +21,7 @@ pub(super) fn of(source: Source, error: &CredentialsError) -> Option<String> {
     let reason = match source {
         Source::Environment => half_set("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
             .or_else(|| is_set_up.then(|| format!("the keys in the environment can't be used: {}", details(error)))),
-        Source::Profile if is_set_up => Some(format!("the AWS profile {}: {}", profile(), details(error))),
+        Source::Profile if is_set_up => Some(in_profile(error)),
         Source::Profile => missing_profile(error),
         Source::WebIdentity if is_set_up => Some(web_identity(error)),
         Source::WebIdentity => half_set("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
@@ -65,36 +65,54 @@ fn container(error: &CredentialsError) -> String {
     }
 }
 
+fn in_profile(error: &CredentialsError) -> String {
+    format!(
+        "the AWS profile {} in {}: {}",
+        profile(),
+        profile_files(),
+        details(error)
+    )
+}
+
 /// What was asked for by name and isn't there.
 fn missing_profile(error: &CredentialsError) -> Option<String> {
-    let files: Vec<(&str, String)> = ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"]
+    let named = PROFILE_FILES
         .into_iter()
-        .filter_map(|name| variable(name).map(|file| (name, file)))
-        .collect();
-    let unreadable = files.iter().find_map(|(name, file)| {
-        let error = std::fs::File::open(file).err()?;
+        .filter_map(|name| variable(name).map(|file| (name, file)));
+    let mut unreadable = named.filter_map(|(name, file)| {
+        let error = std::fs::File::open(&file).err()?;
         Some(format!("{file} ({name}) can't be read: {error}"))
     });
-    if unreadable.is_some() {
-        return unreadable;
+    if let Some(unreadable) = unreadable.next() {
+        return Some(unreadable);
     }
     // Of a profile that was asked for, and of one that it refers to, the SDK knows more.
     if Error::source(error).is_some() {
-        return Some(format!("the AWS profile {}: {}", profile(), details(error)));
+        return Some(in_profile(error));
     }
-    if files.is_empty() && variable("AWS_PROFILE").is_none() {
-        return None;
-    }
-    let files: Vec<String> = files.into_iter().map(|(_, file)| file).collect();
-    let place = if files.is_empty() {
-        "the shared files (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE)".to_owned()
+    let is_asked_for = ["AWS_PROFILE"]
+        .into_iter()
+        .chain(PROFILE_FILES)
+        .any(|name| variable(name).is_some());
+    is_asked_for.then(|| {
+        format!(
+            "there is no AWS profile {} with credentials in {}",
+            profile(),
+            profile_files()
+        )
+    })
+}
+
+const PROFILE_FILES: [&str; 2] = ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"];
+
+/// Where the profiles are, as far as variables say it.
+fn profile_files() -> String {
+    let files: Vec<String> = PROFILE_FILES.into_iter().filter_map(variable).collect();
+    if files.is_empty() {
+        "~/.aws".to_owned()
     } else {
         files.join(", ")
-    };
-    Some(format!(
-        "there is no AWS profile {} with credentials in {place}",
-        profile()
-    ))
+    }
 }
 
 fn profile() -> String {
@@ -127,7 +145,14 @@ fn details(error: &CredentialsError) -> String {
     refused.unwrap_or_else(|| {
         // What the SDK calls the kind of failure says nothing of the failure.
         let inner = sources(error).find(|source| !source.is::<CredentialsError>());
-        inner.map_or_else(|| explain(error), explain)
+        let text = inner.map_or_else(|| explain(error), explain);
+        if text.contains("external process") && text.contains("No such file") {
+            "credential_process is run by a shell, and there is no sh in the PATH: this image has none. Let a sidecar serve \
+             the credentials, or bring a shell in a volume"
+                .to_owned()
+        } else {
+            text
+        }
     })
 }
 
