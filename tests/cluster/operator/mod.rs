@@ -16,6 +16,7 @@ mod logs;
 mod main_job;
 mod namespaces;
 mod queue;
+mod reach;
 mod readings;
 mod recreation;
 mod requests;
