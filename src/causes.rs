@@ -43,3 +43,33 @@ pub fn explain_kube(error: &kube::Error) -> String {
         error => explain(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Outer(&'static str, #[source] io::Error);
+
+    /// As hyper and kube wrap what the system says.
+    #[test]
+    fn the_innermost_cause_is_told_and_nothing_twice() {
+        let too_many = io::Error::from_raw_os_error(24);
+        let kube = kube::Error::Service(Box::new(Outer("client error (Connect)", too_many)));
+        assert_eq!(
+            explain_kube(&kube),
+            "ServiceError: client error (Connect): Too many open files (os error 24)"
+        );
+        let said_already = Outer("lookup failed: no such\nhost", io::Error::other("no such host"));
+        assert_eq!(explain(&said_already), "lookup failed: no such host");
+    }
+
+    #[test]
+    fn an_explanation_is_bounded() {
+        let long = io::Error::other("long ".repeat(1_000));
+        assert_eq!(explain(&Outer("it failed", long)).chars().count(), MAX_LENGTH);
+    }
+}
