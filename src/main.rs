@@ -53,9 +53,9 @@ fn misconfigured(problems: &[String]) -> ExitCode {
 /// Exits with failure when anything is wrong.
 async fn check(args: &RunArgs) -> ExitCode {
     let findings = check::check(args).await;
-    let text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     let code = u8::from(findings.iter().any(check::Finding::is_problem));
-    print(&text, ExitCode::from(code))
+    print(&(lines.join("\n") + "\n"), ExitCode::from(code))
 }
 
 /// Writes the program's output, and exits with this code. A reader that has seen enough (`head`) is no failure.

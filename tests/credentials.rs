@@ -279,7 +279,7 @@ async fn no_proxy_gets_to_see_the_token_of_the_pod() {
     let issued = r#"{"AccessKeyId": "AKIATEST", "SecretAccessKey": "secret", "Token": "token",
         "Expiration": "2099-01-01T00:00:00Z"}"#;
     let (agent, agents) = Recorder::start(200, issued).await;
-    let (proxy, proxied) = Recorder::start(502, "").await;
+    let (proxy, relay) = Recorder::start(502, "").await;
     let proxies = [
         ("HTTP_PROXY", proxy.as_str()),
         ("HTTPS_PROXY", &proxy),
@@ -294,7 +294,7 @@ async fn no_proxy_gets_to_see_the_token_of_the_pod() {
         asked.iter().any(|asked| asked.contains("token-of-the-pod")),
         "{asked:?}"
     );
-    let seen = proxied.asked();
+    let seen = relay.asked();
     assert!(!seen.is_empty(), "the service is asked by the proxy");
     assert!(
         seen.iter().all(|asked| asked.contains("iot.example.invalid")),
@@ -318,9 +318,36 @@ async fn no_proxy_gets_to_see_the_token_of_the_pod() {
     )
     .await;
     check(&[&proxies[..], &[("AWS_EC2_METADATA_DISABLED", "false")]].concat()).await;
-    let seen = proxied.asked();
+    let seen = relay.asked();
     assert!(
         seen.iter().all(|asked| asked.contains("iot.example.invalid")),
         "{seen:?}"
     );
+}
+
+/// The bundle of the profile counts like the variable's.
+#[tokio::test]
+async fn a_bundle_that_cannot_be_read_is_named_wherever_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(&folder, "config", "[default]\nca_bundle = /nowhere/profile.pem\n");
+    for (variables, file) in [
+        (
+            &[("AWS_CA_BUNDLE", "/nowhere/variable.pem")][..],
+            "/nowhere/variable.pem",
+        ),
+        (&[("AWS_CONFIG_FILE", config.as_str())], "/nowhere/profile.pem"),
+        (
+            &[
+                ("AWS_CONFIG_FILE", config.as_str()),
+                ("AWS_CA_BUNDLE", "/nowhere/variable.pem"),
+            ],
+            "/nowhere/variable.pem",
+        ),
+    ] {
+        let said = check(variables).await;
+        assert!(
+            said.contains(&format!("AWS_CA_BUNDLE: {file}: No such file")),
+            "{variables:?}: {said}"
+        );
+    }
 }

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use aws_config::SdkConfig;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -15,6 +16,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_types::service_config::ServiceConfigKey;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -27,12 +29,24 @@ const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// # Errors
 /// When the certificates that are to be trusted can't be read.
 pub(super) fn from_environment() -> Result<SharedHttpClient, String> {
-    let bundle = std::env::var_os(CA_BUNDLE).filter(|path| !path.is_empty());
-    let trusted = match bundle {
-        Some(path) => read_bundle(path.as_ref())?,
-        None => TrustStore::default(),
-    };
-    Ok(with(&trusted, &ProxyConfig::from_env()))
+    match std::env::var_os(CA_BUNDLE).filter(|path| !path.is_empty()) {
+        Some(path) => trusting(path.as_ref()),
+        None => Ok(with(&TrustStore::default(), &ProxyConfig::from_env())),
+    }
+}
+
+/// The client that the AWS profile asks for (`ca_bundle`), which isn't known before the profile is read.
+pub(super) fn from_profile(config: &SdkConfig) -> Option<Result<SharedHttpClient, String>> {
+    let key = ServiceConfigKey::builder()
+        .service_id("IoT")
+        .env(CA_BUNDLE)
+        .profile("ca_bundle");
+    let path = config.service_config()?.load_config(key.build().ok()?)?;
+    Some(trusting(path.as_ref())).filter(|_| !path.is_empty())
+}
+
+fn trusting(bundle: &Path) -> Result<SharedHttpClient, String> {
+    Ok(with(&read_bundle(bundle)?, &ProxyConfig::from_env()))
 }
 
 /// A client that trusts these, and uses this proxy wherever one may be used.
@@ -108,7 +122,7 @@ impl HttpConnector for Connectors {
 }
 
 /// Whether a host is this machine, or a service that only this machine reaches: the credential agents of EKS
-/// (169.254.170.23, fd00:ec2::23) and ECS (169.254.170.2), the instance metadata (169.254.169.254, fd00:ec2::254), a
+/// (169.254.170.23, `fd00:ec2::23`) and ECS (169.254.170.2), the instance metadata (169.254.169.254, `fd00:ec2::254`), a
 /// sidecar. No proxy could reach them, and it would get to see a token.
 pub(crate) fn is_on_this_node(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');

@@ -45,12 +45,22 @@ impl Service {
     /// Reads region, credentials and endpoint the way every SDK does: environment, profile, web identity (IRSA),
     /// container credentials (EKS Pod Identity), instance profile.
     pub async fn from_environment(rates: Rates, metrics: Metrics) -> Self {
-        let defaults = aws_config::defaults(BehaviorVersion::latest());
-        let (defaults, problem) = match http_client::from_environment() {
-            Ok(client) => (defaults.http_client(client), None),
-            Err(problem) => (defaults, Some(problem)),
+        let mut defaults = aws_config::defaults(BehaviorVersion::latest());
+        let mut client = http_client::from_environment();
+        if let Ok(client) = &client {
+            defaults = defaults.http_client(client.clone());
+        }
+        let mut config = defaults.load().await;
+        if let Some(by_profile) = http_client::from_profile(&config) {
+            client = by_profile;
+        }
+        let problem = match client {
+            Ok(client) => {
+                config = config.into_builder().http_client(client).build();
+                None
+            }
+            Err(problem) => Some(problem),
         };
-        let config = defaults.load().await;
         let service = Self::with(&config, Source::Environment, rates, metrics);
         Self { problem, ..service }
     }

@@ -86,15 +86,15 @@ impl Tunnel {
 }
 
 async fn tunnel(mut client: TcpStream, server: &str, heard: &Mutex<Vec<String>>) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(client.read_u8().await?);
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(client.read_u8().await?);
     }
-    let head = String::from_utf8_lossy(&head).into_owned();
+    let request = String::from_utf8_lossy(&request).into_owned();
     heard
         .lock()
         .unwrap()
-        .push(head.lines().next().unwrap_or_default().to_owned());
+        .push(request.lines().next().unwrap_or_default().to_owned());
     let mut server = TcpStream::connect(server).await?;
     client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     copy_bidirectional(&mut client, &mut server).await.map(drop)
