@@ -12,9 +12,9 @@ use crate::core::rate_limiter::Rates;
 use crate::lease::{self, LeaseName};
 
 mod names;
-mod problems;
+mod parse;
 
-pub use problems::parse;
+pub use parse::parse;
 
 /// Kubernetes operator for audit mitigation actions tasks of AWS IoT Device Defender.
 ///
@@ -116,6 +116,11 @@ impl RunArgs {
         if self.max_poll_interval < self.min_poll_interval {
             problems.push("--max-poll-interval must not be shorter than --min-poll-interval".to_owned());
         }
+        // A template whose variables are empty must not mean everything.
+        if self.namespaces().is_empty() && !self.watches_all() {
+            problems
+                .push("--watch-namespaces names no namespace: leave it out, or empty, to watch all of them".to_owned());
+        }
         for name in self.namespaces().iter().filter(|name| !names::is_label(name)) {
             problems.push(format!("--watch-namespaces: {name:?} is no name of a namespace"));
         }
@@ -138,6 +143,15 @@ impl RunArgs {
             ));
         }
         problems
+    }
+
+    /// Whether nothing was said of namespaces.
+    fn watches_all(&self) -> bool {
+        match self.watch_namespaces.as_slice() {
+            [] => true,
+            [only] => only.is_empty(),
+            _ => false,
+        }
     }
 
     /// What is logged; `None` when it can't be understood.
@@ -167,14 +181,16 @@ impl RunArgs {
         })
     }
 
-    /// The namespaces to watch; none means all.
+    /// The namespaces to watch, each once; none means all.
     #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
-        self.watch_namespaces
-            .iter()
-            .map(|name| name.trim().to_owned())
-            .filter(|name| !name.is_empty())
-            .collect()
+        let mut namespaces: Vec<String> = Vec::new();
+        for name in self.watch_namespaces.iter().map(|name| name.trim()) {
+            if !name.is_empty() && !namespaces.iter().any(|known| known == name) {
+                namespaces.push(name.to_owned());
+            }
+        }
+        namespaces
     }
 }
 
@@ -228,6 +244,34 @@ mod tests {
             ["--lease-name: \"\" is no name of a Lease: write lower-case letters, digits, - and ."]
         );
         assert!(problems(&["operator", "--lease-name=", "--leader-elect=false"]).is_empty());
+    }
+
+    #[test]
+    fn a_list_of_namespaces_that_names_none_is_refused() {
+        let args = |list: &str| {
+            let cli = Cli::try_parse_from(["operator", &format!("--watch-namespaces={list}")]).unwrap();
+            (cli.run.namespaces(), cli.run.problems())
+        };
+        for (list, names) in [
+            ("", &[][..]),
+            ("a", &["a"]),
+            ("a,b", &["a", "b"]),
+            ("a, a ,b,a", &["a", "b"]),
+            ("a,", &["a"]),
+        ] {
+            assert_eq!(
+                args(list),
+                (names.iter().map(ToString::to_string).collect(), Vec::new()),
+                "{list:?}"
+            );
+        }
+        for list in [",", ",,", " ", " , "] {
+            let (_, problems) = args(list);
+            assert!(
+                problems.join("\n").contains("names no namespace"),
+                "{list:?}: {problems:?}"
+            );
+        }
     }
 
     #[test]

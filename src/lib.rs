@@ -4,8 +4,10 @@
 
 pub mod api;
 pub mod aws;
+pub mod causes;
 pub mod check;
 pub mod cli;
+pub mod cluster;
 pub mod controller;
 pub mod core;
 pub mod health;

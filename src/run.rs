@@ -4,8 +4,6 @@ use std::io::IsTerminal as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use kube::client::ClientBuilder;
-use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::aws::{self, Service};
 use crate::cli::{LogFormat, RunArgs};
+use crate::cluster;
 use crate::controller::{self, ApiServerMonitor, Limits, Parts};
 use crate::core::rate_limiter::Rates;
 use crate::core::task::observation::Settings;
@@ -21,9 +20,6 @@ use crate::health::Health;
 use crate::http;
 use crate::lease::{self, Elector, Leadership, Loss};
 use crate::metrics::Metrics;
-
-/// The longest silence of a connection to the API server while something is expected from it.
-const READ_TIMEOUT: Duration = Duration::from_secs(295);
 
 /// The longest that what is under way may take once the process is stopping: one call of AWS, and after it a write and
 /// another read or write, should the resource have changed meanwhile.
@@ -38,12 +34,9 @@ pub enum Error {
     /// What it is started with can't be right: all of it at once, one line each.
     #[error("{}", .0.join("\n"))]
     Configuration(Vec<String>),
-    /// The cluster is not known.
-    #[error("no cluster: set KUBECONFIG, or run in a pod: {0}")]
-    Cluster(#[from] kube::config::InferConfigError),
-    /// The client can't be made.
-    #[error("the cluster's configuration can't be used: {0}")]
-    Client(#[from] kube::Error),
+    /// There is no client for the cluster.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
     /// The probes can't be served.
     #[error("--http-addr can't be listened on: {0}")]
     Listen(#[source] std::io::Error),
@@ -68,7 +61,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let mut problems = args.problems();
     let service = Service::from_environment(args.rates(), metrics.clone()).await;
     problems.extend(service.problem().await);
-    let client = noted(cluster(&api_server).await, &mut problems);
+    let client = noted(cluster::client(&api_server).await.map_err(Error::from), &mut problems);
     let listener = noted(TcpListener::bind(args.http_addr).map_err(Error::Listen), &mut problems);
     let filter = args.log_filter();
     let (Some(client), Some(listener), Some(filter), true) = (client, listener, filter, problems.is_empty()) else {
@@ -170,16 +163,6 @@ async fn while_leading(elector: Elector, work: impl Future<Output = ()>) -> Resu
     Ok(holding.await??)
 }
 
-/// A client for the cluster of the pod or of KUBECONFIG.
-pub(crate) async fn cluster(api_server: &ApiServerMonitor) -> Result<Client, Error> {
-    let mut config = Config::infer().await?;
-    // Without it, a list over a connection that has died silently never ends. A watch is heard of every minute.
-    config.read_timeout = Some(READ_TIMEOUT);
-    // Retries are decided where it is known what a repeated request would do.
-    config.default_retry = false;
-    Ok(ClientBuilder::try_from(config)?.with_layer(api_server).build())
-}
-
 /// What is wrong with everything but the flags, one line each.
 pub async fn problems_around() -> Vec<String> {
     let mut problems = Vec::new();
@@ -190,7 +173,10 @@ pub async fn problems_around() -> Vec<String> {
             .problem()
             .await,
     );
-    noted(cluster(&ApiServerMonitor::default()).await, &mut problems);
+    noted(
+        cluster::client(&ApiServerMonitor::default()).await.map_err(Error::from),
+        &mut problems,
+    );
     problems
 }
 

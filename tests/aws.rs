@@ -200,8 +200,22 @@ async fn every_answer_to_a_start() {
         (FaultKind::Garbage, UnexpectedAnswer, Unknown),
         (raw(418, "<html>"), UnexpectedAnswer, Unknown),
         (raw(404, "{}"), UnexpectedAnswer, Unknown),
-        (error(404, "ResourceNotFoundException"), UnexpectedAnswer, Unknown),
-        (error(400, "SomethingNewException"), UnexpectedAnswer, Unknown),
+        // An answer in AWS's form is one, documented or not.
+        (error(404, "ResourceNotFoundException"), UnexpectedAnswer, None),
+        (error(400, "SomethingNewException"), UnexpectedAnswer, None),
+        (error(400, "ValidationException"), UnexpectedAnswer, None),
+        (error(404, "UnknownOperationException"), UnexpectedAnswer, None),
+        (error(413, "RequestEntityTooLargeException"), UnexpectedAnswer, None),
+        // What isn't AWS's says nothing, whatever it calls itself.
+        (raw(400, r#"{"message": "no"}"#), UnexpectedAnswer, Unknown),
+        (raw(403, r#"{"message": "Forbidden"}"#), UnexpectedAnswer, Unknown),
+        (raw(429, "<html>"), Throttled, Unknown),
+        (error(302, "InvalidRequestException"), UnexpectedAnswer, Unknown),
+        (error(400, "no such code"), UnexpectedAnswer, Unknown),
+        (error(500, "InvalidRequestException"), ServiceUnavailable, Unknown),
+        (error(500, "TaskAlreadyExistsException"), ServiceUnavailable, Unknown),
+        (error(500, "AccessDeniedException"), ServiceUnavailable, Unknown),
+        (error(503, "ThrottlingException"), Throttled, Unknown),
     ];
     for (number, (kind, class, effect)) in table.into_iter().enumerate() {
         let id = format!("task-{number}");
@@ -238,6 +252,161 @@ async fn every_answer_to_a_start() {
         account.service.start(&other, &wish("twice")).await,
         StartAnswer::AlreadyExists
     );
+}
+
+/// The answer of a service that documents no such error, told as it was given and without what differs at each attempt.
+#[tokio::test]
+async fn an_answer_that_is_not_documented_is_told() {
+    let account = Account::new();
+    for (operation, call) in [
+        (Operation::START, "Start"),
+        (Operation::DESCRIBE, "Describe"),
+        (Operation::CANCEL, "Cancel"),
+    ] {
+        let kind = FaultKind::Error {
+            status: 400,
+            code: "ValidationException".to_owned(),
+            message: "not offered in this region (RequestId: 6f3b2c1d-0a9b-4c8d-9e7f-112233445566)".to_owned(),
+        };
+        account.simulator.inject(Fault::new(kind).on(operation));
+        let failure = match call {
+            "Start" => match account.start("one").await {
+                StartAnswer::Failed(failure) => failure,
+                other => panic!("{other:?}"),
+            },
+            "Describe" => match account.describe("one").await {
+                DescribeAnswer::Failed(failure) => failure,
+                other => panic!("{other:?}"),
+            },
+            _ => match account.cancel("one").await {
+                CancelAnswer::Failed(failure) => failure,
+                other => panic!("{other:?}"),
+            },
+        };
+        assert_eq!(
+            failure.message,
+            format!(
+                "{call}AuditMitigationActionsTask was answered with HTTP status 400 and error code ValidationException (not \
+                 offered in this region), which the service doesn't document for it; check the operator's region and endpoint"
+            )
+        );
+        assert_eq!(failure.effect, Effect::None);
+    }
+}
+
+/// A denial shows AWS's own reason, and advises by it.
+#[tokio::test]
+async fn a_denial_says_why() {
+    let account = Account::new();
+    for (why, advises) in [
+        (
+            "because no identity-based policy allows it",
+            "allow that action in its IAM policy",
+        ),
+        ("with an explicit deny in a service control policy", "AWS organization"),
+    ] {
+        let message = format!(
+            "User: arn:aws:sts::123456789012:assumed-role/audit/1732550000 is not authorized to perform: \
+             iot:StartAuditMitigationActionsTask on resource: * {why}"
+        );
+        let kind = FaultKind::Error {
+            status: 403,
+            code: "AccessDeniedException".to_owned(),
+            message,
+        };
+        account.simulator.inject(Fault::new(kind).on(Operation::START).times(1));
+        let StartAnswer::Failed(failure) = account.start("one").await else {
+            panic!("it is denied")
+        };
+        for part in ["iot:StartAuditMitigationActionsTask", why, advises] {
+            assert!(failure.message.contains(part), "{part}: {}", failure.message);
+        }
+        assert!(!failure.message.contains("1732550000"), "{}", failure.message);
+    }
+}
+
+/// A region that the account hasn't enabled doesn't know its keys. That says nothing of the keys elsewhere.
+#[tokio::test]
+async fn a_key_that_only_another_region_does_not_know_is_a_matter_of_that_region() {
+    let account = Account::new();
+    let unknown = || Fault::new(FaultKind::UnrecognizedClient).on(Operation::START).times(1);
+    let message = async |region: &str| {
+        let record = StartRecord {
+            region: region.to_owned(),
+            ..record("one")
+        };
+        match account.service.start(&record, &wish("one")).await {
+            StartAnswer::Failed(failure) => {
+                assert_eq!(failure.class, ErrorClass::CredentialsRejected);
+                failure.message
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    account.simulator.inject(unknown());
+    let elsewhere = message("ap-east-1").await;
+    assert!(
+        elsewhere.contains("ap-east-1") && elsewhere.contains("may not be enabled"),
+        "{elsewhere}"
+    );
+    account.simulator.inject(unknown());
+    let own = message("eu-central-1").await;
+    assert!(!own.contains("may not be enabled"), "{own}");
+    // A region that has accepted them before is enabled.
+    account.describe("none").await;
+    account.simulator.inject(unknown());
+    let known = message("eu-west-1").await;
+    assert!(!known.contains("may not be enabled"), "{known}");
+}
+
+/// Each operation that only reads is tried, and none that doesn't.
+#[tokio::test]
+async fn a_trial_names_each_read_that_is_denied() {
+    let account = Account::new();
+    let tried = async || {
+        let tried = account.service.try_reads("eu-west-1").await;
+        let denied = tried.into_iter().filter_map(|(operation, tried)| {
+            let problem = tried.err()?;
+            assert!(problem.contains(operation.name()), "{problem}");
+            Some(operation)
+        });
+        denied.collect::<Vec<_>>()
+    };
+    assert_eq!(tried().await, []);
+    for operation in [Operation::EXECUTIONS, Operation::ListAuditFindings] {
+        account
+            .simulator
+            .inject(Fault::new(FaultKind::AccessDenied).on(operation));
+    }
+    assert_eq!(tried().await, [Paced::ListExecutions, Paced::ListFindings]);
+    let calls = account.simulator.calls();
+    let harmless = [Operation::DESCRIBE, Operation::EXECUTIONS, Operation::ListAuditFindings];
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.operation.is_some_and(|made| harmless.contains(&made))),
+        "{calls:?}"
+    );
+}
+
+/// What keeps the failed actions from being found is told.
+#[tokio::test]
+async fn a_look_at_failed_actions_says_which_list_is_denied() {
+    let account = Account::new();
+    account.service.start(&record("one"), &wish("one")).await;
+    account
+        .simulator
+        .inject(Fault::new(FaultKind::AccessDenied).on(Operation::EXECUTIONS));
+    let found = account
+        .service
+        .failed_actions("uid", &address("one"), &failed(wish("one")))
+        .await;
+    let problem = found.problem.unwrap_or_default();
+    assert!(
+        problem.contains("iot:ListAuditMitigationActionsExecutions"),
+        "{problem}"
+    );
+    assert!(found.truncated && found.failures.is_empty());
 }
 
 #[tokio::test]

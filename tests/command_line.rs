@@ -1,4 +1,4 @@
-//! The binary's own word on what it is started with: everything that is wrong, at once, one line each.
+//! The binary's own word on what it is started with: what is wrong, at once, one line each.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,7 +10,8 @@
 
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::process::Output;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
@@ -27,7 +28,8 @@ fn run(args: &[&str], variables: &[(&str, &str)]) -> Output {
     let program = env!("CARGO_BIN_EXE_audit-mitigation-operator");
     let mut command =
         support::operator::command(program.as_ref(), kubeconfig.path(), "http://127.0.0.1:1", "AKIATEST", 0);
-    command.args(args).envs(variables.iter().copied()).output().unwrap()
+    command.args(args).envs(variables.iter().copied());
+    ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
 /// What is wrong, one line each; the exit code is clap's.
@@ -79,6 +81,16 @@ fn each_mistake_is_one_line_that_names_it() {
             &none,
             &["--watch-namespaces", "Fleet_2"],
         ),
+        (
+            &["--watch-namespaces=,"],
+            &none,
+            &["--watch-namespaces", "names no namespace"],
+        ),
+        (
+            &[],
+            &[("WATCH_NAMESPACES", " , ")],
+            &["--watch-namespaces", "names no namespace"],
+        ),
         (&["--lease-name=a/b"], &none, &["--lease-name", "a/b"]),
         (&["--lease-namespace=A"], &none, &["--lease-namespace", "\"A\""]),
         (
@@ -92,6 +104,11 @@ fn each_mistake_is_one_line_that_names_it() {
             &["AWS_REGION", "Frankfurt", "eu-central-1"],
         ),
         (&[], &[("AWS_ENDPOINT_URL_IOT", "not a url")], &["AWS_ENDPOINT_URL_IOT"]),
+        (
+            &[],
+            &[("AWS_CA_BUNDLE", "/nowhere/ca.pem")],
+            &["AWS_CA_BUNDLE", "/nowhere/ca.pem", "No such file"],
+        ),
         (
             &[],
             &[("AWS_USE_FIPS_ENDPOINT", "true")],
@@ -109,13 +126,13 @@ fn each_mistake_is_one_line_that_names_it() {
 #[test]
 fn all_mistakes_are_said_at_once() {
     let around = [("KUBECONFIG", "/nowhere"), ("AWS_USE_FIPS_ENDPOINT", "true")];
-    // Values that can't be understood, by flag and by variable, and everything around them.
+    // Of values that can't be understood the first, and everything around them.
     let variables = [&around[..], &[("CANCEL_TIMEOUT", "ten")]].concat();
     let unreadable = errors(
         &["--http-addr=x", "--max-running-tasks", "many", "--log-format=xml"],
         &variables,
     );
-    assert_eq!(unreadable.len(), 6, "{unreadable:#?}");
+    assert_eq!(unreadable.len(), 3, "{unreadable:#?}");
     // Values that can be, and are wrong all the same.
     let wrong = [
         "--watch-namespaces=A,B",
@@ -125,6 +142,61 @@ fn all_mistakes_are_said_at_once() {
     ];
     let wrong = errors(&wrong, &around);
     assert_eq!(wrong.len(), 7, "{wrong:#?}");
+}
+
+/// `check` has the flags of `run`, and once went on for ever over one that it couldn't understand.
+#[test]
+fn a_wrong_flag_of_check_is_said_at_once() {
+    for flag in [
+        &["--max-running-tasks", "many"][..],
+        &["--http-addr=x"],
+        &["--max-poll-interval=soon"],
+        &["--log-format=xml"],
+        &["--leader-elect=perhaps"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_audit-mitigation-operator"));
+        command
+            .env_clear()
+            .arg("check")
+            .args(flag)
+            .env("AWS_REGION", "eu-central-1");
+        command.env("KUBECONFIG", "/nowhere");
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = ended(child);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flag:?}: {text}");
+        let name = flag[0].split('=').next().unwrap();
+        assert!(text.starts_with("error: ") && text.contains(name), "{flag:?}: {text}");
+    }
+}
+
+/// Waits for the end of a process, within a generous time.
+fn ended(mut child: Child) -> Output {
+    let limit = Instant::now() + Duration::from_mins(1);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > limit {
+            child.kill().unwrap();
+            panic!("it doesn't end: {:?}", child.wait_with_output().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// As `crd | head -1` does it.
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_audit-mitigation-operator"));
+    let mut child = command
+        .arg("crd")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = ended(child);
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
 }
 
 #[test]

@@ -7,10 +7,9 @@ use aws_sdk_iot::config::http::HttpResponse;
 use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
 use http_body_util::LengthLimitError;
 
-use crate::core::answer::{Effect, ErrorClass, Failure, Operation};
-
-/// The longest message of the service that is passed on.
-const MAX_MESSAGE: usize = 512;
+use super::text::{cut, stable};
+use crate::causes::sources;
+use crate::core::answer::{Effect, ErrorClass, Operation};
 
 /// Twice the longest code that the service has.
 const MAX_CODE: usize = 64;
@@ -26,6 +25,8 @@ pub(super) struct Problem {
     pub(super) no_credentials: bool,
     /// What the SDK says went wrong.
     pub(super) cause: String,
+    /// The region that doesn't know credentials which may well be good in the operator's own.
+    pub(super) unknown_in: Option<String>,
 }
 
 /// An answer that is an error.
@@ -50,8 +51,8 @@ impl Problem {
             .filter(|response| is_whole(response, error))
             .map(|response| ErrorAnswer {
                 status: response.status().as_u16(),
-                code: error.code().map(|code| cut_to(code, MAX_CODE)),
-                message: error.message().map(cut),
+                code: code_of(error.code(), response),
+                message: error.message().map(stable),
             });
         let never_connected = sources(error)
             .filter_map(|source| source.downcast_ref::<hyper_util::client::legacy::Error>())
@@ -63,6 +64,7 @@ impl Problem {
                 .last()
                 .map_or_else(|| error.to_string(), ToString::to_string)),
             answer,
+            unknown_in: None,
         }
     }
 
@@ -70,12 +72,12 @@ impl Problem {
     pub(super) fn is_documented_for(&self, operation: Operation) -> bool {
         match operation {
             Operation::Start => matches!(
-                self.code(),
+                self.refusal(),
                 Some("TaskAlreadyExistsException" | "InvalidRequestException")
             ),
-            Operation::Describe => self.code() == Some("ResourceNotFoundException"),
+            Operation::Describe => self.refusal() == Some("ResourceNotFoundException"),
             Operation::Cancel => matches!(
-                self.code(),
+                self.refusal(),
                 Some("InvalidRequestException" | "ResourceNotFoundException")
             ),
             Operation::ListExecutions | Operation::ListFindings => false,
@@ -87,9 +89,19 @@ impl Problem {
         self.classify().0
     }
 
-    /// The code of the answer, if it has one.
-    pub(super) fn code(&self) -> Option<&str> {
-        self.answer.as_ref().and_then(|answer| answer.code.as_deref())
+    /// The code of an answer in AWS's form, by which the service refuses a request: a 4xx with a code. It is an answer,
+    /// documented or not: nothing was done. Anything else may have come from something on the way.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        let answer = self.answer.as_ref()?;
+        answer.code.as_deref().filter(|_| (400..500).contains(&answer.status))
+    }
+
+    /// Whether the service doesn't know the key, which is all that a region says that the account hasn't enabled.
+    pub(super) fn is_unknown_key(&self) -> bool {
+        matches!(
+            self.refusal(),
+            Some("UnrecognizedClientException" | "InvalidClientTokenId" | "OptInRequired")
+        )
     }
 
     /// The service's own message.
@@ -100,57 +112,9 @@ impl Problem {
             .unwrap_or_else(|| "it gave no reason".to_owned())
     }
 
-    /// The class of the failure, and what a person should read.
-    pub(super) fn into_failure(self, operation: Operation) -> Failure {
-        let (class, effect) = self.classify();
-        let name = operation.name();
-        let message = match class {
-            ErrorClass::Throttled => {
-                format!("{name} was throttled: the account makes more calls a second than the service allows")
-            }
-            ErrorClass::LimitExceeded => "the service runs its limit of tasks already".to_owned(),
-            ErrorClass::AccessDenied => {
-                format!("the operator's role is not allowed iot:{name}; allow that action in its IAM policy")
-            }
-            ErrorClass::CredentialsRejected => match (self.no_credentials, self.code()) {
-                (true, _) => {
-                    "the operator has no AWS credentials; check its service account, role or secret".to_owned()
-                }
-                (false, Some(code @ ("InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestExpired"))) => {
-                    format!(
-                        "the service doesn't accept the signature of the operator's requests ({code}); check the clock of its \
-                     node, which may be off by less than five minutes, and its secret key"
-                    )
-                }
-                (false, code) => format!(
-                    "the service doesn't accept the operator's AWS credentials ({}); check its service account, role or secret",
-                    code.unwrap_or("no code")
-                ),
-            },
-            ErrorClass::ServiceUnavailable => match &self.answer {
-                Some(answer) => format!("{name} was answered with HTTP status {}", answer.status),
-                None => format!("{name} got no answer: {}", self.cause),
-            },
-            ErrorClass::NotInProgress | ErrorClass::UnexpectedAnswer => match &self.answer {
-                Some(answer) => format!(
-                    "{name} was answered with HTTP status {} and error code {}, which the service doesn't document for it; \
-                     check the operator's region and endpoint",
-                    answer.status,
-                    answer.code.as_deref().unwrap_or("none")
-                ),
-                None => format!("{name} could not be sent: {}", self.cause),
-            },
-        };
-        Failure { class, effect, message }
-    }
-
-    fn classify(&self) -> (ErrorClass, Effect) {
-        let Some(ErrorAnswer {
-            status,
-            code,
-            message: _,
-        }) = &self.answer
-        else {
+    /// The class of the failure, and whether the request may have had an effect.
+    pub(super) fn classify(&self) -> (ErrorClass, Effect) {
+        let Some(answer) = &self.answer else {
             let effect = if self.may_have_arrived {
                 Effect::Unknown
             } else {
@@ -163,57 +127,58 @@ impl Problem {
             };
             return (class, effect);
         };
-        // Codes as the service documents them, under "Common errors" and in its model.
-        match (code.as_deref().unwrap_or_default(), status) {
-            ("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded", _)
-            | (_, 429) => (ErrorClass::Throttled, Effect::None),
-            ("LimitExceededException", _) => (ErrorClass::LimitExceeded, Effect::None),
-            ("AccessDeniedException" | "AccessDenied" | "UnauthorizedException", _) => {
-                (ErrorClass::AccessDenied, Effect::None)
-            }
-            (
-                "ExpiredTokenException"
-                | "ExpiredToken"
-                | "UnrecognizedClientException"
-                | "InvalidClientTokenId"
-                | "InvalidSignatureException"
-                | "SignatureDoesNotMatch"
-                | "IncompleteSignature"
-                | "MissingAuthenticationToken"
-                | "MissingAuthenticationTokenException"
-                | "RequestExpired"
-                | "OptInRequired",
-                _,
-            ) => (ErrorClass::CredentialsRejected, Effect::None),
-            // An error of the service's own, or of something on the way, doesn't say that nothing was done.
-            (_, 500..) => (ErrorClass::ServiceUnavailable, Effect::Unknown),
-            _ => (ErrorClass::UnexpectedAnswer, Effect::Unknown),
-        }
+        let effect = self.refusal().map_or(Effect::Unknown, |_| Effect::None);
+        (class_of(answer), effect)
     }
+}
+
+/// Codes as the service documents them, under "Common errors" and in its model.
+fn class_of(answer: &ErrorAnswer) -> ErrorClass {
+    match (answer.code.as_deref().unwrap_or_default(), answer.status) {
+        ("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded", _) | (_, 429) => {
+            ErrorClass::Throttled
+        }
+        // An error of the service's own, or of something on the way.
+        (_, 500..) => ErrorClass::ServiceUnavailable,
+        ("LimitExceededException", _) => ErrorClass::LimitExceeded,
+        ("AccessDeniedException" | "AccessDenied" | "UnauthorizedException", _) => ErrorClass::AccessDenied,
+        (
+            "ExpiredTokenException"
+            | "ExpiredToken"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "RequestExpired"
+            | "OptInRequired",
+            _,
+        ) => ErrorClass::CredentialsRejected,
+        _ => ErrorClass::UnexpectedAnswer,
+    }
+}
+
+/// The code by what the SDK has read, or by the header where the body was nothing that it could read.
+fn code_of(read: Option<&str>, response: &HttpResponse) -> Option<String> {
+    let header = || {
+        let code = response.headers().get("x-amzn-errortype")?;
+        // `com.amazonaws.iot#InvalidRequestException:http://…`
+        let code = code.split(':').next().unwrap_or_default();
+        code.rsplit('#').next()
+    };
+    let is_code = |code: &&str| {
+        (1..=MAX_CODE).contains(&code.len())
+            && code
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    read.or_else(header).filter(is_code).map(str::to_owned)
 }
 
 /// Whether all of an answer came, or more than anybody waits for. One that breaks off says nothing, as if none had come:
 /// its connection is to blame, and not the one who gave it. (What was read is in memory, the rest of a stream isn't.)
 fn is_whole(response: &HttpResponse, error: &(dyn Error + 'static)) -> bool {
     response.body().bytes().is_some() || sources(error).any(<dyn Error>::is::<LengthLimitError>)
-}
-
-pub(super) fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        let error: &'a (dyn Error + 'static) = *error;
-        error.source()
-    })
-}
-
-/// Cuts a text that came from outside, and makes one line of it.
-pub(super) fn cut(text: &str) -> String {
-    cut_to(text, MAX_MESSAGE)
-}
-
-/// Cuts a text to this many characters, and makes one line of it.
-pub(super) fn cut_to(text: &str, limit: usize) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(limit)
-        .collect()
 }

@@ -1,15 +1,22 @@
 //! The SDK's clients, one for each region, and the credentials that they share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::identity::IdentityCache;
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iot::Client;
 
 use super::answer_limit::AnswerLimit;
+use super::credentials::{self, DefaultCredentials};
 
 /// More regions than AWS has. Where resources name more, most are made up, and their clients are not worth keeping.
 const MAX_CLIENTS: usize = 64;
+
+/// How long refused credentials are not looked for again after they were: first, and at most.
+const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// Which credentials were in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +26,6 @@ pub(super) struct Issue(u64);
 pub(super) struct Clients {
     shared: Mutex<Shared>,
     source: Source,
-    /// Held by whoever gets new credentials, so that a crowd gets them once.
-    renewing: tokio::sync::Mutex<()>,
 }
 
 /// Where the credentials come from.
@@ -37,18 +42,27 @@ struct Shared {
     config: SdkConfig,
     clients: HashMap<String, Client>,
     issue: Issue,
+    /// The regions that have accepted credentials: what they refuse now isn't a region that the account hasn't enabled.
+    known_regions: HashSet<String>,
+    /// When credentials were last looked for anew, and how long nobody does so again.
+    renewed: Option<(Instant, Duration)>,
 }
 
 impl Clients {
     pub(super) fn new(config: SdkConfig, source: Source) -> Self {
+        let config = match source {
+            Source::Environment => with_new_credentials(&config),
+            Source::Given => config,
+        };
         Self {
             shared: Mutex::new(Shared {
                 config,
                 clients: HashMap::new(),
                 issue: Issue(0),
+                known_regions: HashSet::new(),
+                renewed: None,
             }),
             source,
-            renewing: tokio::sync::Mutex::default(),
         }
     }
 
@@ -79,27 +93,40 @@ impl Clients {
         self.lock().issue
     }
 
-    /// The service doesn't accept these credentials, so they are looked for anew. The SDK by itself keeps what it was
-    /// given until it expires, and what it has read in a file for good.
-    pub(super) async fn renew(&self, refused: Issue) {
+    /// A region has accepted the credentials.
+    pub(super) fn accepted(&self, region: &str) {
+        let mut shared = self.lock();
+        shared.renewed = None;
+        if !shared.known_regions.contains(region) {
+            if shared.known_regions.len() >= MAX_CLIENTS {
+                shared.known_regions.clear();
+            }
+            shared.known_regions.insert(region.to_owned());
+        }
+    }
+
+    /// Whether a region that doesn't know the credentials may be one that the account hasn't enabled: it isn't the
+    /// operator's, and has never accepted any.
+    pub(super) fn may_be_disabled(&self, region: &str) -> bool {
+        let shared = self.lock();
+        let own = shared.config.region();
+        own.is_some_and(|own| own.as_ref() != region) && !shared.known_regions.contains(region)
+    }
+
+    /// The service doesn't accept these credentials, so they are looked for anew, by one of all who were refused. The SDK
+    /// by itself keeps what it was given until it expires, and what it has read in a file for good.
+    pub(super) fn renew(&self, refused: Issue) {
         if self.source == Source::Given {
             return;
         }
-        let _alone = self.renewing.lock().await;
-        if self.issue() != refused {
+        let mut shared = self.lock();
+        if shared.issue != refused || shared.renewed.is_some_and(|(at, wait)| at.elapsed() < wait) {
             return;
         }
-        // Not the region: that of a resource must not change under it.
-        let region = self.config().region().cloned();
-        let found = aws_config::defaults(BehaviorVersion::latest())
-            .region(region)
-            .load()
-            .await;
-        let mut shared = self.lock();
-        let mut config = shared.config.to_builder();
-        config.set_credentials_provider(found.credentials_provider());
-        config.set_identity_cache(found.identity_cache());
-        shared.config = config.build();
+        let (first, longest) = WAITS;
+        let wait = shared.renewed.map_or(first, |(_, wait)| wait * 2).min(longest);
+        shared.renewed = Some((Instant::now(), wait));
+        shared.config = with_new_credentials(&shared.config);
         shared.clients.clear();
         shared.issue = Issue(refused.0.wrapping_add(1));
         tracing::info!("the service does not accept the AWS credentials: they are looked for anew");
@@ -110,8 +137,18 @@ impl Clients {
     }
 }
 
+/// The same, with credentials that are yet to be looked for.
+fn with_new_credentials(config: &SdkConfig) -> SdkConfig {
+    let provider = SharedCredentialsProvider::new(DefaultCredentials::new(config.clone()));
+    let cache = IdentityCache::lazy().load_timeout(credentials::LIMIT).build();
+    let config = config.to_builder();
+    config.credentials_provider(provider).identity_cache(cache).build()
+}
+
 #[cfg(test)]
 mod tests {
+    use aws_config::BehaviorVersion;
+
     use super::*;
 
     #[test]

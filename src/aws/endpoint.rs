@@ -1,16 +1,12 @@
-//! Whether region and endpoint can be used, by the SDK's own judgement.
+//! Whether region and endpoint can be used, by the SDK's own rules (FIPS, dual stack) and as an address.
 
-use std::error::Error;
-
-use aws_config::retry::RetryConfig;
 use aws_config::{Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_sdk_iot::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_iot::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_iot::error::BoxError;
+use aws_sdk_iot::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+use aws_types::service_config::ServiceConfigKey;
 
-use super::classify::{cut, sources};
+use super::text::cut;
 use crate::api::spec::is_region;
+use crate::causes::sources;
 
 /// Any region does to look at an endpoint.
 const SOME_REGION: &str = "us-east-1";
@@ -23,49 +19,57 @@ pub(super) async fn problem(config: &SdkConfig) -> Option<String> {
             region.as_ref()
         ));
     }
-    let region = config.region().cloned().unwrap_or(Region::from_static(SOME_REGION));
-    let config = Builder::from(config)
-        .region(region)
-        .credentials_provider(Credentials::new("check", "check", None, None, "check"))
-        .retry_config(RetryConfig::disabled())
-        .interceptor(Stop);
-    let call = aws_sdk_iot::Client::from_conf(config.build())
-        .describe_audit_mitigation_actions_task()
-        .task_id("check");
-    // It is made ready to be sent, and never sent.
-    let error = Box::pin(call.send()).await.err()?;
-    if sources(&error).any(<dyn Error>::is::<Stopped>) {
-        return None;
-    }
-    let cause = sources(&error).last().map(|cause| cut(&cause.to_string()))?;
+    let cause = match resolve(config).await {
+        Ok(url) if is_address(&url) => return None,
+        Ok(url) => format!(
+            "{:?} is no address such as https://iot.eu-central-1.amazonaws.com",
+            cut(&url)
+        ),
+        Err(cause) => cause,
+    };
     Some(format!(
         "AWS can't be called with these settings: {cause} (check AWS_ENDPOINT_URL_IOT, AWS_ENDPOINT_URL, \
          AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT, or the same in the AWS profile)"
     ))
 }
 
-/// Ends each call just before it would be sent.
-#[derive(Debug)]
-struct Stop;
-
-/// The call came as far as it was to come.
-#[derive(Debug, thiserror::Error)]
-#[error("stopped before it was sent")]
-struct Stopped;
-
-impl Intercept for Stop {
-    fn name(&self) -> &'static str {
-        "Stop"
+/// Where the SDK would send a call.
+async fn resolve(config: &SdkConfig) -> Result<String, String> {
+    let region = config.region().map_or(SOME_REGION, Region::as_ref);
+    let params = Params::builder()
+        .region(region)
+        .set_use_fips(config.use_fips())
+        .set_use_dual_stack(config.use_dual_stack())
+        .set_endpoint(endpoint_of_iot(config))
+        .build()
+        .map_err(|error| cut(&error.to_string()))?;
+    match DefaultResolver::new().resolve_endpoint(&params).await {
+        Ok(endpoint) => Ok(endpoint.url().to_owned()),
+        Err(error) => {
+            let innermost = sources(&*error).last().map(ToString::to_string);
+            Err(cut(&innermost.unwrap_or_default()))
+        }
     }
+}
 
-    fn read_before_transmit(
-        &self,
-        _context: &BeforeTransmitInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        Err(Stopped.into())
-    }
+/// As the SDK looks for it: the service's own setting before the one of all services.
+fn endpoint_of_iot(config: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id("IoT")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    config
+        .service_config()
+        .and_then(|settings| settings.load_config(key))
+        .or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+fn is_address(url: &str) -> bool {
+    url.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    })
 }
 
 #[cfg(test)]

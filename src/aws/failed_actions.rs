@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_iot::types::AuditMitigationActionsExecutionStatus;
 use tokio::time::timeout;
 
+use super::classify::Problem;
 use super::service::{REPEATABLE, Service};
 use super::shapes;
 use crate::api::{FindingFailure, Target};
@@ -33,6 +34,7 @@ impl Service {
             calls: 0,
             failures: Vec::new(),
             is_complete: false,
+            problem: None,
         };
         // Dropping the search at the time-out keeps what it has found so far.
         let in_time = timeout(MAX_TIME, search.run(self, task, described)).await.is_ok();
@@ -46,6 +48,7 @@ impl Service {
         FailedActions {
             failures: search.failures,
             truncated,
+            problem: search.problem,
         }
     }
 }
@@ -55,6 +58,8 @@ struct Search<'a> {
     calls: usize,
     failures: Vec<FindingFailure>,
     is_complete: bool,
+    /// Why a List had no result.
+    problem: Option<String>,
 }
 
 impl Search<'_> {
@@ -88,7 +93,10 @@ impl Search<'_> {
                 .wait(self.uid, Operation::ListFindings, &task.region)
                 .await;
             let listed = service.counted(Operation::ListFindings, &task.region, call.send(), REPEATABLE);
-            let Ok(page) = listed.await else { return };
+            let page = match listed.await {
+                Ok(page) => page,
+                Err(problem) => return self.failed(Operation::ListFindings, problem),
+            };
             let findings: Vec<Finding> = page
                 .findings
                 .unwrap_or_default()
@@ -130,7 +138,13 @@ impl Search<'_> {
                 .wait(self.uid, Operation::ListExecutions, &task.region)
                 .await;
             let listed = service.counted(Operation::ListExecutions, &task.region, call.send(), REPEATABLE);
-            let Ok(page) = listed.await else { return false };
+            let page = match listed.await {
+                Ok(page) => page,
+                Err(problem) => {
+                    self.failed(Operation::ListExecutions, problem);
+                    return false;
+                }
+            };
             for execution in page.actions_executions.unwrap_or_default() {
                 if self.failures.len() >= MAX_FAILURES {
                     return false;
@@ -143,6 +157,10 @@ impl Search<'_> {
             }
         }
         true
+    }
+
+    fn failed(&mut self, operation: Operation, problem: Problem) {
+        self.problem = Some(problem.into_failure(operation).message);
     }
 
     fn may_call(&mut self) -> bool {

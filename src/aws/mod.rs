@@ -6,12 +6,17 @@
 mod answer_limit;
 mod classify;
 mod clients;
+mod credentials;
 mod endpoint;
 mod failed_actions;
+mod http_client;
+mod messages;
 mod pace;
 mod sent;
 mod service;
 mod shapes;
+mod text;
+mod trial;
 
 pub use pace::Pace;
 pub use service::{CALL_TIMEOUT, Service};

@@ -12,6 +12,7 @@ use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
 use super::classify::Problem;
 use super::clients::{Clients, Source};
 use super::endpoint;
+use super::http_client;
 use super::pace::Pace;
 use super::sent::SentMark;
 use super::shapes;
@@ -35,14 +36,32 @@ pub struct Service {
     clients: Clients,
     pace: Pace,
     metrics: Metrics,
+    /// What of the environment can't be used.
+    problem: Option<String>,
 }
 
 impl Service {
     /// Reads region, credentials and endpoint the way every SDK does: environment, profile, web identity (IRSA),
     /// container credentials (EKS Pod Identity), instance profile.
     pub async fn from_environment(rates: Rates, metrics: Metrics) -> Self {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-        Self::with(&config, Source::Environment, rates, metrics)
+        let mut defaults = aws_config::defaults(BehaviorVersion::latest());
+        let mut client = http_client::from_environment();
+        if let Ok(client) = &client {
+            defaults = defaults.http_client(client.clone());
+        }
+        let mut config = defaults.load().await;
+        if let Some(by_profile) = http_client::from_profile(&config) {
+            client = by_profile;
+        }
+        let problem = match client {
+            Ok(client) => {
+                config = config.into_builder().http_client(client).build();
+                None
+            }
+            Err(problem) => Some(problem),
+        };
+        let service = Self::with(&config, Source::Environment, rates, metrics);
+        Self { problem, ..service }
     }
 
     /// AWS IoT by this configuration, but for time-outs and retries.
@@ -67,12 +86,16 @@ impl Service {
             clients: Clients::new(config, source),
             pace: Pace::new(rates),
             metrics,
+            problem: None,
         }
     }
 
     /// What is wrong with the SDK's settings, if no call could ever be sent with them.
     pub async fn problem(&self) -> Option<String> {
-        endpoint::problem(&self.clients.config()).await
+        match &self.problem {
+            Some(problem) => Some(problem.clone()),
+            None => endpoint::problem(&self.clients.config()).await,
+        }
     }
 
     /// The region of resources that name none.
@@ -100,7 +123,14 @@ impl Service {
     {
         let (began, credentials) = (Instant::now(), self.clients.issue());
         // The SDK's futures are large; boxed, a reconcile that doesn't call stays small.
-        let result = Box::pin(call).await.map_err(|error| Problem::of(&error, was_sent()));
+        let result = Box::pin(call).await.map_err(|error| {
+            let problem = Problem::of(&error, was_sent());
+            let is_elsewhere = problem.is_unknown_key() && self.clients.may_be_disabled(region);
+            Problem {
+                unknown_in: is_elsewhere.then(|| region.to_owned()),
+                ..problem
+            }
+        });
         let (outcome, is_answered) = match &result {
             Err(problem) if !problem.is_documented_for(operation) => {
                 (CallOutcome::ErrorClass(problem.class()), problem.answer.is_some())
@@ -112,8 +142,15 @@ impl Service {
         }
         self.metrics
             .called(operation, region, outcome, is_answered, began.elapsed());
-        if outcome == CallOutcome::ErrorClass(ErrorClass::CredentialsRejected) && is_answered {
-            Box::pin(self.clients.renew(credentials)).await;
+        match &result {
+            Err(problem) if problem.class() == ErrorClass::CredentialsRejected => {
+                // What one region doesn't know may serve all others.
+                if is_answered && problem.unknown_in.is_none() {
+                    self.clients.renew(credentials);
+                }
+            }
+            Err(problem) if problem.refusal().is_none() => {}
+            Ok(_) | Err(_) => self.clients.accepted(region),
         }
         result
     }
@@ -146,7 +183,7 @@ impl Service {
                     StartAnswer::Failed(nobodys_id())
                 }
             }
-            Err(problem) => match problem.code() {
+            Err(problem) => match problem.refusal() {
                 Some("TaskAlreadyExistsException") => StartAnswer::AlreadyExists,
                 Some("InvalidRequestException") => StartAnswer::InvalidRequest(problem.service_message()),
                 _ => StartAnswer::Failed(problem.into_failure(Operation::Start)),
@@ -165,7 +202,7 @@ impl Service {
             .await
         {
             Ok(output) => DescribeAnswer::Found(Box::new(shapes::described(output))),
-            Err(problem) => match problem.code() {
+            Err(problem) => match problem.refusal() {
                 Some("ResourceNotFoundException") => DescribeAnswer::NotFound,
                 _ => DescribeAnswer::Failed(problem.into_failure(Operation::Describe)),
             },
@@ -183,7 +220,7 @@ impl Service {
             .await
         {
             Ok(_) => CancelAnswer::Accepted,
-            Err(problem) => match problem.code() {
+            Err(problem) => match problem.refusal() {
                 Some(code @ ("InvalidRequestException" | "ResourceNotFoundException")) => {
                     CancelAnswer::NotRunning(not_in_progress(code, &problem.service_message()))
                 }

@@ -10,7 +10,7 @@ use aws_sdk_iot::types::{
 };
 use jiff::Timestamp;
 
-use super::classify::cut_to;
+use super::text::cut_to;
 use crate::api::{FindingFailure, FindingStatistics, Target};
 use crate::core::answer::{Described, TaskState};
 

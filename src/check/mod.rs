@@ -14,19 +14,16 @@ use tokio::time::timeout;
 
 use crate::api::StoredTask;
 use crate::aws::Service;
+use crate::causes::explain_kube;
 use crate::cli::RunArgs;
+use crate::cluster;
 use crate::controller::ApiServerMonitor;
-use crate::core::answer::{DescribeAnswer, Operation};
+use crate::core::answer::Operation;
 use crate::core::rate_limiter::Rates;
-use crate::core::task::step::TaskAddress;
 use crate::metrics::Metrics;
-use crate::run;
 
 /// How long the API server may take for all its answers together.
 const CLUSTER_LIMIT: Duration = Duration::from_secs(30);
-
-/// A task that nobody has: being told that it isn't there takes credentials and the right to ask.
-const NO_TASK: &str = "audit-mitigation-operator-check";
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,12 +61,12 @@ pub async fn check(args: &RunArgs) -> Vec<Finding> {
         findings.push(Finding::Good("the flags".to_owned()));
     }
     findings.extend(cluster(args).await);
-    findings.push(aws(args.rates()).await);
+    findings.extend(aws(args.rates()).await);
     findings
 }
 
 async fn cluster(args: &RunArgs) -> Vec<Finding> {
-    let client = match run::cluster(&ApiServerMonitor::default()).await {
+    let client = match cluster::client(&ApiServerMonitor::default()).await {
         Ok(client) => client,
         Err(error) => return vec![Finding::Problem(error.to_string())],
     };
@@ -82,7 +79,10 @@ async fn cluster(args: &RunArgs) -> Vec<Finding> {
 }
 
 async fn answers(client: &Client, args: &RunArgs) -> Vec<Finding> {
-    let unreachable = |error: kube::Error| vec![Finding::Problem(format!("the API server can't be asked: {error}"))];
+    let unreachable = |error: kube::Error| {
+        let cause = explain_kube(&error);
+        vec![Finding::Problem(format!("the API server can't be asked: {cause}"))]
+    };
     let namespaces = args.namespaces();
     let mut findings = Vec::new();
     // Asks for the definition and, unlike a review of rights, sees that it is served.
@@ -110,25 +110,31 @@ async fn answers(client: &Client, args: &RunArgs) -> Vec<Finding> {
     findings
 }
 
-async fn aws(rates: Rates) -> Finding {
+async fn aws(rates: Rates) -> Vec<Finding> {
     let (metrics, _) = Metrics::new();
     let service = Service::from_environment(rates, metrics).await;
+    if let Some(problem) = service.problem().await {
+        return vec![Finding::Problem(problem)];
+    }
     let Some(region) = service.default_region() else {
-        return Finding::Skipped(
+        return vec![Finding::Skipped(
             "AWS, because there is no default region (AWS_REGION, the chart's aws.region): only tasks that name a \
              region can start"
                 .to_owned(),
-        );
+        )];
     };
-    let task = TaskAddress {
-        task_id: NO_TASK.to_owned(),
-        region: region.clone(),
-    };
-    match service.describe(&task).await {
-        DescribeAnswer::Found(_) | DescribeAnswer::NotFound => {
-            let operation = Operation::Describe.name();
-            Finding::Good(format!("AWS IoT in {region} answers {operation}"))
-        }
-        DescribeAnswer::Failed(failure) => Finding::Problem(format!("AWS IoT in {region}: {}", failure.message)),
-    }
+    let mut findings: Vec<Finding> = service
+        .try_reads(&region)
+        .await
+        .into_iter()
+        .map(|(operation, tried)| match tried {
+            Ok(()) => Finding::Good(format!("AWS IoT in {region} answers {}", operation.name())),
+            Err(problem) => Finding::Problem(format!("AWS IoT in {region}: {problem}")),
+        })
+        .collect();
+    let untried = [Operation::Start, Operation::Cancel].map(Operation::name).join(" and ");
+    findings.push(Finding::Skipped(format!(
+        "{untried}, which can't be tried without an effect: see that the operator's role is allowed them"
+    )));
+    findings
 }

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::watch::{Watchable, apis};
 use super::write::TIMEOUT;
+use crate::causes::explain_kube;
 use crate::health::Health;
 
 /// How often to look.
@@ -70,6 +71,6 @@ fn explain<K: Watchable>(error: &kube::Error) -> String {
             <K as Resource>::plural(&()),
             status.message
         ),
-        error => format!("waiting for the API server: {error}"),
+        error => format!("waiting for the API server: {}", explain_kube(error)),
     }
 }

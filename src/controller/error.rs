@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::causes::explain_kube;
+
 /// A reconcile that could not be brought to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -19,14 +21,8 @@ pub enum Error {
 /// The API server's own words, which say what to do; the rest of its answer repeats them.
 pub(super) fn explain(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(status) => {
-            format!(
-                "the API server refused ({}): {}",
-                status.code,
-                status.message.chars().take(1_000).collect::<String>()
-            )
-        }
-        error => format!("the API server did not answer: {error}"),
+        kube::Error::Api(_) => explain_kube(error),
+        error => format!("the API server did not answer: {}", explain_kube(error)),
     }
 }
 

@@ -110,7 +110,7 @@ fn tell_broken(api_server: &ApiServerMonitor, path: &str, error: &WatchError) {
             let is_refused = matches!(error, kube::Error::Api(status) if status.code == 403);
             (explain(error), is_refused)
         }
-        error => (error.to_string(), false),
+        error => (crate::causes::explain(error), false),
     };
     let why = if is_refused {
         format!("{path} can't be watched, so what is there is left alone until it can: {problem}")

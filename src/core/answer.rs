@@ -155,6 +155,8 @@ pub struct FailedActions {
     pub failures: Vec<FindingFailure>,
     /// There may be more than these.
     pub truncated: bool,
+    /// Why the look was given up: a List that was denied or failed, with its IAM action or its cause.
+    pub problem: Option<String>,
 }
 
 /// A task as the service describes it. Every member is optional in the service's model.

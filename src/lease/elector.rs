@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::election::{Answer, Call, Election, Loss};
 use super::leadership::Leadership;
 use super::terms::{CALL_TIMEOUT, RELEASE_LIMIT};
+use crate::causes::explain_kube;
 use crate::health::Health;
 
 /// Where Kubernetes tells a pod its namespace ("Accessing the Kubernetes API from a Pod").
@@ -191,7 +192,10 @@ impl Elector {
                 "the API server refused ({}): {}",
                 status.code, status.message
             ))),
-            Ok(Err(error)) => Err(Answer::Failed(format!("the API server did not answer: {error}"))),
+            Ok(Err(error)) => Err(Answer::Failed(format!(
+                "the API server did not answer: {}",
+                explain_kube(&error)
+            ))),
             Err(_) => Err(Answer::Failed("the API server did not answer in time".to_owned())),
         }
     }

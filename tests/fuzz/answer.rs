@@ -4,6 +4,18 @@ use proptest::prelude::*;
 
 use crate::body::{body, described};
 
+/// Error types as the service writes them.
+pub(crate) const KNOWN_CODES: [&str; 8] = [
+    "TaskAlreadyExistsException",
+    "InvalidRequestException",
+    "ResourceNotFoundException:",
+    "LimitExceededException:http://example.com/",
+    "ThrottlingException",
+    "InternalFailureException",
+    "AccessDeniedException",
+    "com.amazonaws.iot#InvalidRequestException",
+];
+
 /// An HTTP answer, or what should have been one.
 pub(crate) fn answer() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -29,16 +41,7 @@ fn status() -> impl Strategy<Value = u16> {
 }
 
 fn error_type() -> impl Strategy<Value = Option<Vec<u8>>> {
-    let known = prop::sample::select(vec![
-        "TaskAlreadyExistsException",
-        "InvalidRequestException",
-        "ResourceNotFoundException:",
-        "LimitExceededException:http://example.com/",
-        "ThrottlingException",
-        "InternalFailureException",
-        "AccessDeniedException",
-        "com.amazonaws.iot#InvalidRequestException",
-    ]);
+    let known = prop::sample::select(KNOWN_CODES.to_vec());
     let noise = prop::collection::vec(any::<u8>(), 0..80);
     prop_oneof![
         4 => Just(None),

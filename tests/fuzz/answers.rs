@@ -17,7 +17,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
-use crate::answer::answer;
+use crate::answer::{KNOWN_CODES, answer};
 use crate::server::{Reply, Server};
 
 /// What a text that goes into a status, an event or a log may have at most.
@@ -182,6 +182,19 @@ fn ended() -> Described {
     }
 }
 
+/// Whether it is in AWS's form: a 4xx with one of the service's codes in its header, whole.
+fn is_refusal_by_header(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]);
+    let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+    let length = header("content-length: ").and_then(|length| length.parse().ok());
+    status_of(bytes).is_some_and(|status| (400..500).contains(&status))
+        && length == Some(bytes.len() - end - 4)
+        && header("x-amzn-errortype: ").is_some_and(|code| KNOWN_CODES.contains(&code))
+}
+
 /// The status code of a well-formed answer.
 fn status_of(bytes: &[u8]) -> Option<u16> {
     let text = bytes.strip_prefix(b"HTTP/1.1 ")?;
@@ -214,12 +227,14 @@ proptest! {
             }
             // Only what the service says itself can mean that nothing was started.
             StartAnswer::Failed(failure) if failure.effect == Effect::None => {
-                let is_refusal = status_of(&bytes).is_some_and(|status| !(200..300).contains(&status));
+                let is_refusal = status_of(&bytes).is_some_and(|status| (400..500).contains(&status));
                 prop_assert!(is_refusal, "{failure:?}");
             }
-            StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) | StartAnswer::Failed(_) => {
-                prop_assert!(!is_success || matches!(heard.start, StartAnswer::Failed(_)));
+            StartAnswer::AlreadyExists | StartAnswer::InvalidRequest(_) => {
+                prop_assert!(status_of(&bytes).is_some_and(|status| (400..500).contains(&status)), "{:?}", heard.start);
             }
+            // And what it says itself in its own form does.
+            StartAnswer::Failed(failure) => prop_assert!(!is_refusal_by_header(&bytes), "{failure:?}"),
         }
     }
 }

@@ -17,6 +17,7 @@ mod main_job;
 mod namespaces;
 mod orphaned;
 mod queue;
+mod reach;
 mod readings;
 mod recreation;
 mod requests;

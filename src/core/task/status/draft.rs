@@ -130,7 +130,9 @@ impl StatusDraft {
             show_described(&mut after, described);
         }
         if let Some(FailedActions {
-            failures, truncated, ..
+            failures,
+            truncated,
+            problem: _,
         }) = failed_actions
         {
             after.failures = failures;

@@ -102,9 +102,15 @@ fn statistics_progress_and_failures_are_shown() {
     bench.answer_failures(FailedActions {
         failures: failures.clone(),
         truncated: true,
+        problem: Some("not allowed iot:ListAuditFindings".to_owned()),
     });
     bench.rest();
     bench.assert_says(Phase::Failed, Reason::ActionsFailed);
+    assert!(
+        bench.message().contains("not allowed iot:ListAuditFindings"),
+        "{}",
+        bench.message()
+    );
     assert_eq!(bench.status().failures, failures);
     assert_eq!(bench.status().failures_truncated, Some(true));
 }

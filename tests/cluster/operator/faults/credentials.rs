@@ -26,12 +26,15 @@ struct Issue {
     /// The next key; without one the agent answers with an error.
     key: Option<String>,
     lifetime: SignedDuration,
+    /// How often somebody asked.
+    asked: usize,
     /// Each key that was given out, and when it runs out.
     given: Vec<(String, Timestamp)>,
 }
 
 impl Issue {
     fn give(&mut self) -> Result<Json<Value>, StatusCode> {
+        self.asked += 1;
         let key = self.key.clone().ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
         let key = key.replace("{n}", &self.given.len().to_string());
         let expiration = Timestamp::now() + self.lifetime;
@@ -47,10 +50,14 @@ impl Issue {
 
 impl Issuer {
     async fn start() -> Self {
+        Self::listen("127.0.0.1:0").await
+    }
+
+    async fn listen(address: &str) -> Self {
         let issue = Arc::<Mutex<Issue>>::default();
         let giver = Arc::clone(&issue);
         let router = Router::new().route("/", get(async move || giver.lock().unwrap().give()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let uri = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { uri, issue }
@@ -170,6 +177,62 @@ async fn keys_that_are_replaced_in_their_file_are_read_again() {
     assert_eq!(world.aws.starts("one"), 1);
     assert!(world.operator.as_mut().unwrap().ended().unwrap().is_none());
     assert!(world.calls(Operation::START).len() < 10);
+}
+
+/// A Secret that is mounted late: its file isn't there when the operator starts, is empty, or lacks the profile.
+#[tokio::test]
+async fn keys_that_come_after_the_start_are_seen() {
+    for text in [None, Some(""), Some("[other]\naws_access_key_id = AKIAOTHER\n")] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("credentials");
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        let world = world("late", "AWS_SHARED_CREDENTIALS_FILE", &file).await;
+        world.create("one", &spec("one")).await;
+        let said = until_reason(&world, "one", "CredentialsRejected").await;
+        assert!(said.contains(file.to_str().unwrap()), "{text:?}: {said}");
+        write_keys(&file, NEW);
+        world.phase("one", Phase::Completed).await;
+        assert_eq!(world.aws.starts("one"), 1);
+    }
+}
+
+/// An agent on the node, or a sidecar, that begins to answer late.
+#[tokio::test]
+async fn an_agent_that_comes_after_the_start_is_asked_again() {
+    let port = support::ports::free().unwrap();
+    let uri = format!("http://127.0.0.1:{port}/");
+    let world = world("agent", "AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri).await;
+    world.create("one", &spec("one")).await;
+    let said = until_reason(&world, "one", "CredentialsRejected").await;
+    assert!(said.contains("Connection refused"), "{said}");
+    let issuer = Issuer::listen(&format!("127.0.0.1:{port}")).await;
+    issuer.gives(NEW, SignedDuration::from_hours(6));
+    world.phase("one", Phase::Completed).await;
+    assert_eq!(world.aws.starts("one"), 1);
+}
+
+/// However many resources wait, whoever gives out credentials is asked once in a while.
+#[tokio::test]
+async fn a_crowd_does_not_ask_for_credentials_all_at_once() {
+    let issuer = Issuer::start().await;
+    let world = world("crowd", "AWS_CONTAINER_CREDENTIALS_FULL_URI", &issuer.uri).await;
+    for n in 0..20 {
+        let name = format!("task-{n}");
+        world.create(&name, &spec(&name)).await;
+    }
+    for n in 0..20 {
+        until_reason(&world, &format!("task-{n}"), "CredentialsRejected").await;
+    }
+    let asked = issuer.issue.lock().unwrap().asked;
+    issuer.gives(NEW, SignedDuration::from_hours(6));
+    for n in 0..20 {
+        world.phase(&format!("task-{n}"), Phase::Completed).await;
+    }
+    // The SDK asks three times for each look that fails.
+    assert!(asked < 30, "{asked}");
+    assert!(issuer.given().len() < 5, "{:?}", issuer.given());
 }
 
 fn write_keys(file: &Path, key: &str) {

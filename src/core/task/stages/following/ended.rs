@@ -61,10 +61,17 @@ impl View<'_> {
     fn failure(&self, task: &Described) -> String {
         let task_id = &self.task.task_id;
         let found = self.o.memory.failed_actions.as_ref();
-        let details = if found.is_some_and(|found| !found.failures.is_empty()) {
-            "see status.failures"
-        } else {
-            "they could not be listed, look with `aws iot list-audit-mitigation-actions-executions`"
+        let problem = found.and_then(|found| found.problem.as_deref());
+        let are_listed = found.is_some_and(|found| !found.failures.is_empty());
+        let details = match (are_listed, problem) {
+            (true, None) => "see status.failures".to_owned(),
+            (true, Some(problem)) => format!("see status.failures, where some are missing: {problem}"),
+            (false, None) => {
+                "they could not be listed, look with `aws iot list-audit-mitigation-actions-executions`".to_owned()
+            }
+            (false, Some(problem)) => format!(
+                "they could not be listed: {problem}. Or look with `aws iot list-audit-mitigation-actions-executions`"
+            ),
         };
         match failed_findings(&task.statistics) {
             0 => format!("task {task_id} ended, and the service says that it failed"),
