@@ -76,6 +76,8 @@ reasons! {
     InvalidRequest,
     /// The stored spec can't be understood.
     InvalidSpec,
+    /// There is a start record that can't be understood, so nobody knows whether something was started.
+    StartRecordUnreadable,
     /// The task under this id does something else than the spec asks.
     TaskDiffers,
     /// The service doesn't know a task that was started.

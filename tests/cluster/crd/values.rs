@@ -19,14 +19,17 @@ async fn accepted() {
         json!({"target": {"auditTaskId": null, "findingIds": many(25)}}),
         json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": many(25)}}}),
         json!({"target": {"auditTaskId": null, "auditCheckToReasonCodeFilter": {"CHECK": ["CODE"]}}}),
-        json!({"target": {"auditCheckToReasonCodeFilter": checks(100, &["CODE"])}}),
+        json!({"target": {"auditCheckToReasonCodeFilter": checks(32, &["CODE"])}}),
+        json!({"target": {"auditCheckToReasonCodeFilter": {"C".repeat(128): ["C".repeat(256)]}}}),
         // CVE-2017-15361 has hyphens; whatever AWS thinks of next is not refused.
         json!({"target": {"auditCheckToReasonCodeFilter": {"A_NEW_CHECK": ["CERTIFICATE_KEY_VULNERABILITY_CVE-2017-15361", "something new: é"]}}}),
         json!({"auditCheckToActionsMapping": {"A_NEW_CHECK": ["a", "b", "c", "d", "e"]}}),
         json!({"auditCheckToActionsMapping": {"CHECK": ["azAZ09_-".repeat(16)]}}),
         // The same action twice is the service's to judge: order counts, so it is no set.
         json!({"auditCheckToActionsMapping": {"CHECK": ["Notify", "Deactivate", "Notify"]}}),
-        json!({"auditCheckToActionsMapping": checks(99, &["Action"])}),
+        // One more is there already.
+        json!({"auditCheckToActionsMapping": checks(31, &["Action"])}),
+        json!({"auditCheckToActionsMapping": {"é".repeat(128): ["Action"]}}),
         json!({"clientRequestToken": "a"}),
         json!({"clientRequestToken": "azAZ09_-".repeat(8)}),
         json!({"region": "eu-central-1"}),
@@ -120,12 +123,16 @@ async fn refused() {
             "spec.target.auditCheckToReasonCodeFilter in body should have at least 1 properties",
         ),
         (
-            json!({"target": {"auditCheckToReasonCodeFilter": checks(101, &["CODE"])}}),
-            "spec.target.auditCheckToReasonCodeFilter: Too many: 101: must have at most 100 items",
+            json!({"target": {"auditCheckToReasonCodeFilter": checks(33, &["CODE"])}}),
+            "spec.target.auditCheckToReasonCodeFilter: Too many: 33: must have at most 32 items",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"": ["CODE"]}}}),
             "spec.target.auditCheckToReasonCodeFilter: Invalid value: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"C".repeat(129): ["CODE"]}}}),
+            "spec.target.auditCheckToReasonCodeFilter: Invalid value: the name of an audit check is longer than 128 characters: write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": []}}}),
@@ -156,12 +163,16 @@ async fn refused() {
             "spec.auditCheckToActionsMapping in body should have at least 1 properties",
         ),
         (
-            json!({"auditCheckToActionsMapping": checks(100, &["Action"])}),
-            "spec.auditCheckToActionsMapping: Too many: 101: must have at most 100 items",
+            json!({"auditCheckToActionsMapping": checks(32, &["Action"])}),
+            "spec.auditCheckToActionsMapping: Too many: 33: must have at most 32 items",
         ),
         (
             json!({"auditCheckToActionsMapping": {"": ["Action"]}}),
             "spec.auditCheckToActionsMapping: Invalid value: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"C".repeat(129): ["Action"]}}),
+            "spec.auditCheckToActionsMapping: Invalid value: the name of an audit check is longer than 128 characters: write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"auditCheckToActionsMapping": {"CHECK": []}}),
