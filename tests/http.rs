@@ -30,7 +30,7 @@ const KUBECONFIG: &str = r#"{
 }"#;
 
 /// Generous, for a machine that is busy building.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The descriptors that the process may have: what a container runtime gives by default.
 const DESCRIPTORS: u16 = 1_024;

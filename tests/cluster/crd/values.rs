@@ -1,5 +1,6 @@
 //! What each field may hold, by itself and beside others.
 
+use kube::api::PostParams;
 use serde_json::{Map, Value, json};
 
 use super::{Failures, Server, spec_with, task};
@@ -261,6 +262,56 @@ async fn refused() {
             server.try_create(&task("values", &spec_with(&patch))).await,
             expected,
         );
+    }
+}
+
+/// The limits leave room for what an account needs, and bound what one manifest can cost the operator. The rules look at
+/// each part of it within the budget that the API server gives them.
+#[tokio::test]
+async fn the_largest_spec_is_accepted_and_its_size_documented() {
+    let server = Server::shared("values").await;
+    let named = |letter: &str, length: usize, number: usize| format!("{number:02}{}", letter.repeat(length - 2));
+    let list = |letter: &str, length, count: usize| (0..count).map(|number| named(letter, length, number)).collect();
+    let map = |letter: &str, list: Vec<String>| {
+        let check = |number| (named(letter, 128, number), json!(list));
+        Value::from((0..32).map(check).collect::<Map<_, _>>())
+    };
+    let spec = |letter: &str| {
+        json!({
+            "taskId": "t".repeat(128),
+            "clientRequestToken": "t".repeat(64),
+            "region": format!("aa-{}", "b".repeat(29)),
+            "suspend": false, "cancel": false, "deletionPolicy": "Orphan",
+            "activeDeadlineSeconds": i64::MAX, "ttlSecondsAfterFinished": i64::MAX,
+            "target": {
+                "auditTaskId": "a".repeat(40),
+                "auditCheckToReasonCodeFilter": map(letter, list(letter, 256, 25)),
+            },
+            "auditCheckToActionsMapping": map(letter, list("A", 128, 5)),
+        })
+    };
+    let documented = include_str!("../../../docs/resource.md");
+    assert!(documented.contains("The largest spec that is accepted has 240 kB"));
+    for (name, letter, kilobytes) in [("ascii", "C", 240), ("wide", "\u{1F600}", 4 * 240)] {
+        let largest = spec(letter);
+        let size = largest.to_string().len();
+        assert!(size <= kilobytes * 1_000, "{name}: {size}");
+        server.create(name, &largest).await;
+        // An update costs the rules more: they compare.
+        let mut edited = server.tasks.get(name).await.unwrap();
+        edited.data["spec"]["suspend"] = json!(true);
+        server
+            .tasks
+            .replace(name, &PostParams::default(), &edited)
+            .await
+            .unwrap();
+        let status = json!({"phase": "Running", "taskId": "t"});
+        server.write_status(name, &status).await.unwrap();
+        server.write_status(name, &json!({"progress": "1/1"})).await.unwrap();
+        let refused = server
+            .try_edit(name, &json!({"spec": {"target": {"auditTaskId": "b"}}}))
+            .await;
+        assert!(refused.unwrap_err().contains("target is immutable"), "{name}");
     }
 }
 
