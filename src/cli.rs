@@ -67,8 +67,8 @@ pub struct RunArgs {
     /// The name of the Lease: the same for all replicas, another for each installation.
     #[arg(long, env, default_value = "audit-mitigation-operator")]
     pub lease_name: String,
-    /// Where metrics and probes are served.
-    #[arg(long, env, default_value = "0.0.0.0:8080")]
+    /// Where metrics and probes are served; `[::]` is IPv4 and IPv6.
+    #[arg(long, env, default_value = "[::]:8080")]
     pub http_addr: SocketAddr,
     /// The most tasks that run at a time, for each account and region.
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]

@@ -1,6 +1,11 @@
 //! Metrics and probes over HTTP, in a thread of their own: however busy or stuck the work is, they answer.
+//!
+//! Whoever reaches the port may be hostile, see [`connections`].
 
-use std::net::TcpListener;
+mod connections;
+mod listener;
+
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,17 +19,22 @@ use tokio::runtime::{Builder, Handle};
 use crate::health::Health;
 use crate::metrics::render;
 
-/// Serves `/livez`, `/readyz` and `/metrics` until the process ends.
+pub use listener::listen;
+
+/// Serves `/livez`, `/readyz` and `/metrics` until the process ends, on a listener for the address that was `asked` for.
 ///
 /// # Errors
 /// When the thread can't be started.
-pub fn serve(listener: TcpListener, health: Health, registry: Registry) -> std::io::Result<()> {
+pub fn serve(listener: TcpListener, asked: SocketAddr, health: Health, registry: Registry) -> std::io::Result<()> {
+    if listener::fell_back(asked, &listener) {
+        tracing::info!("this node has no IPv6: metrics and probes are served on IPv4 alone");
+    }
     let router = router(health, registry, Handle::current());
     listener.set_nonblocking(true)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let serve = async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, router).await
+        connections::serve(listener, router).await
     };
     let thread = std::thread::Builder::new().name("http".to_owned());
     // It ends with the process.

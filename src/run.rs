@@ -1,7 +1,6 @@
 //! The start-up at a glance.
 
 use std::io::IsTerminal as _;
-use std::net::TcpListener;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -62,14 +61,14 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let service = Service::from_environment(args.rates(), metrics.clone()).await;
     problems.extend(service.problem().await);
     let client = noted(cluster::client(&api_server).await.map_err(Error::from), &mut problems);
-    let listener = noted(TcpListener::bind(args.http_addr).map_err(Error::Listen), &mut problems);
+    let listener = noted(http::listen(args.http_addr).map_err(Error::Listen), &mut problems);
     let filter = args.log_filter();
     let (Some(client), Some(listener), Some(filter), true) = (client, listener, filter, problems.is_empty()) else {
         return Err(Error::Configuration(problems));
     };
     start_log(args.log_format, filter);
     let health = Health::default();
-    http::serve(listener, health.clone(), registry).map_err(Error::Listen)?;
+    http::serve(listener, args.http_addr, health.clone(), registry).map_err(Error::Listen)?;
     let stop = stop_on_signal()?;
     // However this ends, also by the loss of the lease: nothing is begun any more.
     let _ended = stop.clone().drop_guard();

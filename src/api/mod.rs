@@ -1,5 +1,7 @@
 //! The resources as people and tools see them. Each kind has a room of its own.
 
+mod cel;
+mod schema;
 pub mod task;
 
 pub use task::*;

@@ -78,7 +78,7 @@ pub(crate) const TABLE: [Row; 11] = [
     Row(
         Phase::Unknown,
         Failed,
-        &[R::TaskNotFound, R::TaskExpired, R::TokenInUse],
+        &[R::TaskNotFound, R::TaskExpired, R::TokenInUse, R::StartRecordUnreadable],
     ),
 ];
 

@@ -82,7 +82,7 @@ reasons! {
     InvalidRequest,
     /// The stored spec can't be understood.
     InvalidSpec,
-    /// The annotation with the start record can't be read, so nobody knows whether something was started.
+    /// There is a start record that can't be understood, so nobody knows whether something was started.
     StartRecordUnreadable,
     /// The task under this id does something else than the spec asks.
     TaskDiffers,

@@ -1,136 +1,175 @@
 //! The CEL rules of the CRD and the messages that people see when one refuses their manifest.
 //!
-//! Where a rule stands decides what it can lock in. Below the root the API server lets an unchanged value that
-//! violates a rule pass (ratcheting). At the root nothing is unchanged when the status or a finalizer is written, so
-//! a rule there has to tolerate what was stored before it: it either compares with the old object (a transition) or
-//! takes `optionalOldSelf` and lets an old violation stand.
+//! No rule may lock in what was stored before it: else the status of such an object can't be written, its finalizer not
+//! be removed, nor the object be corrected. Two things decide how the rules are written.
+//!
+//! Below the root the API server lets an unchanged value pass that violates a rule (ratcheting), but not one on which
+//! the rule ends with an *error*, as it does on a text where an object is expected. So every rule stands at the root and
+//! looks at the object in ways that can't fail, see [`crate::api::cel`].
+//!
+//! At the root nothing is unchanged when the status or a finalizer is written. So a rule there says itself that what is
+//! unchanged passes.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 
 use super::MAX_NAME_LENGTH_WITHOUT_TASK_ID;
+use crate::api::cel::{NEW, OLD, at, check_map, has, is, is_not, rule, unchanged};
+use crate::api::schema::MAX_CHECK_NAME_LENGTH;
 
 /// CEL: a start was sent, perhaps, and the request must stay what it was. In Conflict nothing of this resource was
 /// started: the id belongs to another task, and the way out is to edit the spec.
-const STARTED: &str = "has(oldSelf.status) && (has(oldSelf.status.taskId) || has(oldSelf.status.attempt)) \
-                       && oldSelf.status.?phase.orValue('') != 'Conflict'";
+fn started() -> String {
+    format!(
+        "({} || {}) && {}.orValue('') != 'Conflict'",
+        has(OLD, "status.taskId"),
+        has(OLD, "status.attempt"),
+        at(OLD, "status.phase")
+    )
+}
 
-/// The members of spec that make the request of the start.
-const FROZEN: [&str; 5] = [
-    "taskId",
-    "target",
-    "auditCheckToActionsMapping",
-    "clientRequestToken",
-    "region",
+/// The members of spec that make the request of the start, and their types.
+const FROZEN: [(&str, &str); 5] = [
+    ("taskId", "string"),
+    ("target", "map"),
+    ("auditCheckToActionsMapping", "map"),
+    ("clientRequestToken", "string"),
+    ("region", "string"),
 ];
 
-/// Rules of the whole object: those that look at spec and status together, at the name, or at the old spec.
+/// The rules, all of the whole object.
 pub(super) fn root() -> Vec<ValidationRule> {
-    let mut rules: Vec<_> = FROZEN.into_iter().map(frozen).collect();
-    rules.extend([no_suspend_after_start(), cancel_is_one_way(), name_fits_the_task_id()]);
+    let mut rules: Vec<_> = FROZEN.into_iter().map(|(field, type_)| frozen(field, type_)).collect();
+    rules.extend([
+        no_suspend_after_start(),
+        cancel_is_one_way(),
+        name_fits_the_task_id(),
+        there_is_a_spec(),
+        target_is_not_empty(),
+        findings_stand_alone(),
+    ]);
+    for (path, what) in [
+        ("spec.auditCheckToActionsMapping", "actions"),
+        ("spec.target.auditCheckToReasonCodeFilter", "reason codes"),
+    ] {
+        rules.extend(check_map(path, what, MAX_CHECK_NAME_LENGTH));
+    }
     rules
 }
 
-/// Rules of `spec.target`.
-pub(super) fn target() -> Vec<ValidationRule> {
-    vec![
-        rule(
-            "has(self.auditTaskId) || has(self.findingIds) || has(self.auditCheckToReasonCodeFilter)",
-            "target is empty: set auditTaskId, auditCheckToReasonCodeFilter, or both, or findingIds alone",
+/// `field` can't change, appear or disappear after the start. An old value that isn't of its type, or is missing where
+/// one is required, may be corrected.
+fn frozen(field: &str, type_: &str) -> ValidationRule {
+    let path = format!("spec.{field}");
+    let old = at(OLD, &path);
+    let was_broken = match field {
+        "target" | "auditCheckToActionsMapping" => format!("!{}", is(&old, type_)),
+        _ => format!("!{} || {}", is(&at(OLD, "spec"), "map"), is_not(&old, type_)),
+    };
+    let is_same = match field {
+        "target" => format!("{} || {}", unchanged(&path), same_target()),
+        _ => unchanged(&path),
+    };
+    rule(
+        Some(&path),
+        format!("!({}) || {is_same} || {was_broken}", started()),
+        format!(
+            "{field} is immutable once the task has been started (see status): \
+             put it back as it was, and create a resource with another name for another task"
         ),
-        // The service documents no such use, and what it would do with both nobody knows.
-        rule(
-            "!has(self.findingIds) || (!has(self.auditTaskId) && !has(self.auditCheckToReasonCodeFilter))",
-            "findingIds stands alone: remove auditTaskId and auditCheckToReasonCodeFilter, or remove findingIds",
-        ),
-    ]
+    )
 }
 
-/// Rules of a map from checks to `what` (actions, reason codes).
-pub(super) fn check_map(what: &str) -> Vec<ValidationRule> {
-    vec![
-        rule(
-            "self.all(check, check != '')",
-            "the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
-        ),
-        // The list is nullable in the schema only so that this rule gets to see the null. dyn(): a list is never
-        // null for CEL's type checker.
-        rule(
-            "self.all(check, dyn(self[check]) != null)",
-            format!("the {what} of an audit check are null: list at least one, or remove the check"),
-        ),
-    ]
-}
-
-/// `field` can't change, appear or disappear after the start. Sets compare without their order, as in the hash of the
-/// task id. Not written as a comparison of optionals (`.?`): the API server takes their size for unbounded, and the
-/// rule for too expensive.
-fn frozen(field: &str) -> ValidationRule {
-    let (new, old) = (format!("self.spec.{field}"), format!("oldSelf.spec.{field}"));
-    ValidationRule {
-        field_path: Some(format!(".spec.{field}")),
-        ..rule(
-            format!("!({STARTED}) || (has({new}) == has({old}) && (!has({new}) || {new} == {old}))"),
-            format!(
-                "{field} is immutable once the task has been started (see status): \
-                 put it back as it was, and create a resource with another name for another task"
-            ),
-        )
-    }
+/// Sets compare without their order, as in the hash of the task id, when they are compared as what the schema says. What
+/// isn't that is an error here, and no rule that could lock it in: it is not unchanged.
+fn same_target() -> String {
+    format!(
+        "({} && {} && self.spec.target == oldSelf.value().spec.target)",
+        is(&at(NEW, "spec.target"), "map"),
+        is(&at(OLD, "spec.target"), "map")
+    )
 }
 
 /// `suspend` holds a start back; after it, it would promise a pause that the service doesn't have.
 fn no_suspend_after_start() -> ValidationRule {
-    ValidationRule {
-        field_path: Some(".spec.suspend".to_owned()),
-        ..rule(
-            format!("!({STARTED}) || !self.spec.?suspend.orValue(false) || oldSelf.spec.?suspend.orValue(false)"),
-            "suspend is immutable once the task has been started, a task can't be paused: \
-             leave it false, or set cancel to true to cancel the task",
-        )
-    }
+    rule(
+        Some("spec.suspend"),
+        format!(
+            "!({}) || {} || !{}",
+            started(),
+            is_true(OLD, "spec.suspend"),
+            is_true(NEW, "spec.suspend")
+        ),
+        "suspend is immutable once the task has been started, a task can't be paused: \
+         leave it false, or set cancel to true to cancel the task",
+    )
 }
 
 /// A cancellation can't be called back, so the spec must not look as if it could.
-///
-/// It looks at the old value whatever the status says, and so must never change its type: CEL ends with an error on a
-/// stored value of another type, which would lock the object in.
 fn cancel_is_one_way() -> ValidationRule {
-    ValidationRule {
-        field_path: Some(".spec.cancel".to_owned()),
-        ..rule(
-            "!oldSelf.spec.?cancel.orValue(false) || self.spec.?cancel.orValue(false)",
-            "cancel is immutable once it is true, a cancelled task can't be resumed: \
-             leave it true, and create a resource with another name for another task",
-        )
-    }
+    rule(
+        Some("spec.cancel"),
+        format!("!{} || {}", is_true(OLD, "spec.cancel"), is_true(NEW, "spec.cancel")),
+        "cancel is immutable once it is true, a cancelled task can't be resumed: \
+         leave it true, and create a resource with another name for another task",
+    )
 }
 
-/// The default task id must fit the service's 128 characters: namespace (63), name, hash (10), two underscores. Not a
-/// transition, so it lets pass what was like that before.
+/// The default task id must fit the service's 128 characters: namespace (63), name, hash (10), two underscores.
 fn name_fits_the_task_id() -> ValidationRule {
-    let too_long = |object: &str| {
-        format!("(!has({object}.spec.taskId) && size({object}.metadata.name) > {MAX_NAME_LENGTH_WITHOUT_TASK_ID})")
-    };
-    ValidationRule {
-        optional_old_self: Some(true),
-        ..rule(
-            format!(
-                "!{} || (oldSelf.hasValue() && {})",
-                too_long("self"),
-                too_long("oldSelf.value()")
-            ),
-            format!(
-                "without spec.taskId the name may have at most {MAX_NAME_LENGTH_WITHOUT_TASK_ID} characters, \
-                 since it becomes part of the task's id: shorten the name or set spec.taskId"
-            ),
-        )
-    }
+    rule(
+        None,
+        format!(
+            "size(self.metadata.name) <= {MAX_NAME_LENGTH_WITHOUT_TASK_ID} || {} || (oldSelf.hasValue() && !{})",
+            has(NEW, "spec.taskId"),
+            has(OLD, "spec.taskId")
+        ),
+        format!(
+            "without spec.taskId the name may have at most {MAX_NAME_LENGTH_WITHOUT_TASK_ID} characters, \
+             since it becomes part of the task's id: shorten the name or set spec.taskId"
+        ),
+    )
 }
 
-fn rule(cel: impl Into<String>, message: impl Into<String>) -> ValidationRule {
-    ValidationRule {
-        rule: cel.into(),
-        message: Some(message.into()),
-        ..ValidationRule::default()
-    }
+/// Instead of `required` in the schema, which would refuse every write to an object that was stored without a spec.
+fn there_is_a_spec() -> ValidationRule {
+    rule(
+        Some("spec"),
+        format!("{} || (oldSelf.hasValue() && !{})", has(NEW, "spec"), has(OLD, "spec")),
+        "there is no spec: write spec with target and auditCheckToActionsMapping",
+    )
+}
+
+fn target_is_not_empty() -> ValidationRule {
+    let members = ["auditTaskId", "findingIds", "auditCheckToReasonCodeFilter"];
+    let members = members.map(|member| has(NEW, &format!("spec.target.{member}")));
+    rule(
+        Some("spec.target"),
+        format!(
+            "!{} || {} || {}",
+            is(&at(NEW, "spec.target"), "map"),
+            members.join(" || "),
+            unchanged("spec.target")
+        ),
+        "target is empty: set auditTaskId, auditCheckToReasonCodeFilter, or both, or findingIds alone",
+    )
+}
+
+/// The service documents no such use, and what it would do with both nobody knows.
+fn findings_stand_alone() -> ValidationRule {
+    rule(
+        Some("spec.target"),
+        format!(
+            "!{} || (!{} && !{}) || {}",
+            has(NEW, "spec.target.findingIds"),
+            has(NEW, "spec.target.auditTaskId"),
+            has(NEW, "spec.target.auditCheckToReasonCodeFilter"),
+            unchanged("spec.target")
+        ),
+        "findingIds stands alone: remove auditTaskId and auditCheckToReasonCodeFilter, or remove findingIds",
+    )
+}
+
+/// Whether there is a true at a path; whatever else is there isn't.
+fn is_true(object: &str, path: &str) -> String {
+    format!("({}.orValue(false) == true)", at(object, path))
 }

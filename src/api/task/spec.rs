@@ -7,20 +7,11 @@
 use std::collections::BTreeMap;
 
 use kube::CustomResource;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::AuditMitigationTaskStatus;
-
-/// What the service takes for the ids of tasks and findings, for tokens and for names of actions.
-const ID_PATTERN: &str = "^[a-zA-Z0-9_-]+$";
-
-/// The most audit checks that a map may name. The service has 17; the API server wants a bound to know what a rule
-/// costs.
-const MAX_CHECKS: u32 = 100;
-
-/// The longest reason code. The service states no limit; the longest known one has 61 characters.
-const MAX_REASON_CODE_LENGTH: u32 = 256;
+use crate::api::schema::{ID_PATTERN, check_to_actions, check_to_reason_codes};
 
 /// One run of mitigation actions over findings of an AWS IoT Device Defender audit.
 #[derive(CustomResource, JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +93,7 @@ pub struct AuditMitigationTaskSpec {
 /// Which findings the actions are applied to.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct Target {
     /// The id of the audit whose findings are meant, as `ListAuditTasks` or the console shows it. Each audit has an
     /// id of its own, also those of one schedule. At most 40 letters, digits and hyphens. Default: none; then
@@ -139,43 +131,6 @@ pub enum DeletionPolicy {
     Cancel,
     /// The task runs on.
     Orphan,
-}
-
-/// The schema of `auditCheckToActionsMapping`. The lists are nullable so that a null reaches the rule that refuses
-/// it: the API server drops a null in silence otherwise, and the check with it.
-fn check_to_actions(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "minProperties": 1,
-        "maxProperties": MAX_CHECKS,
-        "additionalProperties": {
-            "description": "The names of the mitigation actions for the findings of this check, in the order in which they are applied.",
-            "type": "array",
-            "nullable": true,
-            "minItems": 1,
-            "maxItems": 5,
-            "x-kubernetes-list-type": "atomic",
-            "items": { "type": "string", "minLength": 1, "maxLength": 128, "pattern": ID_PATTERN },
-        },
-    })
-}
-
-/// The schema of `auditCheckToReasonCodeFilter`; nullable as above.
-fn check_to_reason_codes(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "minProperties": 1,
-        "maxProperties": MAX_CHECKS,
-        "additionalProperties": {
-            "description": "The reason codes of the findings of this check that are meant.",
-            "type": "array",
-            "nullable": true,
-            "minItems": 1,
-            "maxItems": 25,
-            "x-kubernetes-list-type": "set",
-            "items": { "type": "string", "minLength": 1, "maxLength": MAX_REASON_CODE_LENGTH },
-        },
-    })
 }
 
 /// Whether this is an AWS region as the schema wants it.

@@ -171,7 +171,7 @@ pub struct FindingStatistics {
     /// Findings to which every action was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub succeeded_findings_count: Option<i64>,
-    /// Findings that were skipped, because an earlier action failed or nothing was to be done.
+    /// Findings that the filter of the request left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped_findings_count: Option<i64>,
     /// Findings that a cancellation reached first.

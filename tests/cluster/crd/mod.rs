@@ -1,6 +1,7 @@
 //! The custom resource as the API server serves it: each rule of the schema tried once accepted and once refused,
 //! with the message that a person sees.
 
+mod apply;
 mod defaults;
 mod edits;
 mod examples;

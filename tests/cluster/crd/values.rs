@@ -1,5 +1,6 @@
 //! What each field may hold, by itself and beside others.
 
+use kube::api::PostParams;
 use serde_json::{Map, Value, json};
 
 use super::{Failures, Server, spec_with, task};
@@ -19,14 +20,17 @@ async fn accepted() {
         json!({"target": {"auditTaskId": null, "findingIds": many(25)}}),
         json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": many(25)}}}),
         json!({"target": {"auditTaskId": null, "auditCheckToReasonCodeFilter": {"CHECK": ["CODE"]}}}),
-        json!({"target": {"auditCheckToReasonCodeFilter": checks(100, &["CODE"])}}),
+        json!({"target": {"auditCheckToReasonCodeFilter": checks(32, &["CODE"])}}),
+        json!({"target": {"auditCheckToReasonCodeFilter": {"C".repeat(128): ["C".repeat(256)]}}}),
         // CVE-2017-15361 has hyphens; whatever AWS thinks of next is not refused.
         json!({"target": {"auditCheckToReasonCodeFilter": {"A_NEW_CHECK": ["CERTIFICATE_KEY_VULNERABILITY_CVE-2017-15361", "something new: é"]}}}),
         json!({"auditCheckToActionsMapping": {"A_NEW_CHECK": ["a", "b", "c", "d", "e"]}}),
         json!({"auditCheckToActionsMapping": {"CHECK": ["azAZ09_-".repeat(16)]}}),
         // The same action twice is the service's to judge: order counts, so it is no set.
         json!({"auditCheckToActionsMapping": {"CHECK": ["Notify", "Deactivate", "Notify"]}}),
-        json!({"auditCheckToActionsMapping": checks(99, &["Action"])}),
+        // One more is there already.
+        json!({"auditCheckToActionsMapping": checks(31, &["Action"])}),
+        json!({"auditCheckToActionsMapping": {"é".repeat(128): ["Action"]}}),
         json!({"clientRequestToken": "a"}),
         json!({"clientRequestToken": "azAZ09_-".repeat(8)}),
         json!({"region": "eu-central-1"}),
@@ -120,12 +124,16 @@ async fn refused() {
             "spec.target.auditCheckToReasonCodeFilter in body should have at least 1 properties",
         ),
         (
-            json!({"target": {"auditCheckToReasonCodeFilter": checks(101, &["CODE"])}}),
-            "spec.target.auditCheckToReasonCodeFilter: Too many: 101: must have at most 100 items",
+            json!({"target": {"auditCheckToReasonCodeFilter": checks(33, &["CODE"])}}),
+            "spec.target.auditCheckToReasonCodeFilter: Too many: 33: must have at most 32 items",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"": ["CODE"]}}}),
             "spec.target.auditCheckToReasonCodeFilter: Invalid value: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+        ),
+        (
+            json!({"target": {"auditCheckToReasonCodeFilter": {"C".repeat(129): ["CODE"]}}}),
+            "spec.target.auditCheckToReasonCodeFilter: Invalid value: the name of an audit check is longer than 128 characters: write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": []}}}),
@@ -156,12 +164,16 @@ async fn refused() {
             "spec.auditCheckToActionsMapping in body should have at least 1 properties",
         ),
         (
-            json!({"auditCheckToActionsMapping": checks(100, &["Action"])}),
-            "spec.auditCheckToActionsMapping: Too many: 101: must have at most 100 items",
+            json!({"auditCheckToActionsMapping": checks(32, &["Action"])}),
+            "spec.auditCheckToActionsMapping: Too many: 33: must have at most 32 items",
         ),
         (
             json!({"auditCheckToActionsMapping": {"": ["Action"]}}),
             "spec.auditCheckToActionsMapping: Invalid value: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+        ),
+        (
+            json!({"auditCheckToActionsMapping": {"C".repeat(129): ["Action"]}}),
+            "spec.auditCheckToActionsMapping: Invalid value: the name of an audit check is longer than 128 characters: write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"auditCheckToActionsMapping": {"CHECK": []}}),
@@ -250,6 +262,56 @@ async fn refused() {
             server.try_create(&task("values", &spec_with(&patch))).await,
             expected,
         );
+    }
+}
+
+/// The limits leave room for what an account needs, and bound what one manifest can cost the operator. The rules look at
+/// each part of it within the budget that the API server gives them.
+#[tokio::test]
+async fn the_largest_spec_is_accepted_and_its_size_documented() {
+    let server = Server::shared("values").await;
+    let named = |letter: &str, length: usize, number: usize| format!("{number:02}{}", letter.repeat(length - 2));
+    let list = |letter: &str, length, count: usize| (0..count).map(|number| named(letter, length, number)).collect();
+    let map = |letter: &str, list: Vec<String>| {
+        let check = |number| (named(letter, 128, number), json!(list));
+        Value::from((0..32).map(check).collect::<Map<_, _>>())
+    };
+    let spec = |letter: &str| {
+        json!({
+            "taskId": "t".repeat(128),
+            "clientRequestToken": "t".repeat(64),
+            "region": format!("aa-{}", "b".repeat(29)),
+            "suspend": false, "cancel": false, "deletionPolicy": "Orphan",
+            "activeDeadlineSeconds": i64::MAX, "ttlSecondsAfterFinished": i64::MAX,
+            "target": {
+                "auditTaskId": "a".repeat(40),
+                "auditCheckToReasonCodeFilter": map(letter, list(letter, 256, 25)),
+            },
+            "auditCheckToActionsMapping": map(letter, list("A", 128, 5)),
+        })
+    };
+    let documented = include_str!("../../../docs/resource.md");
+    assert!(documented.contains("The largest spec that is accepted has 240 kB"));
+    for (name, letter, kilobytes) in [("ascii", "C", 240), ("wide", "\u{1F600}", 4 * 240)] {
+        let largest = spec(letter);
+        let size = largest.to_string().len();
+        assert!(size <= kilobytes * 1_000, "{name}: {size}");
+        server.create(name, &largest).await;
+        // An update costs the rules more: they compare.
+        let mut edited = server.tasks.get(name).await.unwrap();
+        edited.data["spec"]["suspend"] = json!(true);
+        server
+            .tasks
+            .replace(name, &PostParams::default(), &edited)
+            .await
+            .unwrap();
+        let status = json!({"phase": "Running", "taskId": "t"});
+        server.write_status(name, &status).await.unwrap();
+        server.write_status(name, &json!({"progress": "1/1"})).await.unwrap();
+        let refused = server
+            .try_edit(name, &json!({"spec": {"target": {"auditTaskId": "b"}}}))
+            .await;
+        assert!(refused.unwrap_err().contains("target is immutable"), "{name}");
     }
 }
 

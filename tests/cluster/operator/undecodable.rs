@@ -20,8 +20,13 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
     let mut old = spec("old");
     old["activeDeadlineSeconds"] = json!("soon");
     let nonsense = json!({ "target": "everything", "auditCheckToActionsMapping": 7 });
-    for object in [object("old", &old), object("nonsense", &nonsense)] {
-        until_stored(&cluster, &object).await;
+    for (name, spec) in [
+        ("old", &old),
+        ("nonsense", &nonsense),
+        ("text", &json!("everything")),
+        ("nothing", &json!(null)),
+    ] {
+        until_stored(&cluster, &object(name, spec)).await;
     }
     install(&cluster, CRD).await;
 
@@ -50,14 +55,17 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
         .unwrap()
     };
     until_phase("good", Phase::Completed).await;
+    assert_eq!(aws.tasks().len(), 1);
     assert!(matches!(tasks.get("old").await.unwrap().spec, Parsed::Bad(_)));
     let old = until_phase("old", Phase::Rejected).await;
     assert_eq!(
         super::condition(&old, "Failed"),
         ("True".to_owned(), "InvalidSpec".to_owned())
     );
-    assert_eq!(aws.tasks().len(), 1);
-    // The API server lets nobody write a status onto nonsense, so an event tells.
+    for name in ["nonsense", "text", "nothing"] {
+        let status = until_phase(name, Phase::Rejected).await;
+        assert_eq!(super::condition(&status, "Stalled").1, "InvalidSpec", "{name}");
+    }
     eventually(LIMIT, "an event tells of the nonsense", async || {
         let events = cluster
             .kubectl_ok(&["get", "events.events.k8s.io", "-o", "yaml"])
@@ -71,26 +79,40 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
     })
     .await
     .unwrap();
-    tasks.delete("nonsense", &DeleteParams::default()).await.unwrap();
-
     // It can still be deleted, whatever is in it, and so can one whose finalizer came back.
-    tasks
-        .patch(
-            "old",
-            &PatchParams::default(),
-            &Patch::Merge(json!({ "metadata": { "finalizers": [FINALIZER] } })),
-        )
+    for name in ["old", "nonsense"] {
+        tasks
+            .patch(
+                name,
+                &PatchParams::default(),
+                &Patch::Merge(json!({ "metadata": { "finalizers": [FINALIZER] } })),
+            )
+            .await
+            .unwrap();
+        tasks.delete(name, &DeleteParams::default()).await.unwrap();
+        eventually(LIMIT, "the object is gone", async || match tasks.get_opt(name).await {
+            Ok(None) => Ok(()),
+            other => Err(format!("{name}: {other:?}")),
+        })
         .await
         .unwrap();
-    tasks.delete("old", &DeleteParams::default()).await.unwrap();
-    eventually(LIMIT, "the old object is gone", async || {
-        match tasks.get_opt("old").await {
-            Ok(None) => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    })
-    .await
-    .unwrap();
+    }
+
+    // Corrected, it is like any other.
+    for name in ["text", "nothing"] {
+        let corrected = object(name, &spec(name)).to_string();
+        let replaced = cluster
+            .kubectl_stdin(&["replace", "-f", "-"], &corrected)
+            .await
+            .unwrap();
+        assert!(
+            replaced.status.success(),
+            "{}",
+            String::from_utf8_lossy(&replaced.stderr)
+        );
+        until_phase(name, Phase::Completed).await;
+    }
+    assert_eq!(aws.tasks().len(), 3);
 }
 
 async fn until_stored(cluster: &Cluster, object: &serde_json::Value) {

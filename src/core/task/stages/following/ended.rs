@@ -100,13 +100,15 @@ impl View<'_> {
     }
 }
 
-/// Completed doesn't mean that every finding was mitigated: suppressed ones are skipped, for example.
+/// Completed doesn't mean that every finding was mitigated: AWS counts as skipped what the request's filter leaves out.
 fn endings(statistics: &BTreeMap<String, FindingStatistics>) -> String {
     let skipped = skipped_findings(statistics);
     match (total_findings(statistics), skipped) {
         _ if statistics.is_empty() => String::new(),
         (0, _) => ", and covered no findings".to_owned(),
         (_, 0) => String::new(),
-        (total, skipped) => format!("; {skipped} of its {total} findings were skipped"),
+        (total, skipped) => format!(
+            "; {skipped} of its {total} findings were skipped, as AWS says of those that the request's filter leaves out"
+        ),
     }
 }
