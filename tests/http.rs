@@ -1,5 +1,7 @@
 //! Metrics and probes of the real process, under whoever reaches their port.
 
+// Descriptors and memory are read from /proc, and IPv6 is taken away by seccomp.
+#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

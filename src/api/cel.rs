@@ -7,6 +7,8 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 
+use super::schema::{MAX_CHECK_NAME_LENGTH, MAX_REASON_CODE_LENGTH};
+
 /// The object as it is to be stored.
 pub(super) const NEW: &str = "optional.of(self)";
 
@@ -55,35 +57,52 @@ pub(super) fn rule(field: Option<&str>, cel: String, message: impl Into<String>)
     }
 }
 
-/// Rules of a map at `path` from checks to lists of `what` (actions, reason codes).
-pub(super) fn check_map(path: &str, what: &str, max_name_length: u32) -> Vec<ValidationRule> {
-    let value = at(NEW, path);
-    let each = |good: &str| {
-        format!(
-            "!{} || self.{path}.all(check, {good}) || {}",
-            is(&value, "map"),
-            unchanged(path)
-        )
-    };
+/// Rules of a map at `path` from checks to lists of `what` (actions, reason codes). Names are measured in bytes: what
+/// they cost must not depend on the characters that somebody chooses.
+pub(super) fn check_map(path: &str, what: &str) -> Vec<ValidationRule> {
+    // The list is nullable in the schema only so that the last rule gets to see the null.
+    let is_null = is(&format!("{}[?check]", at(NEW, path)), "null_type");
     vec![
-        rule(
-            Some(path),
-            each("check != ''"),
-            "the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+        each_check(
+            path,
+            "check != ''",
+            "the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK".to_owned(),
         ),
-        rule(
-            Some(path),
-            each(&format!("size(check) <= {max_name_length}")),
+        each_check(
+            path,
+            &format!("size(bytes(check)) <= {MAX_CHECK_NAME_LENGTH}"),
             format!(
-                "the name of an audit check is longer than {max_name_length} characters: \
+                "the name of an audit check is longer than {MAX_CHECK_NAME_LENGTH} characters (in bytes): \
                  write the name, as in LOGGING_DISABLED_CHECK"
             ),
         ),
-        // The list is nullable in the schema only so that this rule gets to see the null.
-        rule(
-            Some(path),
-            each(&is_not(&format!("{value}[?check]"), "null_type")),
+        each_check(
+            path,
+            &format!("!{is_null}"),
             format!("the {what} of an audit check are null: list at least one, or remove the check"),
         ),
     ]
+}
+
+/// The length in bytes of the reason codes in the map at `path`; the schema bounds their characters.
+pub(super) fn reason_codes_fit(path: &str) -> ValidationRule {
+    let is_list = is(&format!("{}[?check]", at(NEW, path)), "list");
+    each_check(
+        path,
+        &format!("!{is_list} || self.{path}[check].all(code, size(bytes(code)) <= {MAX_REASON_CODE_LENGTH})"),
+        format!(
+            "a reason code is longer than {MAX_REASON_CODE_LENGTH} characters (in bytes): \
+             write the code, as in CERTIFICATE_PAST_EXPIRATION"
+        ),
+    )
+}
+
+/// A rule for each `check` of the map at `path`.
+fn each_check(path: &str, good: &str, message: String) -> ValidationRule {
+    let cel = format!(
+        "!{} || self.{path}.all(check, {good}) || {}",
+        is(&at(NEW, path), "map"),
+        unchanged(path)
+    );
+    rule(Some(path), cel, message)
 }

@@ -13,8 +13,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 
 use super::MAX_NAME_LENGTH_WITHOUT_TASK_ID;
-use crate::api::cel::{NEW, OLD, at, check_map, has, is, is_not, rule, unchanged};
-use crate::api::schema::MAX_CHECK_NAME_LENGTH;
+use crate::api::cel::{NEW, OLD, at, check_map, has, is, is_not, reason_codes_fit, rule, unchanged};
 
 /// CEL: a start was sent, perhaps, and the request must stay what it was. In Conflict nothing of this resource was
 /// started: the id belongs to another task, and the way out is to edit the spec.
@@ -47,12 +46,10 @@ pub(super) fn root() -> Vec<ValidationRule> {
         target_is_not_empty(),
         findings_stand_alone(),
     ]);
-    for (path, what) in [
-        ("spec.auditCheckToActionsMapping", "actions"),
-        ("spec.target.auditCheckToReasonCodeFilter", "reason codes"),
-    ] {
-        rules.extend(check_map(path, what, MAX_CHECK_NAME_LENGTH));
-    }
+    let filter = "spec.target.auditCheckToReasonCodeFilter";
+    rules.extend(check_map("spec.auditCheckToActionsMapping", "actions"));
+    rules.extend(check_map(filter, "reason codes"));
+    rules.push(reason_codes_fit(filter));
     rules
 }
 

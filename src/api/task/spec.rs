@@ -45,7 +45,7 @@ pub struct AuditMitigationTaskSpec {
 
     /// For each audit check, as in `LOGGING_DISABLED_CHECK`, the names of 1 to 5 mitigation actions that are defined
     /// in the AWS account. They are applied to a finding in the order given here; when one fails, the later ones
-    /// are skipped for that finding. At least one check. Can't be changed once the task has been started.
+    /// are skipped for that finding. 1 to 32 checks. Can't be changed once the task has been started.
     #[schemars(schema_with = "check_to_actions")]
     pub audit_check_to_actions_mapping: BTreeMap<String, Vec<String>>,
 
@@ -113,7 +113,7 @@ pub struct Target {
     )]
     pub finding_ids: Option<Vec<String>>,
 
-    /// For each audit check, 1 to 25 reason codes: only findings with one of them are meant, as in
+    /// For each of 1 to 32 audit checks, 1 to 25 reason codes: only findings with one of them are meant, as in
     /// `CERTIFICATE_PAST_EXPIRATION` of `DEVICE_CERTIFICATE_EXPIRING_CHECK`. The order of the codes means nothing. It
     /// narrows auditTaskId. Default: findings of every reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]

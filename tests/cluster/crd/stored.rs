@@ -62,6 +62,10 @@ fn refused_today() -> Vec<(String, Value)> {
             "large-filter",
             spec_with(&json!({"target": {"auditCheckToReasonCodeFilter": large_filter()}})),
         ),
+        (
+            "wide-code",
+            spec_with(&json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": ["é".repeat(256)]}}})),
+        ),
         // Nothing can have been started with these: no operator could read them.
         ("unreadable-task-id", spec_with(&json!({"taskId": 5}))),
         ("unreadable-suspend", spec_with(&json!({"suspend": "yes"}))),
