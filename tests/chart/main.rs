@@ -11,6 +11,7 @@
 mod api_server;
 mod check;
 mod checkers;
+mod clusters;
 mod definition;
 mod drift;
 mod guard;
