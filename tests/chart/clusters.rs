@@ -8,7 +8,7 @@ use support::tools;
 use crate::helm::{EACH, Helm, path, the};
 use crate::yaml;
 
-/// The groups of the PrometheusRule that the chart makes of these values.
+/// The groups of the `PrometheusRule` that the chart makes of these values.
 fn groups(helm: Helm, values: &str) -> Value {
     let objects = helm.objects("fleet", &["--set", &format!("prometheusRule.enabled=true,{values}")]);
     the(&objects, "PrometheusRule")["spec"]["groups"].clone()

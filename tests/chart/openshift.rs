@@ -1,4 +1,4 @@
-//! What OpenShift's admission by the constraints `restricted-v2`, those of everybody, makes of the pods.
+//! What the admission of `OpenShift`, by the constraints `restricted-v2` that hold for everybody, makes of the pods.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,6 +8,19 @@ use serde_json::{Value, json};
 use crate::helm::{EACH, objects, path};
 use crate::parent::Parent;
 use crate::value_sets;
+
+/// The kinds of volumes that `restricted-v2` allows.
+const VOLUMES: [&str; 9] = [
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+];
 
 /// What `restricted-v2` refuses of a pod, in a namespace that has a range of ids to itself.
 ///
@@ -54,17 +67,6 @@ fn refused(pod: &Value) -> Vec<String> {
         refuse(pod[shared] == true, format!("the pod has {shared}"));
     }
     refuse(!of_pod["sysctls"].is_null(), "the pod sets sysctls".to_owned());
-    const VOLUMES: [&str; 9] = [
-        "configMap",
-        "csi",
-        "downwardAPI",
-        "emptyDir",
-        "ephemeral",
-        "image",
-        "persistentVolumeClaim",
-        "projected",
-        "secret",
-    ];
     for volume in pod["volumes"].as_array().into_iter().flatten() {
         let allowed = VOLUMES.iter().any(|kind| !volume[kind].is_null());
         refuse(!allowed, format!("the volume {volume} is of another kind"));
@@ -154,7 +156,7 @@ fn the_ids_are_left_out_where_the_platform_gives_its_own() {
     }
 }
 
-/// A parent can't take an id out by null, which helm drops on the way: so there is a value.
+/// helm 4 drops the nulls of a parent's values.yaml, by which one might take the ids out: so there is a value.
 #[test]
 fn a_parent_leaves_the_ids_out() {
     for helm in EACH {
@@ -163,6 +165,13 @@ fn a_parent_leaves_the_ids_out() {
         let parent = Parent::new(helm, &[name], &values);
         are_taken(&parent.objects(helm, &[]));
     }
+    // What the page says of nulls.
+    let helm_4 = EACH[1];
+    let ids = json!({ "runAsUser": null, "runAsGroup": null, "fsGroup": null });
+    let values = json!({ "audit-mitigation-operator": { "podSecurityContext": ids, "securityContext": ids } });
+    let parent = Parent::new(helm_4, &["audit-mitigation-operator"], &values);
+    let objects = parent.objects(helm_4, &[]);
+    assert!(pods(&objects).iter().all(|pod| !refused(pod).is_empty()));
 }
 
 /// Its DNS has a namespace and a port of its own.

@@ -13,7 +13,6 @@ pub(crate) struct Parent(TempDir);
 
 impl Parent {
     pub(crate) fn new(helm: Helm, names: &[&str], values: &Value) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let dependency = |name: &&str| {
             let mut dependency = json!({
                 "name": "audit-mitigation-operator",
@@ -33,6 +32,12 @@ impl Parent {
             "version": "1.0.0",
             "dependencies": names.iter().map(dependency).collect::<Vec<_>>(),
         });
+        Self::of(helm, &definition, values)
+    }
+
+    /// One with this Chart.yaml.
+    pub(crate) fn of(helm: Helm, definition: &Value, values: &Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("Chart.yaml"), definition.to_string()).unwrap();
         std::fs::write(folder.path().join("values.yaml"), values.to_string()).unwrap();
         helm.ok(&["dependency", "update", path(folder.path())]);

@@ -42,8 +42,8 @@ initContainers:
 {{- end }}
 {{- end }}
 
-{{/* A security context, without the ids where the platform gives its own. It is no null by which a user would take
-them out: helm drops nulls of a parent chart's values. */}}
+{{/* A security context, without the ids where the platform gives its own. A user can't always take them out by null:
+helm 4 drops the nulls of a parent chart's values.yaml. */}}
 {{- define "operator.securityContext" -}}
 {{- $root := index . 0 }}
 {{- $context := index . 1 }}
