@@ -4,8 +4,10 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use support::eventually;
 
 use crate::helm::{EACH, objects, path};
+use crate::installed::{Installed, LIMIT};
 use crate::parent::Parent;
 use crate::value_sets;
 
@@ -153,6 +155,41 @@ fn the_ids_are_left_out_where_the_platform_gives_its_own() {
         let on_openshift = [&disabled[..], &["--api-versions", "security.openshift.io/v1"]].concat();
         let objects = helm.objects("fleet", &on_openshift);
         assert!(pods(&objects).iter().all(|pod| !refused(pod).is_empty()));
+    }
+}
+
+/// `auto`, the default, sees what the cluster serves.
+#[tokio::test]
+async fn the_platform_is_seen_at_an_installation() {
+    for helm in EACH {
+        let installed = Installed::prepared(helm, &[], "").await;
+        let definition = json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": { "name": "securitycontextconstraints.security.openshift.io" },
+            "spec": {
+                "group": "security.openshift.io",
+                "names": { "kind": "SecurityContextConstraints", "plural": "securitycontextconstraints" },
+                "scope": "Cluster",
+                "versions": [{
+                    "name": "v1",
+                    "served": true,
+                    "storage": true,
+                    "schema": { "openAPIV3Schema": { "type": "object" } },
+                }],
+            },
+        });
+        installed.cluster.apply(&definition.to_string()).await.unwrap();
+        let list = ["get", "securitycontextconstraints"];
+        eventually(LIMIT, "the platform's kind is served", async || {
+            installed.cluster.kubectl_ok(&list).await
+        })
+        .await
+        .unwrap();
+        installed.install_again();
+        let get = ["get", "deployments", "--namespace", "system", "--output", "json"];
+        let list: Value = serde_json::from_str(&installed.cluster.kubectl_ok(&get).await.unwrap()).unwrap();
+        are_taken(list["items"].as_array().unwrap());
     }
 }
 
