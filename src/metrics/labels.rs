@@ -29,6 +29,14 @@ pub enum CallOutcome {
     ErrorClass(ErrorClass),
 }
 
+impl CallOutcome {
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        [Self::Answered]
+            .into_iter()
+            .chain(ErrorClass::ALL.into_iter().map(Self::ErrorClass))
+    }
+}
+
 impl EncodeLabelValue for CallOutcome {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
         match self {

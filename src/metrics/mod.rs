@@ -131,6 +131,9 @@ impl Metrics {
     /// The region of resources that name none.
     pub fn default_region(&self, region: &str) {
         self.regions.exists(region);
+        for operation in Operation::ALL {
+            self.start_counting(operation.name(), region);
+        }
     }
 
     /// Whether this process does the work.
@@ -162,6 +165,9 @@ impl Metrics {
             operation,
             region: region.clone(),
         };
+        if self.aws_call_seconds.get(&labels).is_none() {
+            self.start_counting(operation, &region);
+        }
         self.aws_call_seconds.get_or_create(&labels).observe(took.as_secs_f64());
         let labels = CallLabels {
             operation,
@@ -169,6 +175,19 @@ impl Metrics {
             outcome,
         };
         self.aws_calls.get_or_create(&labels).inc();
+    }
+
+    /// Shows each outcome of this operation as 0, so that the first of its kind is an increase.
+    fn start_counting(&self, operation: &'static str, region: &str) {
+        for outcome in CallOutcome::all() {
+            let region = region.to_owned();
+            let labels = CallLabels {
+                operation,
+                region,
+                outcome,
+            };
+            let _ = self.aws_calls.get_or_create(&labels);
+        }
     }
 
     /// Something is tried again.
@@ -200,4 +219,37 @@ pub fn render(registry: &Registry) -> Result<String, fmt::Error> {
     let mut text = String::new();
     encode_registry(&mut text, registry)?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::answer::ErrorClass;
+
+    /// The first refusal of all was no increase, because its series began with it.
+    #[test]
+    fn every_outcome_of_the_operators_region_is_there_before_the_first_call() {
+        let (metrics, registry) = Metrics::new();
+        let lines = |start: &str| -> Vec<String> {
+            let text = render(&registry).unwrap();
+            let start = format!("audit_mitigation_operator_aws_calls_total{{{start}");
+            let lines = text.lines().filter(|line| line.starts_with(&start));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(lines(""), [""; 0], "no region is known yet");
+        metrics.default_region("eu-central-1");
+        let all = lines("");
+        assert_eq!(all.len(), Operation::ALL.len() * (1 + ErrorClass::ALL.len()));
+        assert!(all.iter().all(|line| line.ends_with(" 0")), "{all:?}");
+
+        // Another region has them from its first call on.
+        let refused = CallOutcome::ErrorClass(ErrorClass::AccessDenied);
+        metrics.called(Operation::Describe, "us-east-1", refused, true, Duration::ZERO);
+        let name = Operation::Describe.name();
+        let elsewhere = lines(&format!("operation=\"{name}\",region=\"us-east-1\""));
+        assert_eq!(elsewhere.len(), 1 + ErrorClass::ALL.len());
+        let (denied, others): (Vec<&String>, Vec<_>) = elsewhere.iter().partition(|line| line.contains("AccessDenied"));
+        assert!(denied.iter().all(|line| line.ends_with(" 1")), "{denied:?}");
+        assert!(others.iter().all(|line| line.ends_with(" 0")), "{others:?}");
+    }
 }

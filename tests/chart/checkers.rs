@@ -21,12 +21,19 @@ const ACCEPTED: [(&str, &[&str]); 2] = [
 ];
 
 /// What sets of values leave or switch off on purpose.
-const SWITCHED_OFF: [(&[&str], &str, &[&str]); 5] = [
+const SWITCHED_OFF: [(&[&str], &str, &[&str]); 7] = [
     // No digest can stand in the chart: it isn't known before the image is made. Without one, checkov minds the pull
     // policy too.
     (&["default", "tenants"], "CKV_K8S_43", &["Deployment", "Pod"]),
     (&["default", "tenants"], "CKV_K8S_15", &["Deployment", "Pod"]),
     (&["default", "tenants"], "pod-networkpolicy", &["Deployment", "Pod"]),
+    // OpenShift gives them.
+    (&["openshift"], "CKV_K8S_40", &["Deployment", "Pod"]),
+    (
+        &["openshift"],
+        "container-security-context-user-group-id",
+        &["Deployment", "Pod"],
+    ),
     (&["single"], "deployment-replicas", &["Deployment"]),
     (&["single"], "deployment-strategy", &["Deployment"]),
 ];

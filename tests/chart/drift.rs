@@ -91,8 +91,9 @@ fn same_keys(at: &str, schema: &Value, values: &Value) {
         assert!(properties.contains_key(name), "the schema has no {at}.{name}");
     }
     for (name, property) in properties {
-        // What a parent chart shares, and what Kubernetes defines.
-        if (at, name.as_str()) == ("", "global") || ["resources", "affinity"].contains(&at) {
+        // What a parent chart gives, and what Kubernetes defines.
+        let of_a_parent = at.is_empty() && ["global", "enabled"].contains(&name.as_str());
+        if of_a_parent || ["resources", "affinity"].contains(&at) {
             continue;
         }
         let value = values
@@ -125,8 +126,9 @@ fn every_flag_exists() {
         }
         for variable in container["env"].as_array().unwrap() {
             let name = variable["name"].as_str().unwrap();
-            // The SDK's own are no flags.
-            let known = name.starts_with("AWS_") || help.contains(&format!("[env: {name}="));
+            // The SDK's own are no flags, and neither is where a proxy is.
+            let known =
+                name.starts_with("AWS_") || name.ends_with("_PROXY") || help.contains(&format!("[env: {name}="));
             assert!(known, "{name} isn't in:\n{help}");
         }
     }

@@ -9,6 +9,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Outcome};
 use support::eventually;
+use tokio::net::TcpStream;
 
 use crate::helm::EACH;
 use crate::installed::{Installed, LIMIT, NAME};
@@ -146,6 +147,26 @@ async fn a_release_for_some_namespaces_works_there_and_sees_no_other() {
         assert!(!installed.may(ACCOUNT, "system", "list", resource).await);
         does_its_work(&installed, "watched", "first").await;
     }
+}
+
+/// The address that the Deployment names is that of a pod with addresses of IPv4, of IPv6, or of both.
+#[tokio::test]
+async fn probes_are_answered_on_both_families_of_addresses() {
+    let installed = Installed::new(EACH[0], &[], "").await;
+    let mut operator = installed.start_operator().await;
+    let arguments = installed.arguments().await;
+    let address = arguments
+        .iter()
+        .find_map(|argument| argument.strip_prefix("--http-addr=[::]:"));
+    let port: u16 = address.unwrap().parse().unwrap();
+    for host in ["127.0.0.1", "::1"] {
+        eventually(LIMIT, &format!("it listens on {host}"), async || {
+            TcpStream::connect((host, port)).await.map(|_| ())
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}\n{}", operator.log()));
+    }
+    operator.stop(LIMIT).await.unwrap();
 }
 
 /// What the operator never does it may not do.

@@ -2,12 +2,16 @@
 
 use std::process::Command;
 
+use serde_json::{Value, json};
 use support::{Cluster, ClusterOptions};
 
 use crate::chart;
-use crate::helm::{EACH, path};
+use crate::helm::{EACH, Helm, path};
+use crate::parent::Parent;
 
 const INSTALL: &str = include_str!("../../docs/install.md");
+const PLATFORMS: &str = include_str!("../../docs/platforms.md");
+const OPERATING: &str = include_str!("../../docs/operating.md");
 const README: &str = include_str!("../../README.md");
 const CHARTS_README: &str = include_str!("../../charts/audit-mitigation-operator/README.md");
 
@@ -47,6 +51,108 @@ fn the_values_on_the_install_page_are_taken() {
         for helm in EACH {
             helm.ok(&["lint", "--strict", path(&chart()), "--values", path(&values)]);
         }
+    }
+}
+
+/// The values of a page, where a parent chart has pages of its own: each block that names no file.
+fn values(page: &str) -> Vec<Value> {
+    let own = blocks(page, "yaml")
+        .into_iter()
+        .filter(|block| !block.starts_with("# "));
+    own.map(|block| serde_saphyr::from_str(block).unwrap()).collect()
+}
+
+/// Both helms take them, and each of them does something: without it, the chart renders otherwise or not at all.
+#[test]
+fn every_value_on_the_pages_is_taken_and_has_an_effect() {
+    for (page, at_least) in [(PLATFORMS, 8), (OPERATING, 1)] {
+        let all = values(page);
+        assert!(all.len() >= at_least, "{all:?}");
+        for values in all {
+            for helm in EACH {
+                let rendered = render(helm, &values).unwrap();
+                if helm.name() != EACH[0].name() {
+                    continue;
+                }
+                for (place, without) in with_one_less(&values) {
+                    assert_ne!(render(helm, &without), Some(rendered.clone()), "{place} of {values}");
+                }
+            }
+        }
+    }
+}
+
+/// What the chart makes of these values, if it takes them.
+fn render(helm: Helm, values: &Value) -> Option<String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), values.to_string()).unwrap();
+    let chart = chart();
+    let output = helm.run(&["template", "amo", path(&chart), "--values", path(file.path())]);
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8(output.stdout).unwrap())
+}
+
+/// The same values without one of the leaves: each in turn, with its place.
+fn with_one_less(values: &Value) -> Vec<(String, Value)> {
+    let mut places = Vec::new();
+    leaves(values, "", &mut places);
+    let less = |place: String| {
+        let mut values = values.clone();
+        let (parent, last) = place.rsplit_once('/').unwrap();
+        let last = last.replace("~1", "/").replace("~0", "~");
+        match values.pointer_mut(parent).unwrap() {
+            Value::Object(members) => _ = members.remove(&last),
+            Value::Array(items) => _ = items.remove(last.parse().unwrap()),
+            other => panic!("{other} has no members"),
+        }
+        (place, values)
+    };
+    places.into_iter().map(less).collect()
+}
+
+fn leaves(value: &Value, at: &str, places: &mut Vec<String>) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (name, member) in members {
+                // As a JSON pointer has it.
+                let name = name.replace('~', "~0").replace('/', "~1");
+                leaves(member, &format!("{at}/{name}"), places);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                leaves(item, &format!("{at}/{index}"), places);
+            }
+        }
+        _ => places.push(at.to_owned()),
+    }
+}
+
+#[test]
+fn the_parent_chart_on_the_page_renders_the_chart() {
+    let file = |name: &str| -> Value {
+        let begin = format!("# {name}\n");
+        let block = blocks(PLATFORMS, "yaml")
+            .into_iter()
+            .find(|block| block.starts_with(&begin));
+        serde_saphyr::from_str(block.unwrap()).unwrap()
+    };
+    let mut definition = file("Chart.yaml");
+    assert_eq!(definition["dependencies"][0]["version"], env!("CARGO_PKG_VERSION"));
+    // In place of a registry.
+    definition["dependencies"][0]["repository"] = json!(format!("file://{}", path(&chart())));
+    for helm in EACH {
+        let parent = Parent::of(helm, &definition, &file("values.yaml"));
+        let text = parent
+            .objects(helm, &[])
+            .iter()
+            .map(Value::to_string)
+            .collect::<String>();
+        assert!(text.contains("eu-central-1") && !text.contains("65532"), "{text}");
+        let off = ["--set", "audit-mitigation-operator.enabled=false"];
+        assert_eq!(parent.objects(helm, &off), [Value::Null; 0]);
     }
 }
 

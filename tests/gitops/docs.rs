@@ -3,10 +3,13 @@
 use crate::argocd::STATES;
 use crate::generated::root;
 
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 6] = [
     ("argocd.md", include_str!("../../docs/argocd.md")),
     ("flux.md", include_str!("../../docs/flux.md")),
     ("install.md", include_str!("../../docs/install.md")),
+    ("operating.md", include_str!("../../docs/operating.md")),
+    ("platforms.md", include_str!("../../docs/platforms.md")),
+    ("troubleshooting.md", include_str!("../../docs/troubleshooting.md")),
 ];
 
 /// The table of health and actions, row by row in the order of the states.

@@ -13,6 +13,9 @@ wins. No name stands twice, which helm 4 and the API server refuse: the user's w
 {{- $_ := set $env "AWS_SHARED_CREDENTIALS_FILE" (printf "/var/run/secrets/aws/%s" .credentials.secretKey) }}
 {{- $_ := set $env "AWS_PROFILE" .credentials.profile }}
 {{- end }}
+{{- if .caBundle.configMapName }}
+{{- $_ := set $env "AWS_CA_BUNDLE" (printf "/var/run/configmaps/aws-ca/%s" .caBundle.key) }}
+{{- end }}
 {{- end }}
 {{- with .Values.limits }}
 {{- $_ := set $env "MAX_RUNNING_TASKS" (toString .maxRunningTasks) }}

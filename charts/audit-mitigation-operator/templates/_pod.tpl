@@ -8,9 +8,9 @@ enableServiceLinks: false
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.podSecurityContext }}
+{{- with include "operator.securityContext" (list . .Values.podSecurityContext) }}
 securityContext:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:
@@ -20,16 +20,40 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- if or .Values.aws.credentials.secretName .Values.extraVolumes }}
+{{- if or .Values.aws.credentials.secretName .Values.aws.caBundle.configMapName .Values.extraVolumes }}
 volumes:
   {{- with .Values.aws.credentials.secretName }}
   - name: aws-credentials
     secret:
       secretName: {{ . }}
   {{- end }}
+  {{- with .Values.aws.caBundle.configMapName }}
+  - name: aws-ca
+    configMap:
+      name: {{ . }}
+  {{- end }}
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
+{{- with .Values.initContainers }}
+initContainers:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* A security context, without the ids where the platform gives its own. A user can't always take them out by null:
+helm 4 drops the nulls of a parent chart's values.yaml. */}}
+{{- define "operator.securityContext" -}}
+{{- $root := index . 0 }}
+{{- $context := index . 1 }}
+{{- $mode := $root.Values.openshift.adaptSecurityContext }}
+{{- $isOpenShift := $root.Capabilities.APIVersions.Has "security.openshift.io/v1" }}
+{{- if or (eq $mode "force") (and (eq $mode "auto") $isOpenShift) }}
+{{- $context = omit $context "runAsUser" "runAsGroup" "fsGroup" }}
+{{- end }}
+{{- with $context }}
+{{- toYaml . }}
 {{- end }}
 {{- end }}
 
@@ -44,15 +68,20 @@ env:
 resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.securityContext }}
+{{- with include "operator.securityContext" (list . .Values.securityContext) }}
 securityContext:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
-{{- if or .Values.aws.credentials.secretName .Values.extraVolumeMounts }}
+{{- if or .Values.aws.credentials.secretName .Values.aws.caBundle.configMapName .Values.extraVolumeMounts }}
 volumeMounts:
   {{- if .Values.aws.credentials.secretName }}
   - name: aws-credentials
     mountPath: /var/run/secrets/aws
+    readOnly: true
+  {{- end }}
+  {{- if .Values.aws.caBundle.configMapName }}
+  - name: aws-ca
+    mountPath: /var/run/configmaps/aws-ca
     readOnly: true
   {{- end }}
   {{- with .Values.extraVolumeMounts }}
@@ -61,8 +90,14 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
+{{- define "operator.httpAddress" -}}
+{{- with .Values.metrics }}
+{{- contains ":" .address | ternary (printf "[%s]" .address) .address }}:{{ .port }}
+{{- end }}
+{{- end }}
+
 {{- define "operator.flags" -}}
-- --http-addr=0.0.0.0:{{ .Values.metrics.port }}
+- {{ printf "--http-addr=%s" (include "operator.httpAddress" .) | quote }}
 - --log-format={{ .Values.log.format }}
 - {{ printf "--log-level=%s" .Values.log.level | quote }}
 {{- with .Values.watchNamespaces }}

@@ -1,5 +1,8 @@
 {{/* Values that the schema accepts one by one and that contradict each other. */}}
 {{- define "operator.validate" -}}
+{{- if and (hasKey .Values "enabled") (not .Values.enabled) }}
+{{- fail "enabled is false, and the chart is rendered all the same: name it as the condition of this dependency in the parent's Chart.yaml" }}
+{{- end }}
 {{- if and (not .Values.leaderElection.enabled) (gt (int .Values.replicaCount) 1) }}
 {{- fail "leaderElection.enabled is false: set replicaCount to 1, or several pods would do the same work" }}
 {{- end }}

@@ -13,8 +13,8 @@ pub(super) const ALERTS: &str = "charts/audit-mitigation-operator/files/alerts.y
 /// The dashboard of the chart.
 const DASHBOARD: &str = "charts/audit-mitigation-operator/files/dashboard.json";
 
-/// Labels that come from the scrape, not from the operator.
-const TARGET_LABELS: [&str; 4] = ["namespace", "job", "pod", "instance"];
+/// Labels that come from the scrape and from Prometheus, not from the operator.
+const TARGET_LABELS: [&str; 5] = ["cluster", "namespace", "job", "pod", "instance"];
 
 /// A query, and where it stands.
 pub(super) struct Query {

@@ -116,7 +116,8 @@ impl ApiServer {
                 "--bind-address=127.0.0.1",
                 "--authorization-mode=RBAC",
                 "--service-account-issuer=https://kubernetes.default.svc",
-                "--service-cluster-ip-range=10.0.0.0/24",
+                // Both families, as the charts of some people ask for.
+                "--service-cluster-ip-range=10.0.0.0/24,fd00:10::/112",
                 // A loopback address is no valid endpoint, and nothing here looks for one.
                 "--endpoint-reconciler-type=none",
             ]
