@@ -24,7 +24,7 @@ pub(crate) struct File {
     pub(crate) lines: usize,
     /// Each path that it names outside tests, with imports and `super` written out.
     pub(crate) paths: Vec<Found>,
-    /// What it hands on under a name of its own: `pub use spec::Spec` is Spec → spec::Spec.
+    /// What it hands on under a name of its own: `pub use spec::Spec` is `Spec` → `spec::Spec`.
     pub(crate) handed_on: BTreeMap<String, Name>,
     /// The modules all of whose items it hands on.
     pub(crate) globs: Vec<Name>,
