@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod image;
+mod mutants;
 mod soak;
 mod step;
 mod test;
@@ -26,6 +27,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Does to two replicas what can go wrong, at random, and checks the promises; see RELIABILITY.md.
     Soak(soak::Arguments),
+    /// Breaks the product in many small ways, and fails when no test notices; see RELIABILITY.md.
+    Mutants(mutants::Arguments),
     /// Builds the test cluster's programs into the user's cache; the other commands do it when needed.
     Tools,
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Image => image::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Tools => tools::run(),
     };
     match result {

@@ -166,6 +166,13 @@ pub const CARGO_DENY: CargoTool = CargoTool {
     minutes: 2,
 };
 
+/// Thinks up bugs, and says which of them no test notices. Reads `.cargo/mutants.toml`.
+pub const CARGO_MUTANTS: CargoTool = CargoTool {
+    name: "cargo-mutants",
+    version: "27.1.0",
+    minutes: 3,
+};
+
 /// Argo CD, for its definitions below `manifests/crds`.
 pub const ARGO_CD: GoSource = GoSource {
     pinned_in: "argocd",
