@@ -64,7 +64,9 @@ impl Tests {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if let Some(test) = self.overdue(Instant::now()) {
-                println!("{test} has taken more than {} minutes: killed", LIMIT.as_secs() / 60);
+                let failure = format!("{test}: killed after {} minutes", LIMIT.as_secs() / 60);
+                println!("{failure}");
+                self.failures.push(failure);
                 self.running.iter_mut().for_each(|program| program.slow.clear());
                 // What a test has started ends with it, however it ends; cargo goes on with the next program.
                 let parent = cargo.id().to_string();
