@@ -10,6 +10,7 @@ mod cargo_tool;
 mod catalogue;
 mod go_source;
 mod go_tool;
+pub mod kubernetes;
 mod prerequisite;
 pub mod python;
 

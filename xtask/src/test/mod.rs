@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// Suites: `unit`, `doc`, a file or folder of tests (`cluster`, `chart`, `gitops`, `aws`, …), or a package
     /// (`simulator`, …). Without any, every check there is.
     suites: Vec<String>,
+    /// Runs the suites on a cluster of this version of Kubernetes, such as 1.30.14; without suites `cluster` and `chart`.
+    #[arg(long, value_name = "VERSION")]
+    kubernetes: Option<String>,
     /// For the test programs: `-- operator::lease` runs the tests whose name has that in it.
     #[arg(last = true)]
     filters: Vec<String>,
@@ -52,6 +55,17 @@ pub(crate) struct Arguments {
 /// Runs every check, or some suites, and prints a summary whatever comes.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     summed_up(|report, tests| {
+        if let Some(version) = &arguments.kubernetes {
+            ensure_installed(report, &NEEDED)?;
+            let version = tools::kubernetes::version(version)?;
+            let suites = if arguments.suites.is_empty() {
+                suites::named(&["cluster", "chart"])
+            } else {
+                suites::named(&arguments.suites)
+            };
+            let env = [(tools::kubernetes::VARIABLE, version.name)];
+            return run_suites(report, tests, &suites?, &arguments.filters, &env);
+        }
         if !arguments.suites.is_empty() {
             ensure_installed(report, &NEEDED)?;
             let suites = suites::named(&arguments.suites)?;

@@ -53,9 +53,9 @@ pub(super) fn quick() -> Result<Vec<Suite>> {
 }
 
 /// Those with these names.
-pub(super) fn named(names: &[String]) -> Result<Vec<Suite>> {
+pub(super) fn named(names: &[impl AsRef<str>]) -> Result<Vec<Suite>> {
     let workspace = Workspace::read()?;
-    names.iter().map(|name| one(&workspace, name)).collect()
+    names.iter().map(|name| one(&workspace, name.as_ref())).collect()
 }
 
 /// Names of what has tests.
