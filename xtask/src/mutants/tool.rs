@@ -73,10 +73,10 @@ pub(super) fn run(checkout: &Checkout, area: &Area, arguments: &Arguments) -> Re
             "--cargo-arg=--config",
             "--cargo-arg=target.'cfg(unix)'.runner = ['env', 'RUSTC_BOOTSTRAP=1']",
         ])
+        // For each call of cargo: what is only said of the tests doesn't keep it from building all of them.
+        .args(area.targets.iter().map(|target| format!("--cargo-arg={target}")))
         .args(&arguments.arguments)
-        .arg("--")
-        .args(area.targets)
-        .args(["--", "-Zunstable-options", "--fail-fast"])
+        .args(["--", "--", "-Zunstable-options", "--fail-fast"])
         .args(area.names);
     let status = command.status().context("cannot run cargo-mutants")?;
     match status.code() {
