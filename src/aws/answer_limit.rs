@@ -7,6 +7,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
 /// Several times the longest page of findings that the service gives (250 of them).
+// mutant: an-answer-without-a-bound
 const MAX_BYTES: usize = 8 << 20;
 
 /// Ends the reading of an answer that is too large; the call then counts as unanswered.

@@ -79,6 +79,7 @@ impl Service {
         let config = config
             .to_builder()
             // Attempts are the controller's affair: one that the SDK makes again hides an answer that nobody saw.
+            // mutant: the-sdk-tries-again
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .build();
@@ -166,6 +167,7 @@ impl Service {
             .client(&record.region)
             .start_audit_mitigation_actions_task()
             .task_id(&record.task_id)
+            // mutant: a-token-of-the-sdks-own
             .client_request_token(&record.token)
             .target(shapes::target(&desired.target))
             .set_audit_check_to_actions_mapping(Some(shapes::mapping(&desired.mapping)))

@@ -203,6 +203,7 @@ where
             let lives = response.status().is_success();
             Ok(response.map(|body| {
                 let body = body.map_frame(move |frame| {
+                    // mutant: a-refusal-is-a-sign-of-life
                     if lives {
                         api_server.mark_heard(&path);
                     }

@@ -141,9 +141,11 @@ impl Election {
     /// Takes in what became of the call that was sent then.
     pub(super) fn answered(&mut self, sent: Instant, now: Instant, answer: Answer) {
         self.give_up_in_time(now);
+        // mutant: an-answer-after-the-end-counts
         if matches!(self.role, Role::Stopped(_)) {
             return;
         }
+        // mutant: it-writes-without-a-look
         self.may_write = false;
         match answer {
             Answer::Found(lease) => {

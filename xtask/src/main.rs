@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod image;
+mod mutants;
 mod soak;
 mod step;
 mod test;
@@ -16,8 +17,10 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
-    /// Runs every check: format, lints, documentation, and all tests, also those on a real cluster.
-    Test,
+    /// The quick checks: format, lints, and all tests that need no cluster.
+    Check,
+    /// Runs every check: format, lints, documentation, and all tests, also those on a real cluster; or some suites.
+    Test(test::Arguments),
     /// Shows the operator's main job on a real API server and a simulated service.
     Demo(demo::Arguments),
     /// Builds the operator as static binaries for amd64 and arm64 and, where buildah is installed, its images.
@@ -26,17 +29,21 @@ enum Command {
     Bench(bench::Arguments),
     /// Does to two replicas what can go wrong, at random, and checks the promises; see RELIABILITY.md.
     Soak(soak::Arguments),
+    /// Breaks the product in many small ways, and fails when no test notices; see RELIABILITY.md.
+    Mutants(mutants::Arguments),
     /// Builds the test cluster's programs into the user's cache; the other commands do it when needed.
     Tools,
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
-        Command::Test => test::run(),
+        Command::Check => test::quick(),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Image => image::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Tools => tools::run(),
     };
     match result {

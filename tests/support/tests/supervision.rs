@@ -34,7 +34,10 @@ struct Holder {
 
 impl Holder {
     fn start(test: &str) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        // In a background shell SIGINT is ignored, and a child inherits that: `env` sets it back.
+        let mut process = Command::new("env")
+            .arg("--default-signal=INT")
+            .arg(std::env::current_exe().unwrap())
             .args(["--exact", test, "--ignored", "--nocapture"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -67,7 +70,17 @@ impl Holder {
     }
 
     async fn all_goes(mut self) {
-        self.process.wait().unwrap();
+        let ended = eventually(LIMIT, "the holder ends", async || match self.process.try_wait() {
+            Ok(Some(_)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+        if ended.is_err() {
+            // So that nothing of it is left behind a failed test.
+            self.process.kill().unwrap();
+            self.process.wait().unwrap();
+        }
+        ended.unwrap();
         eventually(LIMIT, "the processes and the folder are gone", async || {
             let left: Vec<_> = self.supervised.iter().filter(|id| runs(**id)).collect();
             if left.is_empty() && !self.folder.exists() {

@@ -10,13 +10,21 @@ use anyhow::{Context as _, Result};
 use etcetera::BaseStrategy as _;
 use sha2::{Digest as _, Sha256};
 
-/// `$XDG_CACHE_HOME/audit-mitigation-operator/tools`, made if absent.
+/// The folder of the built tools.
 pub(crate) fn root() -> Result<PathBuf> {
+    folder("tools")
+}
+
+/// `$XDG_CACHE_HOME/audit-mitigation-operator/NAME`, made if absent.
+///
+/// # Errors
+/// When no home is known, or the folder can't be made.
+pub fn folder(name: &str) -> Result<PathBuf> {
     let base = etcetera::base_strategy::Xdg::new()
-        .context("no home directory is known: set HOME or XDG_CACHE_HOME, the tools are kept below it")?;
-    let root = base.cache_dir().join("audit-mitigation-operator/tools");
-    fs::create_dir_all(&root).with_context(|| format!("cannot create the tools' cache {}", root.display()))?;
-    Ok(root)
+        .context("no home directory is known: set HOME or XDG_CACHE_HOME, what is built is kept below it")?;
+    let folder = base.cache_dir().join("audit-mitigation-operator").join(name);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create the cache folder {}", folder.display()))?;
+    Ok(folder)
 }
 
 /// Waits until no other process builds; the lock ends with the returned file.

@@ -27,6 +27,7 @@ pub const ETCD: GoTool = GoTool {
     minutes: 1,
     tags: "",
     assets: Assets::Required,
+    is_versioned: false,
 };
 
 /// The API server.
@@ -38,6 +39,7 @@ pub const KUBE_APISERVER: GoTool = GoTool {
     minutes: 4,
     tags: "",
     assets: Assets::Required,
+    is_versioned: true,
 };
 
 /// The controllers: garbage collection, namespaces, service accounts.
@@ -50,6 +52,7 @@ pub const KUBE_CONTROLLER_MANAGER: GoTool = GoTool {
     minutes: 2,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: true,
 };
 
 /// What Flux and Helm make of a resource's conditions: reads objects as JSON, prints a verdict for each.
@@ -61,6 +64,7 @@ pub const KSTATUS: GoTool = GoTool {
     minutes: 1,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// What most people install the chart with.
@@ -72,6 +76,7 @@ pub const HELM_3: GoTool = GoTool {
     minutes: 2,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// The same of the next major version, which applies server-side and judges by kstatus.
@@ -84,6 +89,7 @@ pub const HELM_4: GoTool = GoTool {
     minutes: 2,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// Makes the chart's README from the comments of its values.
@@ -95,6 +101,7 @@ pub const HELM_DOCS: GoTool = GoTool {
     minutes: 1,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// Says what a production cluster would hold against a manifest.
@@ -106,6 +113,7 @@ pub const KUBE_SCORE: GoTool = GoTool {
     minutes: 1,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// Checks manifests against JSON schemas.
@@ -117,6 +125,7 @@ pub const KUBECONFORM: GoTool = GoTool {
     minutes: 1,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// Runs the chart's own unit tests.
@@ -128,6 +137,7 @@ pub const HELM_UNITTEST: GoTool = GoTool {
     minutes: 1,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// Judges what is scraped, and tests the alerts.
@@ -140,6 +150,7 @@ pub const PROMTOOL: GoTool = GoTool {
     // Without the clients of every cloud, in which Prometheus can look for targets.
     tags: "remove_all_sd",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// The Prometheus operator, for its definitions below `example/prometheus-operator-crd`.
@@ -157,6 +168,7 @@ pub const ARGOCD_RUNNER: GoTool = GoTool {
     minutes: 3,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// What the dependencies may be: licences, sources, crates that are banned. Reads `deny.toml`.
@@ -164,6 +176,13 @@ pub const CARGO_DENY: CargoTool = CargoTool {
     name: "cargo-deny",
     version: "0.20.2",
     minutes: 2,
+};
+
+/// Thinks up bugs, and says which of them no test notices. Reads `.cargo/mutants.toml`.
+pub const CARGO_MUTANTS: CargoTool = CargoTool {
+    name: "cargo-mutants",
+    version: "27.1.0",
+    minutes: 3,
 };
 
 /// Argo CD, for its definitions below `manifests/crds`.
@@ -199,6 +218,7 @@ pub const KUSTOMIZE_CONTROLLER: GoTool = GoTool {
     minutes: 5,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// Judges objects by the health check expressions of Flux.
@@ -210,6 +230,7 @@ pub const FLUX_HEALTH: GoTool = GoTool {
     minutes: 1,
     tags: "",
     assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// Every tool that is built from a Go module.

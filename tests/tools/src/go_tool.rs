@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{assets, cache, prerequisite};
+use crate::{assets, cache, kubernetes, prerequisite};
 
 /// What a folder of ready-made binaries (`KUBEBUILDER_ASSETS`) means for a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct GoTool {
     /// About how long it builds on two cores, to tell whoever waits.
     pub(crate) minutes: u32,
     pub(crate) assets: Assets,
+    /// Whether it is a part of Kubernetes of which other versions can be chosen.
+    pub(crate) is_versioned: bool,
 }
 
 impl GoTool {
@@ -44,11 +46,16 @@ impl GoTool {
     /// # Errors
     /// When `KUBEBUILDER_ASSETS` names a folder without it, Go isn't installed, or the build fails.
     pub fn path(&self) -> Result<PathBuf> {
-        if let Some(path) = self.ready_made()? {
+        let version = if self.is_versioned { kubernetes::chosen()? } else { None };
+        // Of what is ready-made nobody knows the version.
+        if version.is_none()
+            && let Some(path) = self.ready_made()?
+        {
             return Ok(path);
         }
-        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.module);
-        let link = format!("-s -w {}", self.link_flags);
+        let (module, link_flags) = version.map_or((self.module, self.link_flags), |v| (v.module, v.link_flags));
+        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(module);
+        let link = format!("-s -w {link_flags}");
         let mut flags = vec!["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", &link];
         if !self.tags.is_empty() {
             flags.extend(["-tags", self.tags]);

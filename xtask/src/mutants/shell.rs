@@ -1,0 +1,182 @@
+//! Protections of the shell that cargo-mutants can't take out: each is marked in the source by `// mutant: NAME` on the
+//! line above it, and has one row here.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::{
+    checkout::Checkout,
+    marker::{self, Rule},
+    trial::{self, Verdict},
+};
+use crate::step::root;
+
+/// Which mutants.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only those whose name contains one of these; without any, all.
+    names: Vec<String>,
+    /// Print the list and run nothing.
+    #[arg(long)]
+    list: bool,
+}
+
+/// A seeded bug.
+#[derive(Debug)]
+struct Mutant {
+    /// As the marker in the source has it.
+    name: &'static str,
+    /// What protection it takes out.
+    without: &'static str,
+    rule: Rule,
+    /// The test program that has to notice, as arguments of `cargo test`.
+    program: &'static [&'static str],
+    /// Parts of the names of its tests.
+    tests: &'static [&'static str],
+}
+
+const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "it-writes-without-a-look",
+        without: "after a call whose fate isn't known the lease is read before it is written",
+        rule: Rule::Skip,
+        program: &["--lib"],
+        tests: &["lease::"],
+    },
+    Mutant {
+        name: "an-answer-after-the-end-counts",
+        without: "an answer that comes when the lease was given up changes nothing",
+        rule: Rule::Never,
+        program: &["--lib"],
+        tests: &["lease::"],
+    },
+    Mutant {
+        name: "a-token-of-the-sdks-own",
+        without: "the token that is sent is the record's",
+        rule: Rule::Skip,
+        program: &["--test", "aws"],
+        tests: &[],
+    },
+    Mutant {
+        name: "the-sdk-tries-again",
+        without: "one attempt by the SDK: one that it makes again hides an answer that nobody saw",
+        rule: Rule::Skip,
+        program: &["--test", "aws"],
+        tests: &[],
+    },
+    Mutant {
+        name: "an-answer-without-a-bound",
+        without: "an answer is read up to a bound",
+        rule: Rule::Value("256 << 20"),
+        program: &["--test", "fuzz"],
+        tests: &[],
+    },
+    Mutant {
+        name: "a-refusal-is-a-sign-of-life",
+        without: "what a refusal says is no sign of a watch's life",
+        rule: Rule::Always,
+        program: &["--lib"],
+        tests: &["controller::api_server_monitor"],
+    },
+];
+
+/// Tries each by its tests.
+pub(super) fn run(copy: impl FnOnce() -> Result<Checkout>, arguments: &Arguments) -> Result<()> {
+    let is_chosen =
+        |mutant: &&Mutant| arguments.names.is_empty() || arguments.names.iter().any(|name| mutant.name.contains(name));
+    let mutants: Vec<_> = MUTANTS.iter().filter(is_chosen).collect();
+    ensure!(
+        !mutants.is_empty(),
+        "no mutant has such a name; `cargo xtask mutants shell --list` prints them"
+    );
+    let files = marked(&root().join("src"))?;
+    if arguments.list {
+        for Mutant { name, without, .. } in mutants {
+            let file = files.get(*name).map(|file| file.display().to_string());
+            println!("{name:32} {without} (src/{})", file.unwrap_or_default());
+        }
+        return Ok(());
+    }
+    let checkout = copy()?;
+    let mut survivors = Vec::new();
+    for mutant in mutants {
+        let began = Instant::now();
+        let file = files.get(mutant.name);
+        let file = file.with_context(|| format!("no file has the marker `// mutant: {}`", mutant.name))?;
+        let file = checkout.folder().join("src").join(file);
+        let original = fs::read_to_string(&file)?;
+        // A test that fails anyway notices nothing.
+        ensure_it_passes(&checkout, mutant)?;
+        let changed = marker::apply(&original, mutant.name, mutant.rule).with_context(|| mutant.name.to_owned())?;
+        fs::write(&file, changed)?;
+        let verdict = trial::run(&checkout, mutant.program, mutant.tests);
+        fs::write(&file, original)?;
+        let shown = match verdict? {
+            Verdict::Noticed(by) => format!("noticed by {by}"),
+            Verdict::Endless => format!("noticed by the limit of {} minutes", trial::LIMIT.as_secs() / 60),
+            Verdict::Survived => {
+                survivors.push(mutant.name);
+                "SURVIVED".to_owned()
+            }
+            Verdict::NotRun(why) => bail!("{} could not be tried: {why}", mutant.name),
+        };
+        println!("{:32} {:>5.0} s  {shown}", mutant.name, began.elapsed().as_secs_f64());
+    }
+    ensure!(
+        survivors.is_empty(),
+        "no test noticed: {}. Write the test that does, or take the marker away if it protects nothing",
+        survivors.join(", ")
+    );
+    Ok(())
+}
+
+fn ensure_it_passes(checkout: &Checkout, mutant: &Mutant) -> Result<()> {
+    match trial::run(checkout, mutant.program, mutant.tests)? {
+        Verdict::Survived => Ok(()),
+        other => bail!("the unchanged checkout doesn't pass: {other:?}"),
+    }
+}
+
+/// The markers below a folder, and the file that each stands in.
+fn marked(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let (mut found, mut folders) = (BTreeMap::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).with_context(|| format!("cannot list {}", next.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            for name in fs::read_to_string(&path)?.lines().filter_map(marker::name) {
+                let file = path.strip_prefix(folder)?.to_owned();
+                let other = found.insert(name.to_owned(), file);
+                ensure!(other.is_none(), "the marker `// mutant: {name}` stands in two places");
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cheap, so that a change of the code that leaves a mutant behind is noticed at once.
+    #[test]
+    fn each_mutant_has_one_marker_that_its_rule_fits_and_each_marker_a_mutant() {
+        let mut files = marked(&root().join("src")).unwrap();
+        for mutant in MUTANTS {
+            let file = files.remove(mutant.name);
+            let file = file.unwrap_or_else(|| panic!("no marker `// mutant: {}`", mutant.name));
+            let source = fs::read_to_string(root().join("src").join(file)).unwrap();
+            marker::apply(&source, mutant.name, mutant.rule).expect(mutant.name);
+        }
+        assert!(files.is_empty(), "markers without a mutant: {files:?}");
+    }
+}
