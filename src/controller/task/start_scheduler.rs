@@ -49,7 +49,8 @@ impl State {
 }
 
 impl StartScheduler {
-    /// An empty queue with this many slots for each region. `wake` has a resource reconciled.
+    /// An empty queue with this many slots for each region. `wake` has a resource reconciled; it is called while the queue
+    /// is locked, so it must not call back.
     pub(super) fn new(slots: usize, pace: Pace, wake: impl Fn(ObjectRef<CachedTask>) + Send + Sync + 'static) -> Self {
         let (queue, waiting) = (Queue::new(slots, Instant::now()), HashMap::new());
         Self {

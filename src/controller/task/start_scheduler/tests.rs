@@ -98,7 +98,7 @@ impl Bench {
 
 #[tokio::test]
 async fn nobody_enters_before_the_queue_is_built_once_all_resources_are_listed() {
-    let bench = Bench::new(1, 0.0);
+    let bench = Bench::new(2, 0.0);
     let (listed, lists) = watch::channel(false);
     let builds = Mutex::new(0);
     let wait = || async {
@@ -108,7 +108,11 @@ async fn nobody_enters_before_the_queue_is_built_once_all_resources_are_listed()
         };
         let resources = || {
             *builds.lock().unwrap() += 1;
-            [placed("runs", holding("runs")), placed("old", waiting(0, "old"))]
+            [
+                placed("runs", holding("runs")),
+                placed("old", waiting(1, "old")),
+                placed("older", waiting(0, "older")),
+            ]
         };
         bench.scheduler.wait_until_built(listed, resources).await;
     };
@@ -120,9 +124,10 @@ async fn nobody_enters_before_the_queue_is_built_once_all_resources_are_listed()
     tokio::join!(first, second);
     wait().await;
     assert_eq!(*builds.lock().unwrap(), 1);
-    assert_eq!(bench.in_use_and_waiting(), [(1, 1)]);
+    assert_eq!(bench.in_use_and_waiting(), [(1, 2)]);
+    assert_eq!(bench.enter(5, "young"), behind(2));
     assert_eq!(bench.woken(), [""; 0], "each is reconciled after this anyway");
-    assert_eq!(bench.enter(5, "young"), behind(1));
+    assert_eq!(bench.enter(0, "older"), Admission::Free);
     bench.scheduler.leave("runs");
     assert_eq!(bench.woken(), ["name-of-old"], "its reference is known from the list");
 }

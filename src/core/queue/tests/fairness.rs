@@ -237,7 +237,27 @@ fn open_attempts_of_one_namespace_hold_up_no_other() {
     assert_eq!(enter(&mut bench, "a-0"), Admission::Free);
 }
 
-/// The rate lets the namespaces in by turns as well, and each is told about when.
+#[test]
+fn open_attempts_are_sent_again_by_turns() {
+    let mut bench = Bench::new(1);
+    let uids = [names("a", 0..3), names("b", 10..12)].concat();
+    for uid in &uids {
+        bench.queue.set(uid, open(uid));
+    }
+    let mut sent = Vec::new();
+    let mut woken = bench.woken();
+    while let Some(uid) = woken.pop() {
+        let admission = bench.queue.enter(&uid, open(&uid), &uid, &mut bench.limiter, now());
+        assert_eq!(admission, Admission::Free);
+        sent.push(uid.clone());
+        bench.woken();
+        bench.queue.set(&uid, Place::None);
+        woken = bench.woken();
+    }
+    assert_eq!(sent, ["a-0", "b-10", "a-1", "b-11", "a-2"]);
+}
+
+/// The namespaces take turns under the rate as well, and each resource is told about when it may start.
 #[test]
 fn under_the_rate_each_is_told_when_its_turn_comes() {
     let mut bench = Bench::paced(10, Some(1.0));

@@ -184,6 +184,31 @@ fn who_was_admitted_stays_so_though_an_older_one_comes() {
     assert_eq!(bench.held(), 1);
 }
 
+/// Its task id or region was edited after it was admitted.
+#[test]
+fn for_another_task_or_region_it_is_admitted_anew() {
+    let mut bench = Bench::new(2);
+    bench.queue.set("x", holding("shared"));
+    assert_eq!(bench.enter(0, "a", now()), Admission::Free);
+    assert_eq!(bench.held(), 2);
+    let edited = bench
+        .queue
+        .enter("a", waiting(0, "a"), "shared", &mut bench.limiter, now());
+    assert_eq!((edited, bench.held()), (Admission::Free, 1));
+    let elsewhere = Place::Waiting {
+        region: "us-east-1".to_owned(),
+        order: order(0, "a"),
+    };
+    bench.queue.enter("a", elsewhere, "shared", &mut bench.limiter, now());
+    assert_eq!(bench.held(), 2, "in another region");
+
+    let mut bench = Bench::new(1);
+    bench.queue.set("x", holding("x"));
+    bench.queue.set("a", holding("before"));
+    let reopened = bench.queue.enter("a", open(0, "a"), "a", &mut bench.limiter, now());
+    assert_eq!(reopened, behind(0), "x runs");
+}
+
 #[test]
 fn two_resources_of_one_task_hold_one_slot() {
     let mut bench = Bench::new(2);

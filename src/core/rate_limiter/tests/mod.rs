@@ -357,11 +357,29 @@ fn regions_that_somebody_made_up_are_forgotten() {
 fn a_region_that_was_called_or_throttled_a_moment_ago_is_not_forgotten() {
     let mut limiter = limiter();
     let now = start_of_time();
-    limiter.ask("one", Operation::Start, "called", now).unwrap();
-    limiter.spend("one", Operation::Start);
     limiter.ask("one", Operation::Start, "throttled", now).unwrap();
     limiter.spend("one", Operation::Start);
     limiter.throttled(Operation::Start, "throttled", now);
+    let between = now + seconds(0.05);
+    limiter.ask("one", Operation::Start, "saved up", between).unwrap();
+    limiter.spend("one", Operation::Start);
+    // Reserved long ago, and called all at once a moment ago.
+    let late = ["0", "1", "2", "3", "4", "5"];
+    for uid in late {
+        let _ = limiter.ask(uid, Operation::Start, "late", now);
+    }
+    let now = now + seconds(2.0);
+    for uid in late {
+        if limiter.ask(uid, Operation::Start, "late", now).is_ok() {
+            limiter.spend(uid, Operation::Start);
+        }
+        limiter.give_back_all(uid);
+    }
+    for region in ["called", "saved up", "saved up"] {
+        limiter.ask("one", Operation::Start, region, now).unwrap();
+        limiter.spend("one", Operation::Start);
+    }
+    let now = now + seconds(0.01);
     let crowd = |limiter: &mut RateLimiter, what: &str, now| {
         for n in 0..4 * KEPT {
             let region = format!("{what}-{n}");
@@ -370,8 +388,10 @@ fn a_region_that_was_called_or_throttled_a_moment_ago_is_not_forgotten() {
         }
     };
     crowd(&mut limiter, "at-once", now);
-    assert!(limiter.ask("two", Operation::Start, "called", now).is_err());
-    limiter.give_back_all("two");
+    for region in ["called", "saved up", "late"] {
+        assert!(limiter.ask("two", Operation::Start, region, now).is_err(), "{region}");
+        limiter.give_back_all("two");
+    }
     let later = now + seconds(20.0);
     crowd(&mut limiter, "later", later);
     assert!(
