@@ -21,7 +21,7 @@ use crate::core::task::events::EventDraft;
 use crate::core::task::plan::TaskAddress;
 
 /// How long a Describe may say "not found" before there is nothing to cancel: it may lag behind the Start.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 /// How often a task that can't be found is asked for within that time.
 const MISSING_POLL: Duration = Duration::from_secs(5);
 /// The waits between two attempts grow from the one to the other.
