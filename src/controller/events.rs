@@ -70,13 +70,12 @@ impl EventTask {
 
 async fn write_all(mut events: mpsc::Receiver<Draft>, mut recorders: Recorders, closed: CancellationToken) {
     loop {
-        let event = match closed.run_until_cancelled(events.recv()).await {
-            Some(event) => event,
-            None => {
-                // What waits already is received all the same.
-                events.close();
-                events.recv().await
-            }
+        let event = if let Some(event) = closed.run_until_cancelled(events.recv()).await {
+            event
+        } else {
+            // What waits already is received all the same.
+            events.close();
+            events.recv().await
         };
         let Some((draft, object)) = event else { return };
         recorders.publish(&event_of(draft), &object).await;

@@ -150,7 +150,7 @@ pub(super) async fn control<K: Watchable, R: Reconciler<K>>(
         triggers,
         ControllerConfig::default(),
     );
-    let reconciles = results.for_each(move |result| {
+    let work = results.for_each(move |result| {
         match result {
             // A resource that was deleted before its turn is no news.
             Err(ControllerError::ObjectNotFound(object)) => {
@@ -171,7 +171,7 @@ pub(super) async fn control<K: Watchable, R: Reconciler<K>>(
         }
     };
     tokio::select! {
-        () = reconciles => {}
+        () = work => {}
         () = stopped_before_the_list => {}
     }
 }
@@ -235,14 +235,14 @@ mod tests {
     }
 
     fn endless(panics: bool) -> (Arc<Endless>, mpsc::Receiver<()>) {
-        let (began, begun) = mpsc::channel(8);
+        let (began, receiver) = mpsc::channel(8);
         let reconciler = Endless {
             began,
             panics,
             panicked: AtomicUsize::new(0),
             liveness: Liveness::new(ApiServerMonitor::default()),
         };
-        (Arc::new(reconciler), begun)
+        (Arc::new(reconciler), receiver)
     }
 
     fn config_map() -> ConfigMap {
@@ -274,7 +274,7 @@ mod tests {
         let controller = control(triggers, store, reconciler, CancellationToken::new());
         tokio::select! {
             () = controller => panic!("it has ended"),
-            began = timeout(LIMIT, begun.recv()) => assert_eq!(began.unwrap(), Some(())),
+            first = timeout(LIMIT, begun.recv()) => assert_eq!(first.unwrap(), Some(())),
         }
         assert_eq!(
             timeout(LIMIT, begun.recv()).await.unwrap(),

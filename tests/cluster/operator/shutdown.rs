@@ -128,9 +128,12 @@ async fn sigterm_before_the_first_list_is_complete_waits_for_nothing() {
     let held = Arc::clone(&pause);
     // The list before it, with a limit of one, only looks whether the CRD is there.
     let is_list = |asked: &Asked| asked.path.ends_with("/auditmitigationtasks") && asked.query.contains("limit=100");
-    let fate = move |asked: &Asked| match is_list(asked) {
-        true => Fate::Hold(Side::Before, Arc::clone(&held)),
-        false => Fate::Pass,
+    let fate = move |asked: &Asked| {
+        if is_list(asked) {
+            Fate::Hold(Side::Before, Arc::clone(&held))
+        } else {
+            Fate::Pass
+        }
     };
     let _proxy = world.lay_proxy(fate).await;
     world.start_operator();

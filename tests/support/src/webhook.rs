@@ -98,10 +98,11 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, pause: Arc<Pause>) {
 async fn allow(request: Request<Incoming>, pause: Arc<Pause>) -> Result<Response<Full<Bytes>>, Error> {
     let review: Value = serde_json::from_slice(&request.into_body().collect().await?.to_bytes())?;
     pause.hold().await;
+    let of_review = |pointer: &str| review.pointer(pointer).cloned().unwrap_or_default();
     let answer = json!({
-        "apiVersion": review["apiVersion"],
-        "kind": review["kind"],
-        "response": { "uid": review["request"]["uid"], "allowed": true },
+        "apiVersion": of_review("/apiVersion"),
+        "kind": of_review("/kind"),
+        "response": { "uid": of_review("/request/uid"), "allowed": true },
     });
     let response = Response::builder().header("content-type", "application/json");
     Ok(response.body(Full::from(answer.to_string()))?)
