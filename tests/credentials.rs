@@ -351,3 +351,27 @@ async fn a_bundle_that_cannot_be_read_is_named_wherever_it_is_asked_for() {
         );
     }
 }
+
+/// Behind TLS the proxy is asked for the way only.
+#[tokio::test]
+async fn aws_is_asked_by_the_proxy_of_its_scheme_unless_it_is_excepted() {
+    let (proxy, relay) = Recorder::start(502, "").await;
+    let variables = [
+        ("HTTPS_PROXY", proxy.as_str()),
+        ("AWS_ACCESS_KEY_ID", "AKIATEST"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_ENDPOINT_URL_IOT", "https://iot.example.invalid"),
+    ];
+    check(&variables).await;
+    let seen = relay.asked();
+    assert!(!seen.is_empty(), "the service is asked by the proxy");
+    assert!(
+        seen.iter()
+            .all(|asked| asked.starts_with("CONNECT iot.example.invalid:443 ")),
+        "{seen:?}"
+    );
+    assert!(!seen.iter().any(|asked| asked.contains("AKIATEST")), "{seen:?}");
+    let said = check(&[&variables[..], &[("NO_PROXY", ".example.invalid")]].concat()).await;
+    assert!(said.contains("failed to lookup address"), "{said}");
+    assert_eq!(relay.asked(), seen);
+}

@@ -139,7 +139,7 @@ impl Clients {
 
 /// The same, with credentials that are yet to be looked for.
 fn with_new_credentials(config: &SdkConfig) -> SdkConfig {
-    let provider = SharedCredentialsProvider::new(DefaultCredentials::new(config.clone()));
+    let provider = SharedCredentialsProvider::new(DefaultCredentials::new(config));
     let cache = IdentityCache::lazy().load_timeout(credentials::LIMIT).build();
     let config = config.to_builder();
     config.credentials_provider(provider).identity_cache(cache).build()

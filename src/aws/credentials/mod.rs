@@ -53,9 +53,13 @@ struct Failed {
 }
 
 impl DefaultCredentials {
-    pub(super) fn new(config: SdkConfig) -> Self {
+    pub(super) fn new(config: &SdkConfig) -> Self {
+        let mut config = config.to_builder();
+        // Those that were in use before, with all that they hold, would be kept with each that follows.
+        config.set_credentials_provider(None);
+        config.set_identity_cache(None);
         Self {
-            config,
+            config: config.build(),
             state: Mutex::default(),
         }
     }
@@ -130,4 +134,25 @@ async fn look(chain: &Chain) -> Result<Credentials, NoCredentials> {
             ))
         })
         .map_err(NoCredentials)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::BehaviorVersion;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+
+    use super::*;
+
+    /// Each look for new credentials would else keep all that came before it.
+    #[test]
+    fn what_was_in_use_before_is_let_go() {
+        let before = Credentials::new("AKIATEST", "secret", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(SharedCredentialsProvider::new(before))
+            .build();
+        let credentials = DefaultCredentials::new(&config);
+        assert!(credentials.config.credentials_provider().is_none());
+        assert!(credentials.config.identity_cache().is_none());
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use audit_mitigation_operator::api::Phase;
+use audit_mitigation_operator::api::{Phase, StoredTask};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation};
 
-use super::{World, condition, message, spec};
+use super::{World, condition, message, spec, status};
 
 fn on_start(kind: FaultKind) -> Fault {
     Fault::new(kind).on(Operation::START)
@@ -56,6 +56,34 @@ async fn invalid_request_is_corrected_in_place_by_an_edit() {
     world
         .until_events("one", &["InvalidRequest", "Starting", "Started", "Completed"])
         .await;
+}
+
+/// A region that doesn't offer Device Defender answers so. It is an answer: nothing is open, nothing is frozen, and what it
+/// was stands in the message. It once froze the resource for 80 days.
+#[tokio::test]
+async fn a_refusal_that_aws_does_not_document_freezes_nothing() {
+    let world = World::new("undocumented").await;
+    let refusal = FaultKind::Error {
+        status: 400,
+        code: "ValidationException".to_owned(),
+        message: "not offered here".to_owned(),
+    };
+    world.aws.inject(on_start(refusal).task("undocumented"));
+    let mut elsewhere = spec("undocumented");
+    elsewhere["region"] = json!("ap-south-2");
+    world.create("one", &elsewhere).await;
+    let told = |task: &StoredTask| message(&status(task)).contains("ValidationException (not offered here)");
+    let task = world.until("one", "it says what was answered", told).await;
+    assert_eq!(
+        (status(&task).attempt, status(&task).phase),
+        (None, Some(Phase::Pending))
+    );
+    world.aws.clear_faults();
+    let edit = json!({ "spec": { "region": "eu-west-1", "taskId": "documented" } });
+    world.edit("one", &edit).await;
+    let done = world.phase("one", Phase::Completed).await;
+    assert_eq!(done.region.as_deref(), Some("eu-west-1"));
+    assert_eq!(world.aws.starts("undocumented"), 0);
 }
 
 #[tokio::test]
