@@ -194,7 +194,7 @@ async fn the_api_server_is_reached_by_the_proxy_that_kubectl_would_take() {
     assert!(said.contains(SERVED), "{said}");
 }
 
-/// Whom AWS_CA_BUNDLE names is trusted: here the authority of the API server, which stands in for AWS IoT behind TLS.
+/// Whom `AWS_CA_BUNDLE` names is trusted: here the authority of the API server, which stands in for AWS IoT behind TLS.
 #[tokio::test]
 async fn a_private_authority_of_aws_is_trusted_when_it_is_named() {
     let world = World::without_operator("authority", &[], |_| {}).await;

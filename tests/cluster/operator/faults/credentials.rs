@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use simulator::{Config, Fault, FaultKind, Operation, Outcome};
 use tokio::net::TcpListener;
 
-use super::{World, until_reason};
+use super::{World, spec_with, until_reason};
 use crate::operator::{message, spec, status};
 
 /// Gives out credentials as an EKS Pod Identity agent does.
@@ -211,6 +211,29 @@ async fn an_agent_that_comes_after_the_start_is_asked_again() {
     issuer.gives(NEW, SignedDuration::from_hours(6));
     world.phase("one", Phase::Completed).await;
     assert_eq!(world.aws.starts("one"), 1);
+}
+
+/// A region that the account hasn't enabled knows none of its keys. Nobody asks for others, and other regions go on.
+#[tokio::test]
+async fn a_region_that_is_not_enabled_asks_for_no_other_credentials() {
+    let issuer = Issuer::start().await;
+    issuer.gives(NEW, SignedDuration::from_hours(6));
+    let world = world("disabled", "AWS_CONTAINER_CREDENTIALS_FULL_URI", &issuer.uri).await;
+    world
+        .aws
+        .inject(Fault::new(FaultKind::UnrecognizedClient).task("elsewhere"));
+    world
+        .create("elsewhere", &spec_with("elsewhere", "region", "ap-east-1"))
+        .await;
+    let said = until_reason(&world, "elsewhere", "CredentialsRejected").await;
+    assert!(
+        said.contains("ap-east-1") && said.contains("may not be enabled"),
+        "{said}"
+    );
+    world.until_called(Operation::START, 3).await;
+    world.create("here", &spec("here")).await;
+    world.phase("here", Phase::Completed).await;
+    assert_eq!(issuer.given().len(), 1, "{:?}", issuer.given());
 }
 
 /// However many resources wait, whoever gives out credentials is asked once in a while.
