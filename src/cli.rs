@@ -160,7 +160,7 @@ impl RunArgs {
         EnvFilter::try_new(&self.log_level).ok()
     }
 
-    /// The bounds of the call limiter.
+    /// The bounds of the rate limiter.
     #[must_use]
     pub fn rates(&self) -> Rates {
         Rates::new(self.max_start_rate, self.max_describe_rate)

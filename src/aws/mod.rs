@@ -1,6 +1,6 @@
 //! AWS IoT over the wire: the only room that knows the SDK.
 //!
-//! Every call is one attempt with time-outs, and made within the limiter of [`Pace`]. What an answer means is classified in `classify`; what to do about
+//! Every call is one attempt with time-outs, and made within the rate limiter of [`Pace`]. What an answer means is classified in `classify`; what to do about
 //! it is decided in [`crate::core`].
 
 mod answer_limit;

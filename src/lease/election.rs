@@ -10,56 +10,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
+use super::call::{Answer, Call, Loss};
 use super::terms::{DURATION, RENEW_DEADLINE, RENEW_EVERY, RETRY_EVERY, SURELY};
-
-/// What to do next.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Call {
-    /// Nothing until then.
-    Wait(Instant),
-    /// Read the lease.
-    Read,
-    /// Create the lease.
-    Create(Lease),
-    /// Replace the lease, if it still has the resource version in here.
-    Replace(Lease),
-    /// Nothing ever again: the lease is with others now.
-    Stop(Option<Loss>),
-}
-
-/// What became of a call.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Answer {
-    /// The lease, as it was read.
-    Found(Lease),
-    /// There is none.
-    Missing,
-    /// The lease, as it was written.
-    Written(Lease),
-    /// Somebody else wrote first.
-    Conflict,
-    /// No answer, or another refusal.
-    Failed(String),
-}
-
-/// Why a leader is none any more.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Loss {
-    /// It can't know any more whether it holds the lease.
-    #[error("it could not be renewed for {limit:?}: {class}")]
-    NotRenewed {
-        /// How long it was tried.
-        limit: Duration,
-        /// What went wrong last.
-        class: String,
-    },
-    /// The lease names another holder.
-    #[error("it is held by {0} now")]
-    Taken(String),
-    /// The lease names nobody, which this process didn't do.
-    #[error("somebody has cleared its holder")]
-    Cleared,
-}
 
 /// The election as one candidate sees it.
 #[derive(Debug)]
@@ -73,7 +25,7 @@ pub(super) struct Election {
     /// Nothing is done before.
     due: Instant,
     /// What went wrong last.
-    class: String,
+    problem: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +56,7 @@ impl Election {
             seen: None,
             may_write: false,
             due: now,
-            class: String::new(),
+            problem: String::new(),
         }
     }
 
@@ -158,15 +110,15 @@ impl Election {
                 self.written(sent);
             }
             Answer::Conflict => {
-                "somebody else wrote the lease first".clone_into(&mut self.class);
+                "somebody else wrote the lease first".clone_into(&mut self.problem);
                 self.due = match self.role {
                     // Whoever won has it now.
                     Role::Candidate => now + RETRY_EVERY,
                     Role::Leader { .. } | Role::Releasing | Role::Stopped(_) => now,
                 };
             }
-            Answer::Failed(class) => {
-                self.class = class;
+            Answer::Failed(problem) => {
+                self.problem = problem;
                 self.due = now + RETRY_EVERY;
             }
         }
@@ -198,7 +150,7 @@ impl Election {
         if self.gives_up_at().is_some_and(|end| now >= end) {
             self.role = Role::Stopped(Some(Loss::NotRenewed {
                 limit: RENEW_DEADLINE,
-                class: self.class.clone(),
+                problem: self.problem.clone(),
             }));
         }
     }

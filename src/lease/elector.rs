@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::election::{Answer, Call, Election, Loss};
+use super::call::{Answer, Call, Loss};
+use super::election::Election;
 use super::leadership::Leadership;
 use super::terms::{CALL_TIMEOUT, RELEASE_LIMIT};
 use crate::causes::explain_kube;
@@ -61,7 +62,7 @@ impl Elector {
     /// Waits until the lease is held. A standby is ready as soon as it could look at the lease.
     pub async fn acquire(&mut self, health: &Health) {
         let mut said = None;
-        let mut class = String::new();
+        let mut said = String::new();
         while self.election.surely_held_until().is_none() {
             match self.step().await {
                 Stepped::Answered => {
@@ -71,7 +72,7 @@ impl Elector {
                         tracing::info!(lease = self.name, ?holder, "the lease was read");
                         said = Some(holder);
                     }
-                    class.clear();
+                    said.clear();
                 }
                 Stepped::Failed(problem) => {
                     let waiting = format!(
@@ -80,9 +81,9 @@ impl Elector {
                         self.name
                     );
                     health.set_waiting(&waiting);
-                    if class != waiting {
+                    if said != waiting {
                         tracing::warn!("{waiting}");
-                        class = waiting;
+                        said = waiting;
                     }
                 }
                 Stepped::Waited => {}

@@ -11,6 +11,7 @@
 //! `election` decides, without a client or a clock; `elector` does what it says; `leadership` is what everyone else
 //! sees of it.
 
+mod call;
 mod election;
 mod elector;
 mod leadership;
@@ -18,7 +19,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use election::Loss;
+pub use call::Loss;
 pub use elector::{Elector, LeaseName, own_namespace};
 pub use leadership::Leadership;
 pub use terms::RELEASE_LIMIT;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::entry::Entry;
-use super::region_queue::Capacity;
+use super::limit::Capacity;
 use super::{Order, Place, Queue};
 use crate::core::answer::Operation;
 use crate::core::rate_limiter::RateLimiter;

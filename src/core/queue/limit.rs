@@ -8,8 +8,6 @@
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::time::{Duration, Instant};
 
-use super::region_queue::Capacity;
-
 /// The service may have taken a probe only because a task of ours has ended and no poll has shown it yet. A poll later
 /// it has.
 const AFTER_SUCCESS: Duration = Duration::from_secs(1);
@@ -19,6 +17,17 @@ const FIRST_WAIT: Duration = Duration::from_secs(3);
 
 /// The longest wait between two probes.
 const MAX_WAIT: Duration = Duration::from_mins(1);
+
+/// Who may be admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Capacity {
+    /// Nobody.
+    None,
+    /// So many.
+    Slots(usize),
+    /// One, from this time on, to see whether the service has a slot.
+    Probe(Instant),
+}
 
 /// What is known of others who use slots of a region too.
 #[derive(Clone, Debug, PartialEq, Eq)]

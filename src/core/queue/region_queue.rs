@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Order;
 use super::fair_queue::{FairQueue, Turn};
-use super::limit::Limit;
+use super::limit::{Capacity, Limit};
 
 /// The queue of one region.
 #[derive(Debug, Default)]
@@ -39,17 +39,6 @@ struct Holders {
 struct Wakeup {
     uid: String,
     is_for_slot: bool,
-}
-
-/// Who may be admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Capacity {
-    /// Nobody.
-    None,
-    /// So many.
-    Slots(usize),
-    /// One, from this time on, to see whether the service has a slot.
-    Probe(Instant),
 }
 
 impl RegionQueue {

@@ -12,6 +12,7 @@
 //! | nothing, or a record under which nothing was started | [`Stage::NotStarted`] |
 
 use super::attempt::{AttemptAnswer, KnownAttempt};
+use super::desired::DesiredTask;
 use super::known_task::KnownTask;
 use super::observation::Observation;
 use super::status::phase::{ConditionType, has_ended};
@@ -101,7 +102,7 @@ impl Stage {
     /// The stage where the status proves that no request is in flight.
     fn at_rest(o: &Observation<'_>, asks_the_same: bool, known: KnownAttempt) -> Self {
         let desired = o.observed.desired.as_ref();
-        let holds_back = desired.is_ok_and(|desired| desired.holds_start_back());
+        let holds_back = desired.is_ok_and(DesiredTask::holds_start_back);
         match (o.observed.phase(), o.observed.reason_of(ConditionType::Ready)) {
             (Some(Phase::Unknown), Some(Reason::TaskExpired)) if asks_the_same => Self::Finished(Phase::Unknown),
             // What is not to be started need not look for the owner of the token.

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
-use super::election::{Answer, Call, Election};
+use super::call::{Answer, Call};
+use super::election::Election;
 
 /// A candidate with a clock of the test's own.
 struct Candidate {

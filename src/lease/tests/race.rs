@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use proptest::prelude::*;
 
-use super::super::election::{Answer, Call, Election};
+use super::super::call::{Answer, Call};
+use super::super::election::Election;
 use super::super::terms::CALL_TIMEOUT;
 use crate::aws;
 

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::coordination::v1::Lease;
 
-use super::super::election::{Answer, Call, Loss};
+use super::super::call::{Answer, Call, Loss};
 use super::{Candidate, held_by, holder_of};
 
 fn replaces(call: &Call) -> &Lease {
@@ -167,7 +167,7 @@ fn a_leader_that_cannot_renew_tries_until_the_deadline_and_stays_ended() {
     assert_eq!(leader.waits_until(), 10_000);
     let loss = Call::Stop(Some(Loss::NotRenewed {
         limit: std::time::Duration::from_secs(10),
-        class: "no route".to_owned(),
+        problem: "no route".to_owned(),
     }));
     // An answer that comes too late is none.
     leader.at(10.0).answer(Answer::Written(held_by("me", 9)));

@@ -32,15 +32,13 @@ pub(crate) fn plan(o: &Observation<'_>, known: &KnownAttempt) -> Plan {
         // An Unknown keeps its reason until the service says something about the task.
         return Plan::say_if((!is_known_missing).then_some(draft)).observe(describe, Some(retry.at));
     }
-    match last {
-        Some(last) => missing(o, known, last, describe),
-        None => {
-            // After a restart a task that was missing is not asked for before its time, unless the spec was edited.
-            let waits = is_known_missing && o.observed.is_observed();
-            let next = o.observed.next_look(o.now.wall).filter(|_| waits);
-            Plan::keep_status().observe(describe, next.map(|time| o.now.instant_of(time)))
-        }
+    if let Some(last) = last {
+        return missing(o, known, last, describe);
     }
+    // After a restart a task that was missing is not asked for before its time, unless the spec was edited.
+    let waits = is_known_missing && o.observed.is_observed();
+    let next = o.observed.next_look(o.now.wall).filter(|_| waits);
+    Plan::keep_status().observe(describe, next.map(|time| o.now.instant_of(time)))
 }
 
 fn missing(o: &Observation<'_>, known: &KnownAttempt, last: &LastDescribe, describe: Step) -> Plan {

@@ -80,7 +80,7 @@ fn a_task_that_differs_is_a_conflict_described_once_and_not_followed() {
         bench
             .told
             .iter()
-            .any(|event_drafts| event_drafts.is_warning && event_drafts.reason == Reason::TaskDiffers)
+            .any(|event| event.is_warning && event.reason == Reason::TaskDiffers)
     );
     bench.restart();
     bench.pass(100_000);

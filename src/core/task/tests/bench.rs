@@ -53,7 +53,7 @@ pub(crate) fn at(time: Timestamp) -> Now {
     static BASE: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Duration::from_hours(20 * 365 * 24));
     let since_start = time.duration_since(start_of_time());
     let monotonic = if since_start.is_negative() {
-        *BASE - since_start.unsigned_abs()
+        BASE.checked_sub(since_start.unsigned_abs()).unwrap()
     } else {
         *BASE + since_start.unsigned_abs()
     };

@@ -90,7 +90,7 @@ fn after_the_timeout_it_lets_go_and_says_so() {
     for _ in 0..100 {
         match bench.next_call() {
             Step::Cancel(_) => {
-                bench.answer_cancel(CancelAnswer::Failed(failure(ErrorClass::AccessDenied, Effect::None)))
+                bench.answer_cancel(CancelAnswer::Failed(failure(ErrorClass::AccessDenied, Effect::None)));
             }
             Step::Describe(_) => bench.answer_describe(found(TaskState::InProgress)),
             step => {

@@ -249,12 +249,7 @@ fn a_task_that_ended_in_time_while_nobody_looked_is_not_overdue() {
     bench.answer_describe(found(TaskState::Completed));
     bench.rest();
     bench.assert_says(Phase::Completed, Reason::Completed);
-    assert!(
-        bench
-            .told
-            .iter()
-            .all(|event_drafts| event_drafts.reason != Reason::DeadlineExceeded)
-    );
+    assert!(bench.told.iter().all(|event| event.reason != Reason::DeadlineExceeded));
 }
 
 #[test]

@@ -11,13 +11,7 @@ fn told(bench: &Bench) -> Vec<String> {
     bench
         .told
         .iter()
-        .map(|event_drafts| {
-            format!(
-                "{}{}",
-                if event_drafts.is_warning { "!" } else { "" },
-                event_drafts.reason
-            )
-        })
+        .map(|event| format!("{}{}", if event.is_warning { "!" } else { "" }, event.reason))
         .collect()
 }
 
@@ -34,7 +28,7 @@ fn a_straight_life_has_two() {
     bench.answer_describe(found(TaskState::Completed));
     bench.rest();
     assert_eq!(told(&bench), ["Started", "Completed"]);
-    assert!(bench.told.iter().all(|event_drafts| !event_drafts.note.is_empty()));
+    assert!(bench.told.iter().all(|event| !event.note.is_empty()));
 }
 
 #[test]
@@ -165,7 +159,7 @@ fn a_misspelled_check_is_told_once_for_each_generation_with_the_right_name() {
         bench
             .told
             .iter()
-            .filter(|event_drafts| event_drafts.reason == Reason::CheckNameMisspelled)
+            .filter(|event| event.reason == Reason::CheckNameMisspelled)
             .count(),
         2
     );

@@ -183,7 +183,7 @@ fn a_backoff_grows_with_each_failure_and_is_forgotten_after_success() {
         waits.push(before.until(bench.rest().unwrap().monotonic));
     }
     assert!(waits.first().unwrap() <= &Duration::from_secs(1), "{waits:?}");
-    let (least, most) = (Duration::from_secs(225), Duration::from_secs(300));
+    let (least, most) = (Duration::from_secs(225), Duration::from_mins(5));
     assert!(
         waits.last().unwrap() >= &least && waits.iter().all(|wait| wait <= &most),
         "{waits:?}"

@@ -253,7 +253,7 @@ impl World {
                     // The decision was made three milliseconds ago.
                     let decided = moment(self.now - SignedDuration::from_millis(3)).monotonic;
                     assert!(until.is_none_or(|until| until > decided), "a wait that lies behind");
-                    let until = until.map(|until| time_of(until));
+                    let until = until.map(time_of);
                     // A pass that was under way may rest on an older version; what changed wakes it again.
                     let is_certain = resting[at].as_ref().is_some_and(|rest| rest.version == version);
                     Some(Rest {
