@@ -62,7 +62,7 @@ impl Elector {
     /// Waits until the lease is held. A standby is ready as soon as it could look at the lease.
     pub async fn acquire(&mut self, health: &Health) {
         let mut said = None;
-        let mut said = String::new();
+        let mut warned = String::new();
         while self.election.surely_held_until().is_none() {
             match self.step().await {
                 Stepped::Answered => {
@@ -72,7 +72,7 @@ impl Elector {
                         tracing::info!(lease = self.name, ?holder, "the lease was read");
                         said = Some(holder);
                     }
-                    said.clear();
+                    warned.clear();
                 }
                 Stepped::Failed(problem) => {
                     let waiting = format!(
@@ -81,9 +81,9 @@ impl Elector {
                         self.name
                     );
                     health.set_waiting(&waiting);
-                    if said != waiting {
+                    if warned != waiting {
                         tracing::warn!("{waiting}");
-                        said = waiting;
+                        warned = waiting;
                     }
                 }
                 Stepped::Waited => {}
