@@ -19,7 +19,7 @@ const BUFFER: usize = 1_024;
 /// The API server refuses longer notes ("Event v1 events.k8s.io": 1 kB).
 const MAX_NOTE_BYTES: usize = 1_000;
 /// How long the API server may take for one event: the others wait meanwhile.
-const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
 /// How long the events that wait at the end of the work may take.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// A recorder counts an event together with an earlier one that is younger than this (`CACHE_TTL` in kube's).

@@ -84,7 +84,8 @@ impl ErrorClass {
             Self::AccessDenied => Reason::AccessDenied,
             Self::CredentialsRejected => Reason::CredentialsRejected,
             Self::ServiceUnavailable => Reason::ServiceUnavailable,
-            Self::NotInProgress | Self::UnexpectedAnswer => Reason::UnexpectedAnswer,
+            Self::NotInProgress => Reason::CancelRefused,
+            Self::UnexpectedAnswer => Reason::UnexpectedAnswer,
         }
     }
 }

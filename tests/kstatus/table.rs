@@ -83,9 +83,10 @@ pub(crate) const TABLE: [Row; 11] = [
 ];
 
 /// Reasons that never stand on Ready: of the condition Started, and of events.
-pub(crate) const ELSEWHERE: [Reason; 5] = [
+pub(crate) const ELSEWHERE: [Reason; 6] = [
     R::Started,
     R::CancelAbandoned,
+    R::CancelRefused,
     R::TaskOrphaned,
     R::CheckNameMisspelled,
     R::TTLUnderGitOps,

@@ -50,6 +50,8 @@ reasons! {
     ServiceUnavailable,
     /// The answer is not one that the service documents.
     UnexpectedAnswer,
+    /// The service doesn't take a cancellation, though it may still show the task running.
+    CancelRefused,
     /// Neither the resource nor the operator names an AWS region.
     RegionMissing,
     /// `spec.suspend` is true.

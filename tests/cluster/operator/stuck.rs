@@ -16,7 +16,7 @@ use super::{World, http_get, spec};
 const STUCK_LIMIT: Duration = Duration::from_mins(6);
 
 /// Enough to fill a pipe with the log of their reconciles.
-const TASKS: usize = 60;
+const TASKS: usize = 150;
 
 /// A container runtime that stops reading the log: once the pipe is full, each thread stops at the next line that it
 /// writes. Meanwhile an operator whose API server is cut off, and one whose AWS is silent, have due work too.
