@@ -55,7 +55,7 @@ impl Now {
     pub fn instant_of(&self, time: Timestamp) -> Instant {
         let wait = time.duration_since(self.wall);
         if wait.is_positive() {
-            self.monotonic + wait.unsigned_abs().min(FAR_FUTURE)
+            later(self.monotonic, wait.unsigned_abs())
         } else {
             self.monotonic
         }
@@ -98,7 +98,11 @@ impl PollBounds {
     pub fn next(&self, last: Instant, age: Duration, uid: &str) -> Instant {
         let wait = (age / 10).max(self.min);
         // Jitter only ever lengthens: the shortest wait is a promise to the account.
-        last + wait.mul_f64(1.0 + 0.1 * jitter(uid, last)).min(self.max.max(self.min))
+        let longest = self.max.max(self.min);
+        later(
+            last,
+            wait.min(FAR_FUTURE).mul_f64(1.0 + 0.1 * jitter(uid, last)).min(longest),
+        )
     }
 }
 
@@ -117,6 +121,12 @@ pub fn backoff(now: Instant, class: ErrorClass, count: u32, uid: &str) -> Durati
         .saturating_mul(1_u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX))
         .min(MAX_RETRY);
     wait.mul_f64(1.0 - 0.25 * jitter(uid, now))
+}
+
+/// A moment after another; a year later instead of an overflow.
+#[must_use]
+pub fn later(instant: Instant, wait: Duration) -> Instant {
+    instant + wait.min(FAR_FUTURE)
 }
 
 /// A stored time after another; the far end of time instead of an overflow.

@@ -149,15 +149,16 @@ impl ObservedTask {
     }
 
     /// Whether the status proves that no request is on its way: the operator leaves one of these phases by writing
-    /// another before it writes a record.
+    /// another before it writes a record. An Unknown about a record that could not be read proves nothing.
     #[must_use]
     pub fn no_request_in_flight(&self) -> bool {
         let no_attempt = self.status.as_ref().is_none_or(|status| status.attempt.is_none());
-        no_attempt
-            && matches!(
-                self.phase(),
-                Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled | Phase::Unknown)
-            )
+        let is_at_rest = match self.phase() {
+            Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled) => true,
+            Some(Phase::Unknown) => self.reason_of(ConditionType::Ready) != Some(Reason::StartRecordUnreadable),
+            _ => false,
+        };
+        no_attempt && is_at_rest
     }
 }
 

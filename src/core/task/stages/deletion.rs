@@ -43,7 +43,7 @@ pub(crate) fn plan(o: &Observation<'_>, stage: &Stage, admission: Admission) -> 
     // The time counts from the deletion, or from when this process could act.
     let limit = deleted
         .map(|time| o.now.instant_of(time))
-        .max(Some(o.known_since + o.settings.cancel_timeout));
+        .max(Some(timing::later(o.known_since, o.settings.cancel_timeout)));
     match limit {
         Some(limit) if limit <= o.now.monotonic && is_tried => release(true),
         limit => plan.wake_up_at(limit.filter(|limit| *limit > o.now.monotonic)),

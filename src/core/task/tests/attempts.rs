@@ -366,3 +366,22 @@ fn under_a_record_that_cannot_be_read_nothing_is_started() {
         bench.call_start();
     }
 }
+
+/// What could not be read for a while may have been sent before.
+#[test]
+fn a_record_that_can_be_read_again_is_an_open_attempt() {
+    let mut bench = crashed(&json!({}));
+    let record = bench.observed().record.unwrap();
+    let annotate = |bench: &mut Bench, text: &str| {
+        let annotations = json!({ START_RECORD_ANNOTATION: text });
+        bench
+            .store
+            .force(&json!({ "metadata": { "annotations": annotations } }));
+    };
+    annotate(&mut bench, "{");
+    bench.rest();
+    bench.assert_says(Phase::Unknown, Reason::StartRecordUnreadable);
+    annotate(&mut bench, &serde_json::to_string(&record).unwrap());
+    assert_eq!(bench.call_start(), record);
+    bench.assert_says(Phase::Pending, Reason::AttemptUnanswered);
+}

@@ -46,6 +46,20 @@ fn bounds_that_cross_do_not_panic() {
     assert_eq!(wait, Duration::from_secs(30));
 }
 
+/// Whatever somebody gives the flags.
+#[test]
+fn waits_without_an_end_are_no_overflow() {
+    let poll = PollBounds {
+        min: Duration::MAX,
+        max: Duration::MAX,
+    };
+    assert!(poll.next(start().monotonic, Duration::MAX, "uid") > start().monotonic);
+    let mut bench = Bench::running(&json!({}));
+    bench.settings.cancel_timeout = Duration::MAX;
+    bench.delete();
+    bench.call_cancel();
+}
+
 #[test]
 fn jitter_spreads_resources() {
     let next: std::collections::BTreeSet<_> = (0..50)

@@ -112,7 +112,8 @@ impl View<'_> {
     /// A task that was just started is not shown at once.
     fn first_look(&self) -> Option<Instant> {
         let known = self.o.memory.attempt.as_ref()?;
-        matches!(known.answer, Some(AttemptAnswer::Success { .. })).then(|| known.last_sent + self.o.settings.poll.min)
+        matches!(known.answer, Some(AttemptAnswer::Success { .. }))
+            .then(|| timing::later(known.last_sent, self.o.settings.poll.min))
     }
 
     fn next_look(&self, last: &LastDescribe) -> Instant {
