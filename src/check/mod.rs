@@ -5,6 +5,7 @@
 
 pub mod rights;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use kube::Client;
 use kube::api::{Api, ListParams};
 use tokio::time::timeout;
 
+use self::rights::MissingRights;
 use crate::api::StoredTask;
 use crate::aws::Service;
 use crate::causes::explain_kube;
@@ -30,6 +32,8 @@ const CLUSTER_LIMIT: Duration = Duration::from_secs(30);
 pub enum Finding {
     /// It is as it should be.
     Good(String),
+    /// It is wrong, and keeps the operator from a part of its work only.
+    Warning(String),
     /// It could not be looked at, which the operator can live with.
     Skipped(String),
     /// The operator can't work like that.
@@ -48,6 +52,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Good(text) => write!(formatter, "ok: {text}"),
+            Self::Warning(text) => write!(formatter, "warning: {text}"),
             Self::Skipped(text) => write!(formatter, "skipped: {text}"),
             Self::Problem(text) => write!(formatter, "problem: {text}"),
         }
@@ -103,11 +108,25 @@ async fn answers(client: &Client, args: &RunArgs) -> Vec<Finding> {
         Err(error) => return unreachable(error),
     }
     match rights::missing(client, &namespaces, args.lease().await.as_ref()).await {
-        Ok(lines) if lines.is_empty() => findings.push(Finding::Good("the rights in the cluster".to_owned())),
-        Ok(lines) => findings.extend(lines.into_iter().map(Finding::Problem)),
+        Ok(missing) if missing.is_empty() => findings.push(Finding::Good("the rights in the cluster".to_owned())),
+        Ok(missing) => findings.extend(of_missing_rights(&missing, namespaces.len())),
         Err(error) => return unreachable(error),
     }
     findings
+}
+
+/// A namespace that can't be listed, while another one can, is told and holds up no other.
+fn of_missing_rights(missing: &[MissingRights], namespaces: usize) -> Vec<Finding> {
+    let unlisted: BTreeSet<&str> = missing.iter().filter_map(MissingRights::unlisted_namespace).collect();
+    missing
+        .iter()
+        .map(|rights| match rights.namespace.as_deref() {
+            Some(namespace) if unlisted.contains(namespace) && unlisted.len() < namespaces && !rights.is_of_lease() => {
+                Finding::Warning(format!("{rights}. The other namespaces are served without it"))
+            }
+            _ => Finding::Problem(rights.to_string()),
+        })
+        .collect()
 }
 
 async fn aws(rates: Rates) -> Vec<Finding> {

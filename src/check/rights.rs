@@ -1,5 +1,7 @@
 //! The rights that the operator needs in the cluster: what the chart grants, no more and no less.
 
+use std::fmt;
+
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::api::{Api, PostParams};
 use kube::{Client, Resource as _};
@@ -94,7 +96,47 @@ impl Rights {
     }
 }
 
-/// One line for each resource on which a right is missing.
+/// Rights on one resource that are missing in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MissingRights {
+    rights: Rights,
+    verbs: Vec<&'static str>,
+    /// The place; all namespaces when none is named.
+    pub(super) namespace: Option<String>,
+    /// The one object that they are about; any when none is named.
+    name: Option<String>,
+}
+
+impl MissingRights {
+    /// The namespace in which the resources can't be listed or watched for want of these.
+    pub(super) fn unlisted_namespace(&self) -> Option<&str> {
+        let [tasks, ..] = WATCHED;
+        let is_needed = self.rights == tasks && ["list", "watch"].iter().any(|verb| self.verbs.contains(verb));
+        self.namespace.as_deref().filter(|_| is_needed)
+    }
+
+    /// Whether the leader election needs them.
+    pub(super) fn is_of_lease(&self) -> bool {
+        [LEASES, LEASE].contains(&self.rights)
+    }
+}
+
+impl fmt::Display for MissingRights {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verbs, resource) = (self.verbs.join(", "), self.rights.resource);
+        let name = self.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+        let place = self.namespace.as_deref().map_or_else(
+            || "in all namespaces".to_owned(),
+            |namespace| format!("in the namespace {namespace}"),
+        );
+        write!(
+            formatter,
+            "this account may not {verbs} {resource}{name} {place}: grant it as the chart's roles do (rbac.create)"
+        )
+    }
+}
+
+/// The rights that are missing.
 ///
 /// # Errors
 /// When the API server gives no answer.
@@ -102,7 +144,7 @@ pub(super) async fn missing(
     client: &Client,
     namespaces: &[String],
     lease: Option<&LeaseName>,
-) -> Result<Vec<String>, kube::Error> {
+) -> Result<Vec<MissingRights>, kube::Error> {
     let mut wanted: Vec<(Rights, Option<&str>, Option<&str>)> = Vec::new();
     let watched: Vec<Option<&str>> = match namespaces {
         [] => vec![None],
@@ -115,22 +157,19 @@ pub(super) async fn missing(
         wanted.push((LEASES, Some(&lease.namespace), None));
         wanted.push((LEASE, Some(&lease.namespace), Some(&lease.name)));
     }
-    let mut lines = Vec::new();
+    let mut found = Vec::new();
     for (rights, namespace, name) in wanted {
         let verbs = rights.missing(client, namespace, name).await?;
         if !verbs.is_empty() {
-            let (verbs, resource) = (verbs.join(", "), rights.resource);
-            let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-            let place = namespace.map_or_else(
-                || "in all namespaces".to_owned(),
-                |namespace| format!("in the namespace {namespace}"),
-            );
-            lines.push(format!(
-                "this account may not {verbs} {resource}{name} {place}: grant it as the chart's roles do (rbac.create)"
-            ));
+            found.push(MissingRights {
+                rights,
+                verbs,
+                namespace: namespace.map(str::to_owned),
+                name: name.map(str::to_owned),
+            });
         }
     }
-    Ok(lines)
+    Ok(found)
 }
 
 /// The definition's name, for messages.

@@ -217,3 +217,35 @@ async fn a_private_authority_of_aws_is_trusted_when_it_is_named() {
         "{said}"
     );
 }
+
+/// A namespace of several that was deleted with its roles, say: the operator serves the others.
+#[tokio::test]
+async fn check_warns_of_a_namespace_of_several_that_can_not_be_listed() {
+    let world = World::without_operator("watched", &[], |_| {}).await;
+    let other = world.cluster.namespace("unwatched").await.unwrap();
+    let account = format!("--serviceaccount={}:default", world.namespace);
+    let grant = ["create", "rolebinding", "all", "--clusterrole=cluster-admin", &account];
+    world.kubectl(&grant).await;
+    let kubeconfig = world
+        .cluster
+        .kubeconfig_for_service_account(&world.namespace, "default");
+    let kubeconfig = kubeconfig.await.unwrap();
+    let lacks =
+        format!("this account may not get, list, watch, patch, delete auditmitigationtasks in the namespace {other}");
+    for (list, is_warned) in [(format!("{},{other}", world.namespace), true), (other.clone(), false)] {
+        let variables = [("WATCH_NAMESPACES", list.as_str()), ("LEADER_ELECT", "false")];
+        let said = check(&kubeconfig, &variables).await;
+        let line = said
+            .lines()
+            .find(|line| line.contains(&lacks))
+            .unwrap_or_else(|| panic!("{said}"));
+        let expected = if is_warned { "warning: " } else { "problem: " };
+        assert!(line.starts_with(expected), "{said}");
+        assert_eq!(
+            line.contains("other namespaces are served without it"),
+            is_warned,
+            "{said}"
+        );
+        assert_eq!(said.contains("problem: this account"), !is_warned, "{said}");
+    }
+}

@@ -165,8 +165,10 @@ async fn one_by_one() -> BTreeMap<&'static str, String> {
         .await;
     all.insert("pending-unanswered", capture(&world, "pending-unanswered").await);
     world
-        .until("deleting", "being cancelled", |task| {
-            task["status"]["phase"] == "Canceling" && task["metadata"]["deletionTimestamp"].is_string()
+        .until("deleting", "being cancelled, which is refused", |task| {
+            task["status"]["phase"] == "Canceling"
+                && task["metadata"]["deletionTimestamp"].is_string()
+                && task["status"]["nextAttemptTime"].is_string()
         })
         .await;
     all.insert("deleting", settled(&world, "deleting").await);
