@@ -45,6 +45,7 @@ where
     /// Replaces the whole status.
     pub(super) async fn write_status(&self, seen: &K, status: &impl Serialize) -> Result<K, Error> {
         let patch = Patch::Json::<()>(JsonPatch(vec![
+            // mutant: a-status-over-another
             PatchOperation::Replace(ReplaceOperation {
                 path: pointer(["metadata", "resourceVersion"]),
                 value: json!(seen.resource_version()),
@@ -60,6 +61,7 @@ where
 
     /// Sets these fields of the metadata, if the resource is still as it was seen.
     pub(super) async fn patch_metadata(&self, seen: &K, mut metadata: Value) -> Result<K, Error> {
+        // mutant: metadata-over-what-has-changed
         if let Some(fields) = metadata.as_object_mut() {
             fields.insert("resourceVersion".to_owned(), json!(seen.resource_version()));
         }
@@ -70,6 +72,7 @@ where
     /// Deletes exactly the resource that was seen.
     pub(super) async fn delete(&self, seen: &K) -> Result<(), Error> {
         let parameters = DeleteParams {
+            // mutant: a-deletion-of-what-has-changed
             preconditions: Some(Preconditions {
                 uid: seen.uid(),
                 resource_version: seen.resource_version(),

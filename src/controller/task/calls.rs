@@ -35,6 +35,7 @@ impl Pass<'_> {
             return;
         };
         // The answer may have taken seconds: what was read before it is not fresh any more.
+        // mutant: what-was-read-before-a-slow-answer-is-fresh
         self.is_fresh = false;
         self.state
             .memory

@@ -93,6 +93,7 @@ impl<'a> Pass<'a> {
         let Decision { due, mut wake_up } = decision;
         for step in due {
             let writes_are_held = self.refused.is_some() || self.state.holds_writes(&self.object, Instant::now());
+            // mutant: a-refused-write-holds-back-no-start
             if writes_are_held && !step.survives_a_refused_write() {
                 continue;
             }
@@ -133,6 +134,7 @@ impl<'a> Pass<'a> {
     /// Does one step.
     async fn take(&mut self, step: Step, observed: &ObservedTask) -> Result<Progress, Error> {
         let leadership = &self.context.shared.leadership;
+        // mutant: it-acts-while-it-may-not-lead
         if is_the_leaders(&step) && !leadership.is_surely_held(Instant::now()) {
             leadership.surely_held().await;
             // Meanwhile everything may have changed: it is looked at and decided afresh.

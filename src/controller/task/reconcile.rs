@@ -78,6 +78,7 @@ fn settle(
     };
     let uid = object.metadata.uid.as_deref().unwrap_or_default();
     if error.is_gone() {
+        // mutant: an-orphan-that-its-reconcile-finds-runs-on
         context.cancel_if_orphaned(object, &state.memory);
         *state = ResourceState::new(context.shared.leader_since);
         context.forget(uid);

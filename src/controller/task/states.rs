@@ -103,6 +103,7 @@ impl ResourceStates {
     /// A reconcile panicked with the state that it had taken. What this process sent for the resource before this
     /// moment is not known any more.
     pub(super) fn mark_lost(&self, uid: &str, now: Instant) {
+        // mutant: a-panic-loses-nothing
         lock(&self.states).insert(uid.to_owned(), ResourceState::new(now));
     }
 

@@ -34,6 +34,7 @@ impl WatchHandler<CachedTask> for TaskWatch {
                 let uid = object.metadata.uid.as_deref().unwrap_or_default();
                 let memory = self.context.states.take(uid).memory;
                 if let Some(last_seen) = object.open() {
+                    // mutant: an-orphan-that-the-watch-finds-runs-on
                     self.context.cancel_if_orphaned(&last_seen, &memory);
                 }
                 self.context.forget(uid);

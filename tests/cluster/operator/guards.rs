@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use audit_mitigation_operator::api::Phase;
-use kube::api::DeleteParams;
-use serde_json::json;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Operation, Outcome};
 use support::eventually;
 use support::proxy::{Asked, Fate, Pause, Proxy, Side};
@@ -176,6 +176,67 @@ async fn a_ttl_does_not_delete_what_has_changed() {
         .await;
     held.is_refused(is_delete).await;
     held.world.phase("one", Phase::Completed).await;
+}
+
+/// An admission policy refuses every status of a namespace, once it is in force.
+async fn refuse_statuses(world: &World) {
+    let name = &world.namespace;
+    let matched = json!({
+        "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } },
+        "resourceRules": [{
+            "apiGroups": ["devicedefender.dev"],
+            "apiVersions": ["*"],
+            "operations": ["UPDATE"],
+            "resources": ["auditmitigationtasks/status"],
+        }],
+    });
+    let of = |kind: &str, spec: Value| {
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": kind,
+            "metadata": { "name": name },
+            "spec": spec,
+        })
+    };
+    let policy = json!({ "matchConstraints": matched, "validations": [{ "expression": "false", "message": "no" }] });
+    let binding = json!({ "policyName": name, "validationActions": ["Deny"] });
+    let items = [
+        of("ValidatingAdmissionPolicy", policy),
+        of("ValidatingAdmissionPolicyBinding", binding),
+    ];
+    world
+        .apply(&json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string())
+        .await;
+    let try_it = PatchParams {
+        dry_run: true,
+        ..PatchParams::default()
+    };
+    let patch = Patch::Merge(json!({ "status": { "phase": "Pending" } }));
+    eventually(LIMIT, "a status is refused", async || {
+        let tried = world.tasks().patch_status("one", &try_it, &patch).await;
+        tried.map_or(Ok(()), |_| Err("not yet"))
+    })
+    .await
+    .unwrap();
+}
+
+/// The status that rests proves that nothing was sent. A Start while it stands would be sent again by the next process.
+#[tokio::test]
+async fn nothing_is_started_whose_status_is_refused() {
+    let world = World::new("guard-refused").await;
+    let mut suspended = spec("guard-refused");
+    suspended["suspend"] = json!(true);
+    world.create("one", &suspended).await;
+    world.phase("one", Phase::Suspended).await;
+    refuse_statuses(&world).await;
+    world.edit("one", &json!({ "spec": { "suspend": null } })).await;
+    world.until_logged("reconcile failed", 2).await;
+    assert!(world.calls(Operation::START).is_empty());
+    for kind in ["validatingadmissionpolicybinding", "validatingadmissionpolicy"] {
+        world.kubectl(&["delete", kind, &world.namespace]).await;
+    }
+    world.phase("one", Phase::Completed).await;
+    assert_eq!(world.calls(Operation::START).len(), 1);
 }
 
 /// A leader whose renewals can be cut off, though the API server takes everything else.

@@ -8,7 +8,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// What is done to what stands below the marker.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rule {
-    /// It is left out: a statement, or a call in a chain of calls.
+    /// It is left out: a statement, a call in a chain of calls, or an element of a list.
     Skip,
     /// The condition of the `if` is never true.
     Never,
@@ -83,9 +83,12 @@ fn skipped(tokens: &[TokenTree]) -> Result<Range<usize>> {
             );
             tokens.get(block)
         }
-        _ => tokens.iter().find(|token| is(token, ';')),
+        _ => {
+            let find = |end| tokens.iter().find(|token| is(token, end));
+            find(';').or_else(|| find(','))
+        }
     };
-    let last = last.context("neither a statement nor a call in a chain")?;
+    let last = last.context("neither a statement, nor a call in a chain, nor an element of a list")?;
     Ok(start..last.span().byte_range().end)
 }
 
@@ -153,6 +156,10 @@ mod tests {
         assert_eq!(apply_to("for a in b { c; } d();", Rule::Skip).unwrap(), " d();");
         assert_eq!(apply_to(".b(\"(\", c()).d();", Rule::Skip).unwrap(), ".d();");
         assert_eq!(apply_to(".b::<C>(|x| { x; }).d();", Rule::Skip).unwrap(), ".d();");
+        assert_eq!(apply_to("a(vec![b, c]);", Rule::Skip).unwrap(), "");
+        let source = "fn f() {\n    a(vec![\n        // mutant: x\n        b(c, d),\n        e,\n    ]);\n}\n";
+        let changed = apply(source, "x", Rule::Skip).unwrap();
+        assert_eq!(changed, source.replace("b(c, d),", ""));
         assert_eq!(
             apply_to("// Why it's needed; and so on.\n    a(); b();", Rule::Skip).unwrap(),
             "// Why it's needed; and so on.\n     b();"

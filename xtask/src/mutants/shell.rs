@@ -84,6 +84,72 @@ const MUTANTS: &[Mutant] = &[
         program: &["--lib"],
         tests: &["controller::api_server_monitor"],
     },
+    Mutant {
+        name: "it-acts-while-it-may-not-lead",
+        without: "only who surely holds the lease writes, starts and cancels",
+        rule: Rule::Never,
+        program: &["--test", "cluster"],
+        tests: &[
+            "guards::nothing_is_written_while_the_lease_is_not_surely_held",
+            "guards::nothing_is_started_while_the_lease_is_not_surely_held",
+        ],
+    },
+    Mutant {
+        name: "a-refused-write-holds-back-no-start",
+        without: "a Start waits for the status that it rests on",
+        rule: Rule::Never,
+        program: &["--test", "cluster"],
+        tests: &["guards::nothing_is_started_whose_status_is_refused"],
+    },
+    Mutant {
+        name: "what-was-read-before-a-slow-answer-is-fresh",
+        without: "before a Start the resource is read again, if an answer came in between",
+        rule: Rule::Skip,
+        program: &["--test", "cluster"],
+        tests: &["guards::a_replay_is_not_sent_on_what_was_read_before_a_slow_answer"],
+    },
+    Mutant {
+        name: "a-status-over-another",
+        without: "a status is written over the version that was seen",
+        rule: Rule::Skip,
+        program: &["--test", "cluster"],
+        tests: &["guards::a_status_is_not_written_over_another_one"],
+    },
+    Mutant {
+        name: "metadata-over-what-has-changed",
+        without: "record and finalizer are written over the version that was seen",
+        rule: Rule::Skip,
+        program: &["--test", "cluster"],
+        tests: &["guards::a_record", "guards::a_finalizer"],
+    },
+    Mutant {
+        name: "a-deletion-of-what-has-changed",
+        without: "the time to live deletes the version that was seen",
+        rule: Rule::Skip,
+        program: &["--test", "cluster"],
+        tests: &["guards::a_ttl_does_not_delete_what_has_changed"],
+    },
+    Mutant {
+        name: "a-panic-loses-nothing",
+        without: "after a panic an attempt may have been sent until then",
+        rule: Rule::Skip,
+        program: &["--lib"],
+        tests: &["controller::task::states"],
+    },
+    Mutant {
+        name: "an-orphan-that-the-watch-finds-runs-on",
+        without: "a task that runs is cancelled when its resource is gone although the finalizer was on it",
+        rule: Rule::Skip,
+        program: &["--test", "cluster"],
+        tests: &["orphaned::a_running_task_whose_resource_is_gone_is_cancelled"],
+    },
+    Mutant {
+        name: "an-orphan-that-its-reconcile-finds-runs-on",
+        without: "so is one whose resource goes while it is started",
+        rule: Rule::Skip,
+        program: &["--test", "cluster"],
+        tests: &["orphaned::a_task_whose_resource_went_while_it_was_started_is_cancelled"],
+    },
 ];
 
 /// Tries each by its tests.

@@ -9,7 +9,7 @@ use super::checkout::Checkout;
 /// How long the tests of one mutant may take, in seconds. What a mutant makes run for ever has been noticed.
 const LIMIT: &str = "300";
 
-/// How many random lives each property of the core is tried on; without a mutant it's some hundreds.
+/// How many random lives each property of the model is tried on, and the others in proportion; without a mutant it's 400.
 const MODEL_CASES: &str = "60";
 
 /// Which mutants.

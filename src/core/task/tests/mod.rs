@@ -33,3 +33,18 @@ mod site;
 pub(crate) mod store;
 mod waiting;
 mod world;
+
+use proptest::prelude::ProptestConfig;
+
+/// So many random cases for a property, and with `MODEL_CASES` (400 else) more or fewer of all in the same proportion.
+fn lives(usual: u32) -> ProptestConfig {
+    const USUAL: u32 = 400;
+    let asked = std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = usual.saturating_mul(asked.unwrap_or(USUAL)) / USUAL;
+    ProptestConfig {
+        max_shrink_iters: 3_000,
+        // A seed means nothing any more when the strategies change: what was found is a test of its own.
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases.max(1))
+    }
+}

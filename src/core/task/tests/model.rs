@@ -1,12 +1,13 @@
 //! Random lives in the [`super::world`]: whatever comes, one task at most, and in the end the truth.
 //!
-//! `MODEL_CASES` sets how many lives each property is tried on, `PROPTEST_RNG_SEED` which.
+//! `MODEL_CASES` sets how many lives each property is tried on ([`super::lives`]), `PROPTEST_RNG_SEED` which.
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::bench::spec;
 use super::happenings::{anything, manifest, mishap, reading};
+use super::lives;
 use super::service::Reading;
 use super::world::{Event, Happening, World};
 use crate::api::Phase;
@@ -28,18 +29,8 @@ fn assert_free(world: &mut World) {
     );
 }
 
-fn config() -> ProptestConfig {
-    let cases = std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig {
-        max_shrink_iters: 3_000,
-        // A seed means nothing any more when the strategies change: what was found is a test of its own.
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(cases.unwrap_or(400))
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(lives(400))]
 
     /// P1: whatever goes wrong, exactly one task runs, and the resource completes.
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::bench::{settings, spec, time_of};
 use super::happenings::{outages, reading};
+use super::lives;
 use super::service::{Fault, Outages, Reading};
 use super::world::{Event, Happening, World};
 use crate::api::Phase;
@@ -160,7 +161,7 @@ fn act() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(80) })]
+    #![proptest_config(lives(80))]
 
     /// P9: in each phase, whatever fails for good, whatever somebody does meanwhile, however long the operator is away.
     #[test]

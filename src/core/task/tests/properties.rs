@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::arbitrary::{Case, case};
 use super::bench::{at, failure, moment};
+use super::lives;
 use crate::api::Phase;
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, StartAnswer};
 use crate::core::task::attempt::AttemptAnswer;
@@ -57,7 +58,7 @@ impl Case {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(lives(1_000))]
 
     /// Of a resource that is done nothing needs to be kept but that it is there: whatever the service has said, and
     /// however long it lasts.
