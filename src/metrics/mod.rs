@@ -223,8 +223,29 @@ pub fn render(registry: &Registry) -> Result<String, fmt::Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::core::answer::ErrorClass;
+
+    /// Labels that are told apart here and written alike would be: Prometheus keeps one of such samples only.
+    #[test]
+    fn no_series_is_there_twice() {
+        let (metrics, registry) = Metrics::new();
+        metrics.default_region("eu-central-1");
+        for class in ErrorClass::ALL {
+            let outcome = CallOutcome::ErrorClass(class);
+            metrics.called(Operation::Cancel, "us-east-1", outcome, true, Duration::ZERO);
+            metrics.retried(RetryReason::Aws(class));
+        }
+        let text = render(&registry).unwrap();
+        let mut seen = HashSet::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (series, _) = line.rsplit_once(' ').unwrap();
+            assert!(seen.insert(series), "{series}");
+        }
+        assert!(seen.len() > 20, "{text}");
+    }
 
     /// The first refusal of all was no increase, because its series began with it.
     #[test]
