@@ -41,11 +41,17 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn begin(context: &'a Context, object: Arc<StoredTask>, state: ResourceState) -> Self {
+    /// `is_fresh` says that the resource was read for this pass.
+    pub(super) fn begin(
+        context: &'a Context,
+        object: Arc<StoredTask>,
+        is_fresh: bool,
+        state: ResourceState,
+    ) -> Self {
         Self {
             context,
             object,
-            is_fresh: false,
+            is_fresh,
             state,
             refused: None,
             steps: Vec::new(),
