@@ -43,16 +43,16 @@ impl Context {
             Some(Placed {
                 uid: object.metadata.uid.clone().unwrap_or_default(),
                 object: ObjectRef::from_obj(&**object),
-                place: object.place(|observed| self.first_place(observed, now))?,
+                place: object.place(|observed, size| self.first_place(observed, size, now))?,
             })
         })
         .collect()
     }
 
     /// The place of a resource as far as the resource alone says it.
-    pub(super) fn first_place(&self, observed: &ObservedTask, now: Now) -> Place {
+    pub(super) fn first_place(&self, observed: &ObservedTask, size: usize, now: Now) -> Place {
         let fresh = ResourceState::new(self.shared.leader_since);
-        let o = self.observe(observed, &fresh, false, now);
+        let o = self.observe(observed, size, &fresh, false, now);
         place(&o, &Stage::of(&o))
     }
 

@@ -43,7 +43,7 @@ pub(super) struct CachedTask {
     /// The task of its start record, or of its open attempt, unless it is the one of the status.
     intent: Option<Box<Intent>>,
     /// How many bytes the whole object has, about.
-    size: usize,
+    pub(super) size: usize,
     content: Content,
 }
 
@@ -84,24 +84,26 @@ impl CachedTask {
         matches!(self.content, Content::Done)
     }
 
-    /// How many bytes it has, if that is too much to keep it.
-    pub(super) const fn large_size(&self) -> Option<usize> {
-        match self.content {
-            Content::Large(_) => Some(self.size),
-            Content::Text(_) | Content::Done => None,
-        }
+    /// Whether there may be something to do for it, and it isn't kept.
+    pub(super) const fn is_large(&self) -> bool {
+        matches!(self.content, Content::Large(_))
     }
 
     /// What it means to the queue: what is known of one that is not kept, else what this finds.
-    pub(super) fn place(&self, find: impl FnOnce(&ObservedTask) -> Place) -> Option<Place> {
+    pub(super) fn place(&self, find: impl FnOnce(&ObservedTask, usize) -> Place) -> Option<Place> {
         if let Content::Large(place) = &self.content {
             return Some((**place).clone());
         }
-        self.open().map(|object| find(&ObservedTask::parse(&object)))
+        self.open().map(|object| find(&ObservedTask::parse(&object), self.size))
     }
 
     /// What the cache is to keep of it: little, once nothing is left to do, or where it is large.
-    pub(super) fn trimmed(self, settings: &Settings, now: Now, place: impl FnOnce(&ObservedTask) -> Place) -> Self {
+    pub(super) fn trimmed(
+        self,
+        settings: &Settings,
+        now: Now,
+        place: impl FnOnce(&ObservedTask, usize) -> Place,
+    ) -> Self {
         let (has_ended, is_large) = (self.phase.is_some_and(has_ended), self.size > LARGEST_KEPT);
         if !has_ended && !is_large {
             return self;
@@ -112,7 +114,7 @@ impl CachedTask {
         let content = if has_ended && is_done(&observed, settings, now) {
             Content::Done
         } else if is_large {
-            Content::Large(Box::new(place(&observed)))
+            Content::Large(Box::new(place(&observed, self.size)))
         } else {
             return self;
         };
@@ -262,10 +264,14 @@ impl Metadata {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
     use crate::api::FINALIZER;
+    use crate::controller::task::pass::now;
+    use crate::core::timing::PollBounds;
 
     fn object() -> Value {
         json!({
@@ -361,6 +367,82 @@ mod tests {
             panic!("{cached:?}");
         };
         assert!(text.contains("taskId") && !text.contains("everything once more") && !text.contains("managedFields"));
+    }
+
+    fn trimmed(object: &Value) -> CachedTask {
+        let settings = Settings {
+            default_region: None,
+            poll: PollBounds {
+                min: Duration::ZERO,
+                max: Duration::ZERO,
+            },
+            cancel_timeout: Duration::ZERO,
+        };
+        let cached: CachedTask = serde_json::from_value(object.clone()).unwrap();
+        cached.trimmed(&settings, now(), |observed, _| Place::Holding {
+            region: "eu-west-1".to_owned(),
+            task_id: observed.uid.clone(),
+        })
+    }
+
+    fn without_text(cached: &CachedTask) -> CachedTask {
+        CachedTask {
+            content: Content::Done,
+            ..cached.clone()
+        }
+    }
+
+    /// However much of it is read: an answer of the API server has all of it.
+    #[test]
+    fn what_is_large_is_not_kept_and_its_place_in_the_queue_is() {
+        let with = |pointer: &str, value: Value| {
+            let mut object = object();
+            let (parent, field) = pointer.rsplit_once('/').unwrap();
+            object.pointer_mut(parent).unwrap()[field] = value;
+            object
+        };
+        let long = "x".repeat(LARGEST_KEPT);
+        for large in [
+            with("/spec/target/auditTaskId", json!(long)),
+            with("/metadata/annotations/foreign", json!(long)),
+            with("/metadata/labels/foreign", json!(long)),
+            with("/metadata/managedFields", json!([{ "fieldsV1": { &long: {} } }])),
+            with("/metadata/ownerReferences", json!([{ "name": long }])),
+        ] {
+            let cached = trimmed(&large);
+            assert!(cached.is_large() && !cached.is_done() && cached.open().is_none());
+            assert!(
+                (LARGEST_KEPT..2 * LARGEST_KEPT).contains(&cached.size),
+                "{}",
+                cached.size
+            );
+            let place = cached.place(|_, _| panic!("it is known"));
+            assert!(matches!(place, Some(Place::Holding { task_id, .. }) if task_id == "u-1"));
+            assert!(cached.claims("eu-central-1", "t") && cached.claims("eu-west-1", "t"));
+            assert_eq!(cached.phase, Some(Phase::Running));
+        }
+        let small = trimmed(&object());
+        assert!(!small.is_large() && small.open().is_some());
+        assert_eq!(
+            small.place(|_, size| {
+                assert!(size > 0);
+                Place::None
+            }),
+            Some(Place::None)
+        );
+    }
+
+    #[test]
+    fn what_is_done_is_not_kept_however_large() {
+        for size in [0, LARGEST_KEPT] {
+            let mut object = object();
+            object["metadata"] = json!({
+                "name": "one", "uid": "u-1", "generation": 3, "annotations": { "foreign": "x".repeat(size) },
+            });
+            object["status"]["phase"] = json!("Completed");
+            let cached = trimmed(&object);
+            assert_eq!((cached.is_done(), cached.is_large()), (true, false), "{size}");
+        }
     }
 
     /// The task of the status is claimed, and the one that is about to be started.

@@ -41,6 +41,7 @@ impl Context {
     pub(super) fn observe<'a>(
         &'a self,
         observed: &'a ObservedTask,
+        size: usize,
         state: &'a ResourceState,
         is_fresh: bool,
         now: Now,
@@ -53,6 +54,7 @@ impl Context {
             now,
             known_since: state.known_since,
             observed,
+            size,
             is_fresh,
             memory: &state.memory,
             is_claimed_by_older: claimed,

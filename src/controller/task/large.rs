@@ -24,11 +24,17 @@ const ROOM_KIB: u32 = 2 << 10;
 const TOUCH_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The room for large resources.
-pub(super) struct Room(Semaphore);
+pub(super) struct Room {
+    kib: Semaphore,
+    touch_interval: Duration,
+}
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Semaphore::new(ROOM_KIB as usize))
+        Self {
+            kib: Semaphore::new(ROOM_KIB as usize),
+            touch_interval: TOUCH_INTERVAL,
+        }
     }
 }
 
@@ -37,10 +43,10 @@ impl Room {
     async fn enter(&self, bytes: usize, touch: impl Fn()) -> Option<SemaphorePermit<'_>> {
         // One that is larger than all the room is alone in it.
         let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(ROOM_KIB).min(ROOM_KIB);
-        let mut permit = pin!(self.0.acquire_many(kib));
+        let mut permit = pin!(self.kib.acquire_many(kib));
         loop {
             touch();
-            if let Ok(permit) = timeout(TOUCH_INTERVAL, &mut permit).await {
+            if let Ok(permit) = timeout(self.touch_interval, &mut permit).await {
                 // Nobody closes it.
                 return permit.ok();
             }
@@ -59,9 +65,12 @@ impl Context {
     ///
     /// # Errors
     /// When it can't be read; with an error for which [`Error::is_gone`] holds when it doesn't exist any more.
-    pub(super) async fn read_large(&self, cached: &CachedTask, size: usize) -> Result<Large<'_>, Error> {
+    pub(super) async fn read_large(&self, cached: &CachedTask) -> Result<Large<'_>, Error> {
         let reference = ObjectRef::from_obj(cached);
-        let room = self.room.enter(size, || self.liveness.mark_touched(&reference)).await;
+        let room = self
+            .room
+            .enter(cached.size, || self.liveness.mark_touched(&reference))
+            .await;
         let object = TaskClient::named(self.shared.client.clone(), cached).read().await?;
         if object.uid() != cached.uid() {
             return Err(Error::replaced());
@@ -75,9 +84,8 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use futures::FutureExt as _;
+    use tokio::sync::mpsc;
 
     use super::*;
 
@@ -103,16 +111,23 @@ mod tests {
     }
 
     /// Who waits for others is not stuck.
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_waits_for_room_is_not_forgotten() {
-        let room = Room::default();
-        let _full = room.enter(ROOM, || {}).await;
-        let touched = AtomicUsize::new(0);
-        let touch = || {
-            touched.fetch_add(1, Ordering::SeqCst);
+        let room = Room {
+            touch_interval: Duration::from_millis(1),
+            ..Room::default()
         };
-        let waiting = timeout(10 * TOUCH_INTERVAL + TOUCH_INTERVAL / 2, room.enter(1, touch));
-        assert!(waiting.await.is_err());
-        assert_eq!(touched.load(Ordering::SeqCst), 11);
+        let _full = room.enter(ROOM, || {}).await;
+        let (send, mut touched) = mpsc::unbounded_channel();
+        let waiting = room.enter(1, || send.send(()).unwrap());
+        let thrice = async {
+            for _ in 0..3 {
+                timeout(Duration::from_mins(1), touched.recv()).await.unwrap();
+            }
+        };
+        tokio::select! {
+            _ = waiting => panic!("there is none"),
+            () = thrice => {}
+        }
     }
 }

@@ -25,12 +25,13 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
     }
     let uid = cached.uid().unwrap_or_default();
     // Before its state is taken, which the end of the resource may need meanwhile.
-    let large = match cached.large_size() {
-        Some(size) => match read_large(&context, &cached, size).await {
+    let large = if cached.is_large() {
+        match read_large(&context, &cached).await {
             Ok(large) => Some(large),
             Err(requeue) => return requeue,
-        },
-        None => None,
+        }
+    } else {
+        None
     };
     let mut state = context.states.take(&uid);
     let object = match &large {
@@ -45,7 +46,7 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
         context.shared.metrics.retried(RetryReason::ApiServer);
     }
     let began = Instant::now();
-    let mut pass = Pass::begin(&context, object, large.is_some(), state);
+    let mut pass = Pass::begin(&context, &cached, object, state);
     let result = pass.run().await;
     let Pass {
         mut state,
@@ -75,9 +76,9 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
 ///
 /// # Errors
 /// When to come back, if there is nothing to do for it now.
-async fn read_large<'a>(context: &'a Context, cached: &CachedTask, size: usize) -> Result<Large<'a>, Requeue> {
+async fn read_large<'a>(context: &'a Context, cached: &CachedTask) -> Result<Large<'a>, Requeue> {
     let began = Instant::now();
-    let read = context.read_large(cached, size);
+    let read = context.read_large(cached);
     let error = match context.shared.stop.run_until_cancelled(read).await {
         Some(Ok(large)) => return Ok(large),
         Some(Err(error)) => error,
@@ -92,7 +93,10 @@ async fn read_large<'a>(context: &'a Context, cached: &CachedTask, size: usize) 
         }
         return Err(Requeue::UntilChange);
     }
-    context.shared.metrics.reconciled(ReconcileOutcome::Error, began.elapsed());
+    context
+        .shared
+        .metrics
+        .reconciled(ReconcileOutcome::Error, began.elapsed());
     context.scheduler.step_aside(&uid);
     let mut state = context.states.take(&uid);
     state.errors = state.errors.saturating_add(1);
@@ -137,7 +141,7 @@ fn settle(
     }
     context.scheduler.step_aside(uid);
     state.errors = state.errors.saturating_add(1);
-    if error.is_invalid() && state.errors == 1 {
+    if (error.is_invalid() || error.is_too_large()) && state.errors == 1 {
         tell_unwritable(context, object, &error);
     }
     let wait = retry_wait(state.errors);
@@ -168,15 +172,22 @@ fn newest(cached: &CachedTask, state: &mut ResourceState) -> Option<Arc<StoredTa
 
 /// Where no status can be written, an event says what is wrong.
 fn tell_unwritable(context: &Context, object: &StoredTask, error: &Error) {
-    let note = format!(
-        "the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}"
-    );
+    let (reason, note) = if error.is_too_large() {
+        let note =
+            format!("the resource is so large that no status fits into it; remove annotations or labels: {error}");
+        (Reason::ResourceTooLarge, note)
+    } else {
+        let note = format!(
+            "the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}"
+        );
+        (Reason::InvalidSpec, note)
+    };
     context.shared.events.publish(
         object.object_ref(&()),
         EventDraft {
             is_warning: true,
             action: "WriteStatus".to_owned(),
-            reason: Reason::InvalidSpec,
+            reason,
             note,
         },
     );

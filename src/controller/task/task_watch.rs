@@ -85,7 +85,7 @@ impl TaskWatch {
     fn trimmed(&self, event: Event<CachedTask>) -> Event<CachedTask> {
         let now = now();
         let trimmed = |object: CachedTask| {
-            let place = |observed: &ObservedTask| self.context.first_place(observed, now);
+            let place = |observed: &ObservedTask, size| self.context.first_place(observed, size, now);
             object.trimmed(&self.context.settings, now, place)
         };
         match event {

@@ -76,7 +76,10 @@ mod tests {
             ("null", 0),
             ("[true, -1, 1, 1.5]", 0),
             (r#""text""#, 4),
-            (r#"[{ "manager": "kubectl", "fieldsV1": { "f:spec": { ".": {} } } }, ["a\nb"]]"#, 32),
+            (
+                r#"[{ "manager": "kubectl", "fieldsV1": { "f:spec": { ".": {} } } }, ["a\nb"]]"#,
+                32,
+            ),
         ] {
             let Weight(weight) = serde_json::from_str(json).unwrap();
             assert_eq!(weight, expected, "{json}");
