@@ -160,6 +160,7 @@ fn is_warning(phase: Phase, reason: Reason) -> bool {
                 | Reason::ServiceUnavailable
                 | Reason::UnexpectedAnswer
                 | Reason::RegionMissing
+                | Reason::ResourceTooLarge
                 | Reason::UnknownState
                 | Reason::CancelIgnored
                 | Reason::DeadlineExceeded
