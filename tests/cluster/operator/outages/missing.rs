@@ -4,7 +4,9 @@ use audit_mitigation_operator::api::Phase;
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Outcome};
 
-use super::{World, message, region_of, spec_of};
+use support::eventually;
+
+use super::{LIMIT, World, message, region_of, spec_of};
 
 #[tokio::test]
 async fn a_task_that_is_not_found_is_asked_for_at_an_edit_and_its_deletion_warns() {
@@ -38,9 +40,17 @@ async fn a_task_that_is_not_found_is_asked_for_at_an_edit_and_its_deletion_warns
 
     world.delete("deleted").await;
     world.until_gone("deleted").await;
-    let note = world.until_note("deleted", "TaskNotFound").await;
-    for part in ["task deleted", &region_of("deleted"), "it may still run"] {
-        assert!(note.contains(part), "{note}");
-    }
+    let farewell = format!("its task deleted in {} was not found", region_of("deleted"));
+    eventually(LIMIT, "the deletion warns", async || {
+        let notes = world.notes("deleted", "TaskNotFound").await;
+        let warns = |note: &String| note.contains(&farewell) && note.contains("it may still run");
+        if notes.iter().any(warns) {
+            Ok(())
+        } else {
+            Err(format!("{notes:?}"))
+        }
+    })
+    .await
+    .unwrap();
     assert!(!world.calls_for(Operation::CANCEL, "deleted").is_empty());
 }

@@ -29,7 +29,7 @@ fn failures() -> [(&'static str, FaultKind, &'static str); 3] {
     [
         ("denied", FaultKind::AccessDenied, "is not authorized to perform"),
         ("undocumented", undocumented(), "ValidationException"),
-        ("broken", FaultKind::Internal, "InternalFailure"),
+        ("broken", FaultKind::Internal, "HTTP status 500"),
     ]
 }
 

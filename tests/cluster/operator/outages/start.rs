@@ -64,10 +64,10 @@ async fn an_open_attempt_whose_replays_fail_for_good_is_settled_by_describe() {
 
 async fn open(world: &World, case: &str) {
     world.create(case, &spec_of(case, &json!({}))).await;
-    let next = world.create_next(case).await;
     // Something of it may run, so what was asked for is frozen.
     let is_open = |task: &StoredTask| status(task).attempt.is_some() || status(task).task_id.is_some();
     world.until(case, "the attempt is open", is_open).await;
+    let next = world.create_next(case).await;
     let edit = json!({ "spec": { "region": "eu-west-1" } });
     let refused = try_edit(world, case, &edit).await.unwrap_err();
     assert!(refused.contains("immutable"), "{case}: {refused}");
@@ -95,12 +95,12 @@ async fn a_deletion_of_an_open_attempt_that_nothing_settles_lets_go_and_names_it
     let is_open = |task: &StoredTask| status(task).attempt.is_some();
     let task = world.until(case, "the attempt is open", is_open).await;
     let shown = message(&status(&task));
-    assert!(shown.contains("InternalFailure"), "{shown}");
+    assert!(shown.contains("HTTP status 500"), "{shown}");
     let next = world.create_next(case).await;
     world.delete(case).await;
     world.until_gone(case).await;
     let note = world.until_note(case, "CancelAbandoned").await;
-    for part in [case, &region_of(case), "InternalFailure"] {
+    for part in [case, &region_of(case), "HTTP status 500"] {
         assert!(note.contains(part), "{note}");
     }
     world.phase(&next, Phase::Completed).await;

@@ -69,7 +69,11 @@ async fn what_fails_is_told_until_it_goes_well_with_one_write_for_each_failed_ca
     }
     world.edit("cancel", &cancel()).await;
     for (case, operation, _, _) in &cases {
-        world.until_called_again(*operation, case, FAILED).await;
+        let enough = async || match count_failed(&world, *operation, case) {
+            times @ ..FAILED => Err(format!("{case}: {times}")),
+            _ => Ok(()),
+        };
+        eventually(LIMIT, "the calls fail", enough).await.unwrap();
         world.aws.finish(case);
     }
     world.aws.clear_faults();
@@ -79,11 +83,7 @@ async fn what_fails_is_told_until_it_goes_well_with_one_write_for_each_failed_ca
     let requests = requests::requests(&mut world, &user).await;
     for (case, operation, told, history) in cases {
         let seen = history.until(Phase::Completed).await;
-        let failed = world
-            .calls_for(operation, case)
-            .iter()
-            .filter(|call| call.status == Some(500))
-            .count();
+        let failed = count_failed(&world, operation, case);
         assert!(failed >= FAILED, "{case}: {failed}");
         let told: Vec<bool> = seen.iter().map(|status| message(status).contains(told)).collect();
         let first = told.iter().position(|told| *told).expect("it is told");
@@ -98,4 +98,9 @@ async fn what_fails_is_told_until_it_goes_well_with_one_write_for_each_failed_ca
             "{case}: {writes} writes for {failed} failed calls"
         );
     }
+}
+
+fn count_failed(world: &World, operation: Operation, case: &str) -> usize {
+    let calls = world.calls_for(operation, case);
+    calls.iter().filter(|call| call.status == Some(500)).count()
 }
