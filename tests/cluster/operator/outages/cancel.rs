@@ -104,3 +104,27 @@ async fn a_cancel_that_contradicts_describe_is_repeated_with_a_backoff_and_told(
     assert!(world.aws.remove_fault(fault));
     world.phase(case, Phase::Canceled).await;
 }
+
+/// Nobody is left who could ask for the Cancel once more: the docs say so.
+#[tokio::test]
+async fn deleting_with_orphan_gives_a_cancellation_up_that_was_not_taken() {
+    let world = World::new("outage-given-up").await;
+    let case = "given-up";
+    world.aws.set_outcome(case, Outcome::held());
+    let fault = world
+        .aws
+        .inject(Fault::new(FaultKind::Internal).on(Operation::CANCEL).task(case));
+    world.create(case, &spec_of(case, &json!({}))).await;
+    world.phase(case, Phase::Running).await;
+    world.edit(case, &cancel()).await;
+    world.until_told(case, Phase::Canceling, "HTTP status 500").await;
+    let orphan = json!({ "spec": { "deletionPolicy": "Orphan" } });
+    world.edit(case, &orphan).await;
+    world.delete(case).await;
+    world.until_gone(case).await;
+    assert!(world.aws.remove_fault(fault));
+    // What the operator does for another resource comes after all that it did for this one.
+    world.create("afterwards", &spec_of("afterwards", &json!({}))).await;
+    world.phase("afterwards", Phase::Completed).await;
+    assert_eq!(world.aws.task(case).unwrap().status, "IN_PROGRESS");
+}

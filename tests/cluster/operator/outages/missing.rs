@@ -32,7 +32,7 @@ async fn a_task_that_is_not_found_is_asked_for_at_an_edit_and_its_deletion_warns
         }
     }
     world
-        .edit("mended", &json!({ "spec": { "ttlSecondsAfterFinished": 3600 } }))
+        .edit("mended", &json!({ "spec": { "activeDeadlineSeconds": 7_776_000 } }))
         .await;
     world.phase("mended", Phase::Running).await;
     assert_eq!(world.aws.finish("mended"), 1);
