@@ -13,7 +13,7 @@ fn with_policy(task_id: &str, policy: &str) -> Value {
 }
 
 impl World {
-    async fn delete(&self, name: &str) {
+    pub(super) async fn delete(&self, name: &str) {
         self.kubectl(&["delete", "amt", name, "--wait=false"]).await;
     }
 }

@@ -16,6 +16,7 @@ mod logs;
 mod main_job;
 mod namespaces;
 mod orphaned;
+mod outages;
 mod queue;
 mod reach;
 mod readings;

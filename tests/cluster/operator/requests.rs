@@ -14,7 +14,7 @@ use super::{LIMIT, World, has_finalizer, http_get, spec};
 const PLURAL: &str = "auditmitigationtasks";
 
 /// A world whose operator's requests are in the API server's audit log.
-async fn audited(prefix: &str, flags: &[&str]) -> (World, AuditedUser) {
+pub(super) async fn audited(prefix: &str, flags: &[&str]) -> (World, AuditedUser) {
     let mut world = World::without_operator(prefix, flags, |_| {}).await;
     let user = world.audit().await;
     (world, user)
@@ -30,7 +30,7 @@ impl World {
 }
 
 /// What the operator has asked, once it has ended and all it asked is in the log.
-async fn requests(world: &mut World, user: &AuditedUser) -> Vec<AuditedRequest> {
+pub(super) async fn requests(world: &mut World, user: &AuditedUser) -> Vec<AuditedRequest> {
     world.operator.as_mut().unwrap().stop(LIMIT).await.unwrap();
     let client: Client = world.cluster.client_from(&user.kubeconfig).await.unwrap();
     let last = Api::<StoredTask>::namespaced(client, &world.namespace);
@@ -47,7 +47,7 @@ async fn requests(world: &mut World, user: &AuditedUser) -> Vec<AuditedRequest> 
 }
 
 /// How often each verb was used on this resource: `patch`, `patch /status` and so on.
-fn by_verb(requests: &[AuditedRequest], name: &str) -> BTreeMap<String, usize> {
+pub(super) fn by_verb(requests: &[AuditedRequest], name: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for request in requests.iter().filter(|request| request.name == name) {
         assert_eq!(request.code, 200, "{request:?}");
@@ -59,7 +59,7 @@ fn by_verb(requests: &[AuditedRequest], name: &str) -> BTreeMap<String, usize> {
 }
 
 /// The counts are those of docs/operating.md, which explains them.
-fn assert_documented(life: &str, counts: &BTreeMap<String, usize>) {
+pub(super) fn assert_documented(life: &str, counts: &BTreeMap<String, usize>) {
     let of = |verb: &str| counts.get(verb).copied().unwrap_or_default();
     let (metadata, status, read) = (of("patch"), of("patch /status"), of("get"));
     assert_eq!(

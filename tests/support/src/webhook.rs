@@ -1,4 +1,4 @@
-//! A validating webhook that allows everything, and takes its time: as policy engines do.
+//! A webhook that allows everything: one that takes its time, as policy engines do, and one that changes what is written.
 
 use std::sync::Arc;
 
@@ -29,12 +29,32 @@ pub struct Webhook {
     server: AbortHandle,
 }
 
+/// What it does with each request before it allows it.
+#[derive(Clone)]
+enum Deed {
+    Hold(Arc<Pause>),
+    /// In base64.
+    Patch(String),
+}
+
 impl Webhook {
     /// A webhook that holds each request until the pause is over.
     ///
     /// # Errors
     /// When no port is free, or no certificate can be made.
     pub async fn start(pause: Arc<Pause>) -> Result<Self> {
+        Self::doing(Deed::Hold(pause)).await
+    }
+
+    /// A webhook that changes each object by this JSON patch.
+    ///
+    /// # Errors
+    /// When no port is free, or no certificate can be made.
+    pub async fn patching(patch: &Value) -> Result<Self> {
+        Self::doing(Deed::Patch(base64(patch.to_string().as_bytes()))).await
+    }
+
+    async fn doing(deed: Deed) -> Result<Self> {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()])?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
         let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
@@ -44,7 +64,7 @@ impl Webhook {
             .with_single_cert(vec![CertificateDer::from(cert.der().to_vec())], key)?;
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no port is free")?;
         let url = format!("https://{}/", listener.local_addr()?);
-        let (serving, server) = futures::future::abortable(serve(listener, TlsAcceptor::from(Arc::new(tls)), pause));
+        let (serving, server) = futures::future::abortable(serve(listener, TlsAcceptor::from(Arc::new(tls)), deed));
         tokio::spawn(serving);
         Ok(Self {
             url,
@@ -56,15 +76,48 @@ impl Webhook {
     /// The configuration by which the API server asks it about the deletions of these resources in a namespace.
     #[must_use]
     pub fn of_deletions(&self, name: &str, namespace: &str, group: &str, resource: &str) -> Value {
+        self.configuration(
+            "ValidatingWebhookConfiguration",
+            name,
+            namespace,
+            group,
+            resource,
+            "DELETE",
+        )
+    }
+
+    /// The configuration by which the API server lets it change the statuses of these resources in a namespace.
+    #[must_use]
+    pub fn of_statuses(&self, name: &str, namespace: &str, group: &str, resource: &str) -> Value {
+        let statuses = format!("{resource}/status");
+        self.configuration(
+            "MutatingWebhookConfiguration",
+            name,
+            namespace,
+            group,
+            &statuses,
+            "UPDATE",
+        )
+    }
+
+    fn configuration(
+        &self,
+        kind: &str,
+        name: &str,
+        namespace: &str,
+        group: &str,
+        resource: &str,
+        operation: &str,
+    ) -> Value {
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingWebhookConfiguration",
+            "kind": kind,
             "metadata": { "name": name },
             "webhooks": [{
                 "name": "webhook.tests.example",
                 "clientConfig": { "url": self.url, "caBundle": self.ca_bundle },
                 "rules": [{
-                    "apiGroups": [group], "apiVersions": ["*"], "resources": [resource], "operations": ["DELETE"],
+                    "apiGroups": [group], "apiVersions": ["*"], "resources": [resource], "operations": [operation],
                 }],
                 "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } },
                 "admissionReviewVersions": ["v1"],
@@ -81,12 +134,12 @@ impl Drop for Webhook {
     }
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, pause: Arc<Pause>) {
+async fn serve(listener: TcpListener, tls: TlsAcceptor, deed: Deed) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (tls, pause) = (tls.clone(), Arc::clone(&pause));
+        let (tls, deed) = (tls.clone(), deed.clone());
         tokio::spawn(async move {
             let stream = tls.accept(stream).await?;
-            let service = service_fn(move |request| allow(request, Arc::clone(&pause)));
+            let service = service_fn(move |request| allow(request, deed.clone()));
             http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await?;
@@ -95,15 +148,21 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, pause: Arc<Pause>) {
     }
 }
 
-async fn allow(request: Request<Incoming>, pause: Arc<Pause>) -> Result<Response<Full<Bytes>>, Error> {
+async fn allow(request: Request<Incoming>, deed: Deed) -> Result<Response<Full<Bytes>>, Error> {
     let review: Value = serde_json::from_slice(&request.into_body().collect().await?.to_bytes())?;
-    pause.hold().await;
     let of_review = |pointer: &str| review.pointer(pointer).cloned().unwrap_or_default();
-    let answer = json!({
+    let mut answer = json!({
         "apiVersion": of_review("/apiVersion"),
         "kind": of_review("/kind"),
         "response": { "uid": of_review("/request/uid"), "allowed": true },
     });
+    match deed {
+        Deed::Hold(pause) => pause.hold().await,
+        Deed::Patch(patch) => {
+            answer["response"]["patchType"] = "JSONPatch".into();
+            answer["response"]["patch"] = patch.into();
+        }
+    }
     let response = Response::builder().header("content-type", "application/json");
     Ok(response.body(Full::from(answer.to_string()))?)
 }

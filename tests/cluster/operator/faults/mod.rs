@@ -17,7 +17,7 @@ use support::{Cluster, ClusterOptions};
 use super::{World, message, prepare, spec, status};
 
 /// A control plane that a test may harm. It ends with this process, or when it is shut down.
-async fn own_cluster(arguments: &[&str]) -> &'static Cluster {
+pub(super) async fn own_cluster(arguments: &[&str]) -> &'static Cluster {
     let options = ClusterOptions {
         apiserver_arguments: arguments.iter().map(ToString::to_string).collect(),
     };
