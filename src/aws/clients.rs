@@ -12,7 +12,7 @@ use aws_sdk_iot::Client;
 use super::answer_limit::AnswerLimit;
 use super::credentials::{self, DefaultCredentials};
 
-/// More regions than AWS has. Where resources name more, most are made up, and their clients are not worth keeping.
+/// More regions than AWS has. Where resources name more, most are made up, and their clients are not kept.
 const MAX_CLIENTS: usize = 64;
 
 /// How long refused credentials are not looked for again after they were: first, and at most.

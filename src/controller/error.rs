@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::causes::explain_kube;
 
+/// What etcd says of a write that is larger than it takes, which the API server hands on as an error of its own; and
+/// what the API server's client of etcd says.
+const TOO_LARGE: [&str; 2] = ["request is too large", "trying to send message larger than max"];
+
 /// A reconcile that could not be brought to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -49,6 +53,15 @@ impl Error {
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         self.has_status(422)
+    }
+
+    /// Whether the resource would become too large for the API server, or for etcd under it.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        let says_so = |message: &str| TOO_LARGE.iter().any(|words| message.contains(words));
+        self.has_status(413)
+            || matches!(self, Self::Kube(error)
+                if matches!(&**error, kube::Error::Api(status) if says_so(&status.message)))
     }
 
     /// Whether the API server, or a webhook of its, refuses a write, or doesn't answer it: the next one may be refused

@@ -21,9 +21,9 @@ use super::error::explain;
 use super::liveness::Liveness;
 use super::requeue::Requeue;
 
-/// How many resources a list asks for at a time. The allocator keeps what a page took: five times as many cost some
-/// 4 MiB for good.
-const PAGE_SIZE: u32 = 100;
+/// How many resources a list asks for at a time. The API server bounds a page by nothing else, and each object may have
+/// the 1.5 MB that etcd takes.
+const PAGE_SIZE: u32 = 10;
 
 /// How long a resource rests whose reconcile panicked.
 const REST_AFTER_PANIC: Duration = Duration::from_mins(5);

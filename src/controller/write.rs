@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, ReplaceOperation};
-use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt as _};
 use serde::Serialize;
@@ -30,10 +30,15 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + fmt::Debug,
 {
     pub(super) fn of(client: Client, object: &K) -> Self {
-        let namespace = object.namespace().unwrap_or_default();
+        Self::named(client, object.meta())
+    }
+
+    /// The one that has the name and the namespace of this metadata.
+    pub(super) fn named(client: Client, metadata: &ObjectMeta) -> Self {
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
         Self {
-            api: Api::namespaced(client, &namespace),
-            name: object.name_any(),
+            api: Api::namespaced(client, namespace),
+            name: metadata.name.clone().unwrap_or_default(),
         }
     }
 

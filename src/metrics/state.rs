@@ -18,7 +18,7 @@ pub struct Snapshot {
     /// The resources by phase and region.
     pub tasks: Vec<TaskCount>,
     /// The queues, one for each region.
-    pub lanes: Vec<QueueSnapshot>,
+    pub queues: Vec<QueueSnapshot>,
     /// The time since the quietest watch was last heard of.
     pub watch_age: Option<Duration>,
     /// The watches that can't be had and that nobody waits for, since another one is at work.
@@ -96,7 +96,7 @@ impl Collector for State {
         // A standby has no resources, no queue and no watch.
         let Some(Snapshot {
             tasks,
-            lanes,
+            queues,
             watch_age,
             unavailable_watches,
         }) = self.source.get().and_then(|source| source())
@@ -110,30 +110,30 @@ impl Collector for State {
             "Resources by phase and region; one that nobody has looked at yet counts as Pending.",
             tasks,
         )?;
-        let lanes = self.lanes(lanes);
+        let queues = self.queues(queues);
         let each = |value: fn(&QueueSnapshot) -> u64| {
-            lanes.iter().map(move |lane| {
-                let region = lane.region.clone();
-                (RegionLabels { region }, value(lane))
+            queues.iter().map(move |queue| {
+                let region = queue.region.clone();
+                (RegionLabels { region }, value(queue))
             })
         };
         gauges(
             &mut encoder,
             "queue_length",
             "Resources that wait for a slot, by region.",
-            each(|lane| lane.waiting),
+            each(|queue| queue.waiting),
         )?;
         gauges(
             &mut encoder,
             "queue_oldest_waiting_seconds",
             "Time since the creation of the oldest resource that waits for a slot, by region; 0 when none waits.",
-            each(|lane| lane.oldest.as_secs()),
+            each(|queue| queue.oldest.as_secs()),
         )?;
         gauges(
             &mut encoder,
             "slots_in_use",
             "Slots held by tasks that are known to run or by open attempts, by region.",
-            each(|lane| lane.in_use),
+            each(|queue| queue.in_use),
         )?;
         if let Some(age) = watch_age {
             encoder
@@ -183,7 +183,7 @@ impl State {
     }
 
     /// One for each label.
-    fn lanes(&self, lanes: Vec<QueueSnapshot>) -> Vec<QueueSnapshot> {
+    fn queues(&self, queues: Vec<QueueSnapshot>) -> Vec<QueueSnapshot> {
         let empty = |region: &str| QueueSnapshot {
             region: region.to_owned(),
             in_use: 0,
@@ -193,12 +193,12 @@ impl State {
         let own = self.regions.all();
         let mut by_label: BTreeMap<String, QueueSnapshot> =
             own.iter().map(|region| (region.clone(), empty(region))).collect();
-        for lane in lanes {
-            let label = self.regions.label(&lane.region);
+        for queue in queues {
+            let label = self.regions.label(&queue.region);
             let sum = by_label.entry(label.clone()).or_insert_with(|| empty(&label));
-            sum.in_use += lane.in_use;
-            sum.waiting += lane.waiting;
-            sum.oldest = sum.oldest.max(lane.oldest);
+            sum.in_use += queue.in_use;
+            sum.waiting += queue.waiting;
+            sum.oldest = sum.oldest.max(queue.oldest);
         }
         by_label.into_values().collect()
     }
@@ -250,7 +250,7 @@ mod tests {
                 region_exists,
                 count: 2,
             };
-            let lane = |number: u64| QueueSnapshot {
+            let queue = |number: u64| QueueSnapshot {
                 region: format!("made-up-{number}"),
                 in_use: 0,
                 waiting: 3,
@@ -262,7 +262,7 @@ mod tests {
                     task("made-up-2", false),
                     task("us-east-1", true),
                 ],
-                lanes: (1..=100).map(lane).collect(),
+                queues: (1..=100).map(queue).collect(),
                 watch_age: Some(Duration::from_millis(1_500)),
                 unavailable_watches: 1,
             })
@@ -276,7 +276,7 @@ mod tests {
             ]
         );
         assert_eq!(lines("p_tasks{").len(), 2 * Phase::ALL.len() + 1);
-        let of_lanes = |name: &str, other: &str| {
+        let of_queues = |name: &str, other: &str| {
             assert_eq!(
                 lines(&format!("p_{name}{{")),
                 [
@@ -286,9 +286,9 @@ mod tests {
                 ]
             );
         };
-        of_lanes("queue_length", "300");
-        of_lanes("queue_oldest_waiting_seconds", "100");
-        of_lanes("slots_in_use", "0");
+        of_queues("queue_length", "300");
+        of_queues("queue_oldest_waiting_seconds", "100");
+        of_queues("slots_in_use", "0");
         assert_eq!(lines("p_watch_age_seconds"), ["p_watch_age_seconds 1.5"]);
         assert_eq!(lines("p_unavailable_namespaces"), ["p_unavailable_namespaces 1"]);
     }

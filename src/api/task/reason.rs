@@ -54,6 +54,8 @@ reasons! {
     CancelRefused,
     /// Neither the resource nor the operator names an AWS region.
     RegionMissing,
+    /// So much is in the resource that a status would not fit into it.
+    ResourceTooLarge,
     /// `spec.suspend` is true.
     Suspended,
     /// The task was started by this resource.

@@ -1,7 +1,10 @@
 //! What the context hands to the [start scheduler](super::start_scheduler): the place of each resource, and the call
 //! that a step makes or prepares.
 
+use std::sync::Arc;
 use std::time::Instant;
+
+use kube::runtime::reflector::ObjectRef;
 
 use super::cached::CachedTask;
 use super::context::Context;
@@ -16,36 +19,41 @@ use crate::core::task::place::place;
 use crate::core::task::stage::Stage;
 use crate::core::task::status::phase::has_ended;
 use crate::core::task::step::Step;
+use crate::core::timing::Now;
 
 impl Context {
     /// Waits until the queue is built from all resources.
     pub(super) async fn wait_until_queue_is_built(&self) {
         self.scheduler
-            .wait_until_built(self.caches.all_listed(), || self.placed())
+            .wait_until_built(self.caches.all_listed(), || self.placed(&self.caches.objects()))
             .await;
     }
 
-    /// The places of all resources that may have one.
-    fn placed(&self) -> Vec<Placed> {
-        let fresh = ResourceState::new(self.shared.leader_since);
+    /// A list brought these resources. Those that run hold their slots before any that waits is looked at.
+    pub(super) fn enter_listed(&self, objects: &[Arc<CachedTask>]) {
+        self.scheduler.enter_all(|| self.placed(objects));
+    }
+
+    /// The places of those resources that may have one.
+    fn placed(&self, objects: &[Arc<CachedTask>]) -> Vec<Placed> {
         let now = now();
-        let placed = |object: &CachedTask| {
-            // Most have ended: they hold no slot, and to parse them all takes long.
-            let stored = object.open().filter(|_| !object.phase.is_some_and(has_ended))?;
-            let observed = ObservedTask::parse(&stored);
-            let o = self.observe(&observed, &fresh, false, now);
-            let place = place(&o, &Stage::of(&o));
+        // Most have ended: they hold no slot, and to parse them all takes long.
+        let open = objects.iter().filter(|object| !object.phase.is_some_and(has_ended));
+        open.filter_map(|object| {
             Some(Placed {
-                object: CachedTask::reference(&stored),
-                place,
-                uid: observed.uid,
+                uid: object.metadata.uid.clone().unwrap_or_default(),
+                object: ObjectRef::from_obj(&**object),
+                place: object.place(|observed, size| self.first_place(observed, size, now))?,
             })
-        };
-        self.caches
-            .objects()
-            .iter()
-            .filter_map(|object| placed(object))
-            .collect()
+        })
+        .collect()
+    }
+
+    /// The place of a resource as far as the resource alone says it.
+    pub(super) fn first_place(&self, observed: &ObservedTask, size: usize, now: Now) -> Place {
+        let fresh = ResourceState::new(self.shared.leader_since);
+        let o = self.observe(observed, size, &fresh, false, now);
+        place(&o, &Stage::of(&o))
     }
 
     /// Puts a resource into its place in the queue.

@@ -2,7 +2,9 @@
 //!
 //! The types that decisions are made from take several times the room of the text that they are parsed from, mostly
 //! for the many short strings and maps of a status. So the cache keeps the text, and what is asked of all resources
-//! at once beside it; of a resource that nothing is left to do for it keeps no more than that.
+//! at once beside it. Of a resource that nothing is left to do for it keeps no more than that; and of a large one no
+//! more than its place in the queue: whoever may create resources could fill the memory otherwise. A large one is read
+//! when it is reconciled ([`super::large`]).
 
 use std::collections::BTreeMap;
 
@@ -13,13 +15,18 @@ use kube::runtime::reflector::ObjectRef;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::weight::Weight;
 use crate::api::{AuditMitigationTask, Parsed, Phase, START_RECORD_ANNOTATION, StartRecord, StoredTask};
+use crate::core::queue::Place;
 use crate::core::task::decide::is_done;
 use crate::core::task::observation::Settings;
 use crate::core::task::observed::ObservedTask;
 use crate::core::task::status::phase::has_ended;
 use crate::core::task::tracker;
 use crate::core::timing::Now;
+
+/// How many bytes an object has at most that is kept, with what is not read of it. Most have less than the half.
+const LARGEST_KEPT: usize = 8 << 10;
 
 /// A resource as the watch cache keeps it.
 #[derive(Resource, Clone, Debug)]
@@ -35,8 +42,20 @@ pub(super) struct CachedTask {
     pub(super) region: Option<Box<str>>,
     /// The task of its start record, or of its open attempt, unless it is the one of the status.
     intent: Option<Box<Intent>>,
-    /// The object in JSON, as long as there may be something to do for it.
-    text: Option<Box<str>>,
+    /// How many bytes the whole object has, about.
+    pub(super) size: usize,
+    content: Content,
+}
+
+/// The object itself.
+#[derive(Clone, Debug)]
+enum Content {
+    /// In JSON.
+    Text(Box<str>),
+    /// It is too large to be kept. This is what it means to the queue, as far as the object alone says it.
+    Large(Box<Place>),
+    /// Nothing is left to do for it.
+    Done,
 }
 
 /// A task that was, or is about to be, started.
@@ -48,9 +67,11 @@ struct Intent {
 }
 
 impl CachedTask {
-    /// The resource to decide about; nothing if there is nothing to do for it.
+    /// The resource to decide about, if it is kept.
     pub(super) fn open(&self) -> Option<StoredTask> {
-        let text = self.text.as_deref()?;
+        let Content::Text(text) = &self.content else {
+            return None;
+        };
         Some(serde_json::from_str(text).unwrap_or_else(|error| StoredTask {
             metadata: self.metadata.clone(),
             spec: Parsed::Bad(error.to_string()),
@@ -59,26 +80,45 @@ impl CachedTask {
     }
 
     /// Whether nothing is left to do for it, ever, unless it changes.
-    pub(super) fn is_done(&self) -> bool {
-        self.text.is_none()
+    pub(super) const fn is_done(&self) -> bool {
+        matches!(self.content, Content::Done)
     }
 
-    /// Nothing is left to do for it.
-    fn done(self) -> Self {
-        Self { text: None, ..self }
+    /// Whether there may be something to do for it, and it isn't kept.
+    pub(super) const fn is_large(&self) -> bool {
+        matches!(self.content, Content::Large(_))
     }
 
-    /// What the cache is to keep of it: little, once nothing is left to do.
-    pub(super) fn trimmed(self, settings: &Settings, now: Now) -> Self {
-        if !self.phase.is_some_and(has_ended) {
+    /// What it means to the queue: what is known of one that is not kept, else what this finds.
+    pub(super) fn place(&self, find: impl FnOnce(&ObservedTask, usize) -> Place) -> Option<Place> {
+        if let Content::Large(place) = &self.content {
+            return Some((**place).clone());
+        }
+        self.open().map(|object| find(&ObservedTask::parse(&object), self.size))
+    }
+
+    /// What the cache is to keep of it: little, once nothing is left to do, or where it is large.
+    pub(super) fn trimmed(
+        self,
+        settings: &Settings,
+        now: Now,
+        place: impl FnOnce(&ObservedTask, usize) -> Place,
+    ) -> Self {
+        let (has_ended, is_large) = (self.phase.is_some_and(has_ended), self.size > LARGEST_KEPT);
+        if !has_ended && !is_large {
             return self;
         }
-        let observed = self.open().map(|object| ObservedTask::parse(&object));
-        if observed.is_some_and(|observed| is_done(&observed, settings, now)) {
-            self.done()
+        let Some(observed) = self.open().map(|object| ObservedTask::parse(&object)) else {
+            return self;
+        };
+        let content = if has_ended && is_done(&observed, settings, now) {
+            Content::Done
+        } else if is_large {
+            Content::Large(Box::new(place(&observed, self.size)))
         } else {
-            self
-        }
+            return self;
+        };
+        Self { content, ..self }
     }
 
     /// The tasks that it has started, or is about to start, as region and id.
@@ -110,17 +150,19 @@ pub(super) fn version(metadata: &ObjectMeta) -> u64 {
 impl<'de> Deserialize<'de> for CachedTask {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut object = Object::deserialize(deserializer)?;
-        object.metadata.keep_what_is_read();
+        let unread = object.metadata.keep_what_is_read();
         let Object { metadata, spec, status } = &object;
         let string = |part: &Option<Value>, field: &str| part.as_ref()?.get(field)?.as_str().map(Box::from);
         let phase = status.as_ref().and_then(|status| status.get("phase"));
+        let text = serde_json::to_string(&object).map_err(serde::de::Error::custom)?;
         let mut cached = Self {
             metadata: metadata.identity(),
             phase: phase.and_then(|phase| Phase::deserialize(phase).ok()),
             task_id: string(status, "taskId"),
             region: string(status, "region").or_else(|| string(spec, "region")),
             intent: None,
-            text: Some(serde_json::to_string(&object).map_err(serde::de::Error::custom)?.into()),
+            size: text.len() + unread,
+            content: Content::Text(text.into()),
         };
         cached.intent = object
             .intent()
@@ -181,16 +223,30 @@ struct Metadata {
     annotations: Option<BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing)]
+    managed_fields: Weight,
+    #[serde(default, skip_serializing)]
+    owner_references: Weight,
 }
 
 impl Metadata {
-    fn keep_what_is_read(&mut self) {
-        if let Some(annotations) = &mut self.annotations {
-            annotations.retain(|name, _| name == START_RECORD_ANNOTATION || tracker::is_mark(name));
-        }
-        if let Some(labels) = &mut self.labels {
-            labels.retain(|name, _| tracker::is_marking_label(name));
-        }
+    /// Drops the rest, and says how many bytes that is.
+    fn keep_what_is_read(&mut self) -> usize {
+        let mut dropped = self.managed_fields.0 + self.owner_references.0;
+        let mut retain = |map: &mut Option<BTreeMap<String, String>>, is_read: fn(&str) -> bool| {
+            if let Some(map) = map {
+                map.retain(|name, value| {
+                    let is_read = is_read(name);
+                    dropped += if is_read { 0 } else { name.len() + value.len() };
+                    is_read
+                });
+            }
+        };
+        retain(&mut self.annotations, |name| {
+            name == START_RECORD_ANNOTATION || tracker::is_mark(name)
+        });
+        retain(&mut self.labels, tracker::is_marking_label);
+        dropped
     }
 
     /// What kube and the questions about all resources need.
@@ -208,10 +264,14 @@ impl Metadata {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
     use crate::api::FINALIZER;
+    use crate::controller::task::pass::now;
+    use crate::core::timing::PollBounds;
 
     fn object() -> Value {
         json!({
@@ -303,9 +363,86 @@ mod tests {
             Some("eu-central-1"),
             "that of the task, not of the spec"
         );
-        assert!(!cached.is_done() && cached.clone().done().is_done());
-        let text = cached.text.as_deref().unwrap();
+        let Content::Text(text) = &cached.content else {
+            panic!("{cached:?}");
+        };
         assert!(text.contains("taskId") && !text.contains("everything once more") && !text.contains("managedFields"));
+    }
+
+    fn trimmed(object: &Value) -> CachedTask {
+        let settings = Settings {
+            default_region: None,
+            poll: PollBounds {
+                min: Duration::ZERO,
+                max: Duration::ZERO,
+            },
+            cancel_timeout: Duration::ZERO,
+        };
+        let cached: CachedTask = serde_json::from_value(object.clone()).unwrap();
+        cached.trimmed(&settings, now(), |observed, _| Place::Holding {
+            region: "eu-west-1".to_owned(),
+            task_id: observed.uid.clone(),
+        })
+    }
+
+    fn without_text(cached: &CachedTask) -> CachedTask {
+        CachedTask {
+            content: Content::Done,
+            ..cached.clone()
+        }
+    }
+
+    /// However much of it is read: an answer of the API server has all of it.
+    #[test]
+    fn what_is_large_is_not_kept_and_its_place_in_the_queue_is() {
+        let with = |pointer: &str, value: Value| {
+            let mut object = object();
+            let (parent, field) = pointer.rsplit_once('/').unwrap();
+            object.pointer_mut(parent).unwrap()[field] = value;
+            object
+        };
+        let long = "x".repeat(LARGEST_KEPT);
+        for large in [
+            with("/spec/target/auditTaskId", json!(long)),
+            with("/metadata/annotations/foreign", json!(long)),
+            with("/metadata/labels/foreign", json!(long)),
+            with("/metadata/managedFields", json!([{ "fieldsV1": { &long: {} } }])),
+            with("/metadata/ownerReferences", json!([{ "name": long }])),
+        ] {
+            let cached = trimmed(&large);
+            assert!(cached.is_large() && !cached.is_done() && cached.open().is_none());
+            assert!(
+                (LARGEST_KEPT..2 * LARGEST_KEPT).contains(&cached.size),
+                "{}",
+                cached.size
+            );
+            let place = cached.place(|_, _| panic!("it is known"));
+            assert!(matches!(place, Some(Place::Holding { task_id, .. }) if task_id == "u-1"));
+            assert!(cached.claims("eu-central-1", "t") && cached.claims("eu-west-1", "t"));
+            assert_eq!(cached.phase, Some(Phase::Running));
+        }
+        let small = trimmed(&object());
+        assert!(!small.is_large() && small.open().is_some());
+        assert_eq!(
+            small.place(|_, size| {
+                assert!(size > 0);
+                Place::None
+            }),
+            Some(Place::None)
+        );
+    }
+
+    #[test]
+    fn what_is_done_is_not_kept_however_large() {
+        for size in [0, LARGEST_KEPT] {
+            let mut object = object();
+            object["metadata"] = json!({
+                "name": "one", "uid": "u-1", "generation": 3, "annotations": { "foreign": "x".repeat(size) },
+            });
+            object["status"]["phase"] = json!("Completed");
+            let cached = trimmed(&object);
+            assert_eq!((cached.is_done(), cached.is_large()), (true, false), "{size}");
+        }
     }
 
     /// The task of the status is claimed, and the one that is about to be started.
@@ -329,7 +466,7 @@ mod tests {
                     let expected = claims.contains(&(region, task_id));
                     assert_eq!(cached.claims(region, task_id), expected, "{task_id} in {region}");
                     assert_eq!(
-                        cached.clone().done().claims(region, task_id),
+                        without_text(&cached).claims(region, task_id),
                         expected,
                         "without the text"
                     );

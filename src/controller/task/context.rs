@@ -6,6 +6,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::cached::CachedTask;
 use super::caches::TaskCaches;
+use super::large::Room;
 use super::orphaned_tasks::OrphanedTasks;
 use super::start_scheduler::StartScheduler;
 use super::states::{ResourceState, ResourceStates};
@@ -27,6 +28,8 @@ pub(super) struct Context {
     pub(super) caches: TaskCaches,
     /// Who may start.
     pub(super) scheduler: StartScheduler,
+    /// How much of large resources is worked on at a time.
+    pub(super) room: Room,
     /// Own tasks whose resource is gone.
     pub(super) orphaned_tasks: OrphanedTasks,
     /// Whether due work is done.
@@ -38,6 +41,7 @@ impl Context {
     pub(super) fn observe<'a>(
         &'a self,
         observed: &'a ObservedTask,
+        size: usize,
         state: &'a ResourceState,
         is_fresh: bool,
         now: Now,
@@ -50,6 +54,7 @@ impl Context {
             now,
             known_since: state.known_since,
             observed,
+            size,
             is_fresh,
             memory: &state.memory,
             is_claimed_by_older: claimed,

@@ -6,6 +6,7 @@ mod caches;
 mod calls;
 mod claims;
 mod context;
+mod large;
 mod orphan;
 mod orphaned_tasks;
 mod pass;
@@ -15,6 +16,7 @@ mod start_scheduler;
 mod states;
 mod task_client;
 mod task_watch;
+mod weight;
 mod writes;
 
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use self::cached::CachedTask;
 use self::caches::{TaskCaches, Watched};
 use self::context::Context;
+use self::large::Room;
 use self::orphaned_tasks::OrphanedTasks;
 use self::snapshot::snapshot;
 use self::start_scheduler::StartScheduler;
@@ -128,6 +131,7 @@ pub async fn run(parts: Parts, namespaces: &[String]) {
         states: ResourceStates::new(leader_since),
         caches,
         scheduler,
+        room: Room::default(),
         orphaned_tasks,
         liveness: Liveness::new(api_server.clone()),
     });

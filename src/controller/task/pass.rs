@@ -33,6 +33,8 @@ pub(super) struct Pass<'a> {
     /// As it was last read or written.
     pub(super) object: Arc<StoredTask>,
     pub(super) is_fresh: bool,
+    /// How many bytes it has, as the watch brought it.
+    size: usize,
     pub(super) state: ResourceState,
     /// A write that the API server refused in this pass: no other is tried before the next.
     refused: Option<Error>,
@@ -41,11 +43,18 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn begin(context: &'a Context, object: Arc<StoredTask>, state: ResourceState) -> Self {
+    /// A large resource was read for this pass.
+    pub(super) fn begin(
+        context: &'a Context,
+        cached: &CachedTask,
+        object: Arc<StoredTask>,
+        state: ResourceState,
+    ) -> Self {
         Self {
             context,
+            size: cached.size,
             object,
-            is_fresh: false,
+            is_fresh: cached.is_large(),
             state,
             refused: None,
             steps: Vec::new(),
@@ -77,7 +86,7 @@ impl<'a> Pass<'a> {
     /// would be admitted without a slot.
     fn decide(&self, observed: &ObservedTask) -> Decision {
         let context = self.context;
-        let o = context.observe(observed, &self.state, self.is_fresh, now());
+        let o = context.observe(observed, self.size, &self.state, self.is_fresh, now());
         let stage = Stage::of(&o);
         let admission = context.enter_queue(&self.object, observed, place(&o, &stage), o.now.monotonic);
         let decision = decide(&o, &stage, admission);

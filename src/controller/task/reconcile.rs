@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kube::runtime::reflector::ObjectRef;
 use kube::{Resource as _, ResourceExt as _};
 
 use super::cached::{CachedTask, version};
 use super::context::Context;
+use super::large::Large;
 use super::pass::Pass;
 use super::states::ResourceState;
 use crate::api::{Reason, StoredTask};
@@ -22,8 +24,21 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
         return Requeue::UntilChange;
     }
     let uid = cached.uid().unwrap_or_default();
+    // Before its state is taken, which the end of the resource may need meanwhile.
+    let large = if cached.is_large() {
+        match read_large(&context, &cached).await {
+            Ok(large) => Some(large),
+            Err(requeue) => return requeue,
+        }
+    } else {
+        None
+    };
     let mut state = context.states.take(&uid);
-    let Some(object) = newest(&cached, &mut state) else {
+    let object = match &large {
+        Some(large) => Some(Arc::clone(&large.object)),
+        None => newest(&cached, &mut state),
+    };
+    let Some(object) = object else {
         context.forget(&uid);
         return Requeue::UntilChange;
     };
@@ -31,7 +46,7 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
         context.shared.metrics.retried(RetryReason::ApiServer);
     }
     let began = Instant::now();
-    let mut pass = Pass::begin(&context, object, state);
+    let mut pass = Pass::begin(&context, &cached, object, state);
     let result = pass.run().await;
     let Pass {
         mut state,
@@ -44,6 +59,10 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
     let (name, namespace) = (&object.metadata.name, &object.metadata.namespace);
     tracing::debug!(name, namespace, steps = steps.join(", "), ?result, "reconcile");
     let requeue = settle(&context, &object, &mut state, result);
+    if large.is_some() {
+        // It is read again anyway.
+        state.latest = None;
+    }
     // Deleted while it was looked at: its state would stay for ever, and its slot of the queue.
     if context.caches.contains(&CachedTask::reference(&object)) {
         context.states.put(&uid, state);
@@ -51,6 +70,43 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
         context.forget(&uid);
     }
     requeue
+}
+
+/// Reads a resource that is too large to be kept.
+///
+/// # Errors
+/// When to come back, if there is nothing to do for it now.
+async fn read_large<'a>(context: &'a Context, cached: &CachedTask) -> Result<Large<'a>, Requeue> {
+    let began = Instant::now();
+    let read = context.read_large(cached);
+    let error = match context.shared.stop.run_until_cancelled(read).await {
+        Some(Ok(large)) => return Ok(large),
+        Some(Err(error)) => error,
+        None => return Err(Requeue::UntilChange),
+    };
+    let uid = cached.uid().unwrap_or_default();
+    let is_listed = context.caches.contains(&ObjectRef::from_obj(cached));
+    if error.is_gone() {
+        // What it leaves behind is looked after when the watch says so.
+        if !is_listed {
+            context.forget(&uid);
+        }
+        return Err(Requeue::UntilChange);
+    }
+    context
+        .shared
+        .metrics
+        .reconciled(ReconcileOutcome::Error, began.elapsed());
+    context.scheduler.step_aside(&uid);
+    let mut state = context.states.take(&uid);
+    state.errors = state.errors.saturating_add(1);
+    let wait = retry_wait(state.errors);
+    if is_listed {
+        context.states.put(&uid, state);
+    }
+    let (name, namespace) = (&cached.metadata.name, &cached.metadata.namespace);
+    tracing::warn!(name, namespace, %error, retry_seconds = wait.as_secs(), "a large resource can't be read");
+    Err(Requeue::For(wait))
 }
 
 fn outcome<T, E>(result: &Result<T, E>) -> ReconcileOutcome {
@@ -86,7 +142,7 @@ fn settle(
     }
     context.scheduler.step_aside(uid);
     state.errors = state.errors.saturating_add(1);
-    if error.is_invalid() && state.errors == 1 {
+    if (error.is_invalid() || error.is_too_large()) && state.errors == 1 {
         tell_unwritable(context, object, &error);
     }
     let wait = retry_wait(state.errors);
@@ -117,15 +173,22 @@ fn newest(cached: &CachedTask, state: &mut ResourceState) -> Option<Arc<StoredTa
 
 /// Where no status can be written, an event says what is wrong.
 fn tell_unwritable(context: &Context, object: &StoredTask, error: &Error) {
-    let note = format!(
-        "the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}"
-    );
+    let (reason, note) = if error.is_too_large() {
+        let note =
+            format!("the resource is so large that no status fits into it; remove annotations or labels: {error}");
+        (Reason::ResourceTooLarge, note)
+    } else {
+        let note = format!(
+            "the resource can't be handled as it is stored; apply a corrected manifest, or remove its finalizer: {error}"
+        );
+        (Reason::InvalidSpec, note)
+    };
     context.shared.events.publish(
         object.object_ref(&()),
         EventDraft {
             is_warning: true,
             action: "WriteStatus".to_owned(),
-            reason: Reason::InvalidSpec,
+            reason,
             note,
         },
     );

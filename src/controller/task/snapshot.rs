@@ -17,11 +17,11 @@ pub(super) fn snapshot(context: &Context, api_server: &ApiServerMonitor) -> Snap
     let now = Timestamp::now();
     Snapshot {
         tasks: counts(&context.caches.objects(), context.settings.default_region.as_deref()),
-        lanes: context.scheduler.regions(|region, lane| QueueSnapshot {
+        queues: context.scheduler.regions(|region, queue| QueueSnapshot {
             region: region.to_owned(),
-            in_use: lane.in_use(),
-            waiting: lane.waiting(),
-            oldest: lane.oldest().map_or(Duration::ZERO, |created| {
+            in_use: queue.in_use(),
+            waiting: queue.waiting(),
+            oldest: queue.oldest().map_or(Duration::ZERO, |created| {
                 Duration::try_from(now.duration_since(created)).unwrap_or_default()
             }),
         }),

@@ -33,9 +33,23 @@ struct State {
     queue: Queue,
     /// By uid, those that may be woken.
     waiting: HashMap<String, ObjectRef<CachedTask>>,
+    /// Whether all resources have their places.
+    is_built: bool,
 }
 
 impl State {
+    /// Puts those into their places that have none yet.
+    fn enter_all(&mut self, resources: impl IntoIterator<Item = Placed>) {
+        let mut places = Vec::new();
+        for Placed { uid, object, place } in resources {
+            if !self.queue.contains(&uid) {
+                self.keep_reference(&uid, &object, &place);
+                places.push((uid, place));
+            }
+        }
+        self.queue.enter_all(places);
+    }
+
     /// Keeps the reference of a resource for as long as it may have to be woken.
     fn keep_reference(&mut self, uid: &str, object: &ObjectRef<CachedTask>, place: &Place) {
         if let Place::Waiting { .. } | Place::Open { .. } = place {
@@ -54,7 +68,11 @@ impl StartScheduler {
     pub(super) fn new(slots: usize, pace: Pace, wake: impl Fn(ObjectRef<CachedTask>) + Send + Sync + 'static) -> Self {
         let (queue, waiting) = (Queue::new(slots, Instant::now()), HashMap::new());
         Self {
-            state: Mutex::new(State { queue, waiting }),
+            state: Mutex::new(State {
+                queue,
+                waiting,
+                is_built: false,
+            }),
             pace,
             wake: Box::new(wake),
             is_built: OnceCell::new(),
@@ -71,15 +89,21 @@ impl StartScheduler {
         let build = async {
             listed.await;
             let mut state = self.lock();
-            let mut places = Vec::new();
-            for Placed { uid, object, place } in resources() {
-                state.keep_reference(&uid, &object, &place);
-                places.push((uid, place));
-            }
-            state.queue.build(places);
+            state.enter_all(resources());
             state.queue.take_wakeups();
+            state.is_built = true;
         };
         self.is_built.get_or_init(|| build).await;
+    }
+
+    /// Puts all resources of a list into their places that have none yet; of the others more is known than a list says.
+    /// Before the queue is built nothing is to be done: the list will be part of that.
+    pub(super) fn enter_all<I: IntoIterator<Item = Placed>>(&self, resources: impl FnOnce() -> I) {
+        self.change(|state| {
+            if state.is_built {
+                state.enter_all(resources());
+            }
+        });
     }
 
     /// Puts a resource into its place, and says whether it may start the task of this id.

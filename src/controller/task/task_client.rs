@@ -3,6 +3,7 @@
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
 
+use super::cached::CachedTask;
 use crate::api::{AuditMitigationTaskStatus, FINALIZER, START_RECORD_ANNOTATION, StartRecord, StoredTask};
 use crate::controller::error::Error;
 use crate::controller::write::ObjectClient;
@@ -13,6 +14,11 @@ pub(super) struct TaskClient(ObjectClient<StoredTask>);
 impl TaskClient {
     pub(super) fn of(client: Client, object: &StoredTask) -> Self {
         Self(ObjectClient::of(client, object))
+    }
+
+    /// The one of this name.
+    pub(super) fn named(client: Client, cached: &CachedTask) -> Self {
+        Self(ObjectClient::named(client, &cached.metadata))
     }
 
     /// The resource as it is now; an error for which [`Error::is_gone`] holds when it doesn't exist.

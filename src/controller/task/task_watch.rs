@@ -12,7 +12,7 @@ use super::context::Context;
 use super::pass::now;
 use crate::controller::api_server_monitor::ApiServerMonitor;
 use crate::controller::watch::WatchHandler;
-use crate::core::task::observation::Settings;
+use crate::core::task::observed::ObservedTask;
 use crate::health::Health;
 
 /// One watch: of all namespaces, or of one of those that were named.
@@ -26,7 +26,7 @@ pub(super) struct TaskWatch {
 
 impl WatchHandler<CachedTask> for TaskWatch {
     fn take_in(&mut self, event: Event<CachedTask>) -> Vec<ObjectRef<CachedTask>> {
-        let event = trimmed(event, &self.context.settings);
+        let event = self.trimmed(event);
         self.context.caches.apply(&mut self.writer, &event);
         match event {
             Event::Apply(object) => vec![ObjectRef::from_obj(&object)],
@@ -69,6 +69,7 @@ impl TaskWatch {
         );
         self.context.forget_all_without_work();
         let objects = cache.state();
+        self.context.enter_listed(&objects);
         let with_work = objects.iter().filter(|object| !object.is_done());
         with_work.map(|object| ObjectRef::from_obj(&**object)).collect()
     }
@@ -80,13 +81,18 @@ impl TaskWatch {
             Some(path) => self.health.set_waiting(&format!("waiting for the list of {path}")),
         }
     }
-}
 
-/// The event with no more of each resource than the cache is to keep.
-fn trimmed(event: Event<CachedTask>, settings: &Settings) -> Event<CachedTask> {
-    match event {
-        Event::Apply(object) => Event::Apply(object.trimmed(settings, now())),
-        Event::InitApply(object) => Event::InitApply(object.trimmed(settings, now())),
-        Event::Delete(_) | Event::Init | Event::InitDone => event,
+    /// The event with no more of each resource than the cache is to keep.
+    fn trimmed(&self, event: Event<CachedTask>) -> Event<CachedTask> {
+        let now = now();
+        let trimmed = |object: CachedTask| {
+            let place = |observed: &ObservedTask, size| self.context.first_place(observed, size, now);
+            object.trimmed(&self.context.settings, now, place)
+        };
+        match event {
+            Event::Apply(object) => Event::Apply(trimmed(object)),
+            Event::InitApply(object) => Event::InitApply(trimmed(object)),
+            Event::Delete(_) | Event::Init | Event::InitDone => event,
+        }
     }
 }

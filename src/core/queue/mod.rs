@@ -54,14 +54,20 @@ impl Queue {
         }
     }
 
-    /// Builds the queue from all resources: of the namespaces that have resources waiting, the one with the oldest is
-    /// the first.
-    pub fn build(&mut self, places: impl IntoIterator<Item = (String, Place)>) {
+    /// Puts many resources into their places at once: of the namespaces that have resources waiting, the one with the
+    /// oldest is the first.
+    pub fn enter_all(&mut self, places: impl IntoIterator<Item = (String, Place)>) {
         let mut places: Vec<_> = places.into_iter().collect();
         places.sort_by(|(_, one), (_, other)| one.order().cmp(&other.order()));
         for (uid, place) in places {
             self.set(&uid, place);
         }
+    }
+
+    /// Whether a resource has a place.
+    #[must_use]
+    pub fn contains(&self, uid: &str) -> bool {
+        self.entries.contains_key(uid)
     }
 
     /// Puts a resource into its place.

@@ -48,6 +48,7 @@ pub fn is_done(observed: &ObservedTask, settings: &Settings, now: Now) -> bool {
         now,
         known_since: now.monotonic,
         observed,
+        size: 0,
         is_fresh: false,
         memory: &Memory::default(),
         is_claimed_by_older: false,

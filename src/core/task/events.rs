@@ -1,4 +1,4 @@
-//! Which events a change of the status is worth: one for each transition and each refusal, none for a poll.
+//! Which events a change of the status makes: one for each transition and each refusal, none for a poll.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub fn transition<'a>(observed: &ObservedTask, after: &'a AuditMitigationTaskSta
         .then_some((phase, ready))
 }
 
-/// The events that a status write is worth. `memory` says what the service has refused.
+/// The events of a status write. `memory` says what the service has refused.
 #[must_use]
 pub fn event_drafts(observed: &ObservedTask, after: &AuditMitigationTaskStatus, memory: &Memory) -> Vec<EventDraft> {
     let before = observed.status.as_ref();
@@ -93,7 +93,7 @@ fn refused_cancel(observed: &ObservedTask, after: &AuditMitigationTaskStatus, me
     })
 }
 
-/// The event that a deletion is worth which lets a task run on, or may do so.
+/// The event of a deletion that lets a task run on, or may do so.
 #[must_use]
 pub fn farewell(observed: &ObservedTask) -> Option<EventDraft> {
     let status = observed.status.as_ref()?;
@@ -160,6 +160,7 @@ fn is_warning(phase: Phase, reason: Reason) -> bool {
                 | Reason::ServiceUnavailable
                 | Reason::UnexpectedAnswer
                 | Reason::RegionMissing
+                | Reason::ResourceTooLarge
                 | Reason::UnknownState
                 | Reason::CancelIgnored
                 | Reason::DeadlineExceeded

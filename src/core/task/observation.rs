@@ -7,6 +7,10 @@ use super::observed::ObservedTask;
 use crate::api::AuditMitigationTaskStatus;
 use crate::core::timing::{Now, PollBounds};
 
+/// How large a resource may be that something is started for. etcd takes 1.5 MiB (`--max-request-bytes`), and record,
+/// finalizer and status are still to come.
+const LARGEST: usize = 1 << 20;
+
 /// Everything that a decision is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
@@ -17,6 +21,8 @@ pub struct Observation<'a> {
     pub known_since: Instant,
     /// The resource, as the API server stores it.
     pub observed: &'a ObservedTask,
+    /// How many bytes the resource has on the API server, about.
+    pub size: usize,
     /// Whether the resource was read from the API server in this pass, and not from the watch cache, which may lag.
     pub is_fresh: bool,
     /// What the service has told this process about the resource.
@@ -42,6 +48,11 @@ pub struct Settings {
 }
 
 impl Observation<'_> {
+    /// Whether a start record or a status might not fit into the resource any more.
+    pub(super) const fn is_too_large(&self) -> bool {
+        self.size > LARGEST
+    }
+
     /// The region that a start of this resource goes to.
     #[must_use]
     pub fn region(&self) -> Option<&str> {

@@ -9,7 +9,7 @@ mod explain;
 mod names;
 mod nulls;
 mod stored;
-mod values;
+pub(crate) mod values;
 
 use std::time::Duration;
 

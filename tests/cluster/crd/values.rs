@@ -273,37 +273,39 @@ async fn refused() {
     }
 }
 
+/// As much as fits into every field, in texts of this letter.
+pub(crate) fn largest_spec(letter: &str) -> Value {
+    let named = |letter: &str, length: usize, number: usize| {
+        format!("{number:02}{}", letter.repeat((length - 2) / letter.len()))
+    };
+    let list = |letter: &str, length, count: usize| (0..count).map(|number| named(letter, length, number)).collect();
+    let map = |list: Vec<String>| {
+        let check = |number| (named(letter, 128, number), json!(list));
+        Value::from((0..32).map(check).collect::<Map<_, _>>())
+    };
+    json!({
+        "taskId": "t".repeat(128),
+        "clientRequestToken": "t".repeat(64),
+        "region": format!("aa-{}", "b".repeat(29)),
+        "suspend": false, "cancel": false, "deletionPolicy": "Orphan",
+        "activeDeadlineSeconds": i64::MAX, "ttlSecondsAfterFinished": i64::MAX,
+        "target": {
+            "auditTaskId": "a".repeat(40),
+            "auditCheckToReasonCodeFilter": map(list(letter, 256, 25)),
+        },
+        "auditCheckToActionsMapping": map(list("A", 128, 5)),
+    })
+}
+
 /// The limits leave room for what an account needs, and bound what one manifest can cost the operator. The rules look at
 /// each part of it within the budget that the API server gives them.
 #[tokio::test]
 async fn the_largest_spec_is_accepted_and_its_size_documented() {
     let server = Server::shared("values").await;
-    let named = |letter: &str, length: usize, number: usize| {
-        format!("{number:02}{}", letter.repeat((length - 2) / letter.len()))
-    };
-    let list = |letter: &str, length, count: usize| (0..count).map(|number| named(letter, length, number)).collect();
-    let map = |letter: &str, list: Vec<String>| {
-        let check = |number| (named(letter, 128, number), json!(list));
-        Value::from((0..32).map(check).collect::<Map<_, _>>())
-    };
-    let spec = |letter: &str| {
-        json!({
-            "taskId": "t".repeat(128),
-            "clientRequestToken": "t".repeat(64),
-            "region": format!("aa-{}", "b".repeat(29)),
-            "suspend": false, "cancel": false, "deletionPolicy": "Orphan",
-            "activeDeadlineSeconds": i64::MAX, "ttlSecondsAfterFinished": i64::MAX,
-            "target": {
-                "auditTaskId": "a".repeat(40),
-                "auditCheckToReasonCodeFilter": map(letter, list(letter, 256, 25)),
-            },
-            "auditCheckToActionsMapping": map(letter, list("A", 128, 5)),
-        })
-    };
     let documented = include_str!("../../../docs/resource.md");
     assert!(documented.contains("The largest spec that is accepted has 240 kB"));
     for (name, letter) in [("ascii", "C"), ("wide", "\u{1F600}")] {
-        let largest = spec(letter);
+        let largest = largest_spec(letter);
         let size = largest.to_string().len();
         assert!((230_000..=240_000).contains(&size), "{name}: {size}");
         server.create(name, &largest).await;

@@ -21,6 +21,8 @@ mod reach;
 mod readings;
 mod recreation;
 mod requests;
+#[cfg(target_os = "linux")]
+mod resident;
 mod shutdown;
 mod start_up;
 mod stuck;

@@ -193,7 +193,7 @@ async fn nothing_is_started_before_the_list_of_every_namespace_is_there() {
     let (held, path) = (Arc::clone(&pause), format!("/namespaces/{other}/auditmitigationtasks"));
     // The list before it, with a limit of one, only looks whether the CRD is there.
     let fate = move |asked: &Asked| {
-        if asked.path.ends_with(&path) && asked.query.contains("limit=100") {
+        if asked.path.ends_with(&path) && asked.query.contains("limit=10") {
             Fate::Hold(Side::Before, Arc::clone(&held))
         } else {
             Fate::Pass

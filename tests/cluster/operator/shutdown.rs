@@ -127,7 +127,7 @@ async fn sigterm_before_the_first_list_is_complete_waits_for_nothing() {
     let pause = Arc::new(Pause::default());
     let held = Arc::clone(&pause);
     // The list before it, with a limit of one, only looks whether the CRD is there.
-    let is_list = |asked: &Asked| asked.path.ends_with("/auditmitigationtasks") && asked.query.contains("limit=100");
+    let is_list = |asked: &Asked| asked.path.ends_with("/auditmitigationtasks") && asked.query.contains("limit=10");
     let fate = move |asked: &Asked| {
         if is_list(asked) {
             Fate::Hold(Side::Before, Arc::clone(&held))

@@ -132,6 +132,34 @@ async fn nobody_enters_before_the_queue_is_built_once_all_resources_are_listed()
     assert_eq!(bench.woken(), ["name-of-old"], "its reference is known from the list");
 }
 
+/// A namespace whose list comes late: what runs in it holds its slot before any that waits in it may start.
+#[tokio::test]
+async fn a_list_that_comes_late_brings_what_runs_before_what_waits() {
+    let bench = Bench::new(1, 0.0);
+    bench.scheduler.enter_all(|| [placed("early", waiting(0, "early"))]);
+    assert_eq!(
+        bench.in_use_and_waiting(),
+        [],
+        "it is part of what the queue is built from"
+    );
+    let known = || [placed("known", waiting(3, "known")), placed("ended", Place::None)];
+    bench.scheduler.wait_until_built(async {}, known).await;
+    let late = || {
+        [
+            placed("younger", waiting(2, "younger")),
+            placed("older", waiting(1, "older")),
+            placed("runs", holding("runs")),
+            placed("known", holding("known")),
+        ]
+    };
+    bench.scheduler.enter_all(late);
+    assert_eq!(bench.in_use_and_waiting(), [(1, 3)], "of the known one more is known");
+    assert_eq!(bench.enter(1, "older"), behind(0));
+    assert_eq!(bench.enter(2, "younger"), behind(1));
+    bench.put("runs", Place::None);
+    assert_eq!(bench.woken(), ["name-of-older"]);
+}
+
 #[test]
 fn a_slot_that_frees_wakes_the_head_and_only_once() {
     let bench = Bench::new(1, 0.0);

@@ -115,7 +115,9 @@ fn after_a_restart_the_order_is_rebuilt_from_the_resources_alone() {
         let mut bench = Bench::new(1);
         let mut listed = uids.clone();
         listed.rotate_left(rotation);
-        bench.queue.build(listed.iter().map(|uid| (uid.clone(), waiting(uid))));
+        bench
+            .queue
+            .enter_all(listed.iter().map(|uid| (uid.clone(), waiting(uid))));
         let first = bench.queue.take_wakeups().into_iter().next_back().unwrap();
         bench.queue.wakeups = vec![first];
         orders.insert(bench.run_to_the_end());

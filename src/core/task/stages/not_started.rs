@@ -40,6 +40,11 @@ pub(crate) fn plan(o: &Observation<'_>, refused: Option<&KnownAttempt>, admissio
         let message = "no AWS region is known: set spec.region, or AWS_REGION of the operator";
         return Plan::say(StatusDraft::new(phase(o), Reason::RegionMissing, message));
     };
+    if o.is_too_large() {
+        let message = "the resource has more than 1 MiB, so a status might not fit into it any more; nothing is started. \
+                       Remove annotations, labels or owner references";
+        return Plan::say(StatusDraft::new(phase(o), Reason::ResourceTooLarge, message));
+    }
     let retry = start_retry(o);
     if let Some(retry) = retry.filter(|retry| retry.at > o.now.monotonic) {
         return Plan::say(refused_before(o, desired, retry)).wake_up_at(Some(retry.at));
@@ -67,7 +72,7 @@ pub(in crate::core::task) fn wants_a_slot(o: &Observation<'_>, refused: Option<&
     let is_held_by_spec = o.observed.desired.as_ref().map_or(true, DesiredTask::holds_start_back);
     let is_invalid = refused.and_then(|known| invalid(o, known)).is_some();
     let is_backing_off = start_retry(o).is_some_and(|retry| retry.at > o.now.monotonic);
-    !is_held_by_spec && !is_invalid && !is_backing_off
+    !is_held_by_spec && !o.is_too_large() && !is_invalid && !is_backing_off
 }
 
 /// What failed of this resource alone. When a limit of the region's is probed again is the queue's affair.

@@ -6,6 +6,8 @@ use serde_json::json;
 use super::bench::{Bench, TASK, at, failure, found, lost, refused, success};
 use crate::api::{Phase, Reason, StartedBy};
 use crate::core::answer::{DescribeAnswer, Effect, ErrorClass, StartAnswer, TaskState};
+use crate::core::queue::Place;
+use crate::core::task::place::place;
 use crate::core::task::step::Step;
 
 #[test]
@@ -322,6 +324,18 @@ fn no_region_at_all_is_said_and_waits_for_an_edit() {
     bench.assert_says(Phase::Pending, Reason::RegionMissing);
     bench.edit(&json!({ "region": "us-east-1" }));
     assert_eq!(bench.call_start().region, "us-east-1");
+}
+
+#[test]
+fn nothing_is_started_for_a_resource_that_is_too_large() {
+    let mut bench = Bench::new(&json!({}));
+    bench.size = (1 << 20) + 1;
+    assert_eq!(bench.rest(), None);
+    bench.assert_says(Phase::Pending, Reason::ResourceTooLarge);
+    let place = bench.with_observation(place);
+    assert_eq!(place, Place::None, "it holds nobody up");
+    bench.size = 1 << 20;
+    bench.call_start();
 }
 
 /// A look before the start had found nothing; that said nothing about the task that was started after it.

@@ -141,6 +141,8 @@ pub(crate) struct Bench {
     pub(crate) now: Now,
     /// When the process began.
     pub(crate) known_since: Instant,
+    /// How large the resource is on the API server.
+    pub(crate) size: usize,
     pub(crate) is_claimed_by_older: bool,
     pub(crate) altered_status: Option<AuditMitigationTaskStatus>,
     pub(crate) admission: Admission,
@@ -163,6 +165,7 @@ impl Bench {
             settings: settings(),
             now: start(),
             known_since: start().monotonic,
+            size: 0,
             is_claimed_by_older: false,
             altered_status: None,
             admission: Admission::Free,
@@ -203,6 +206,7 @@ impl Bench {
             now: self.now,
             known_since: self.known_since,
             observed: &observed,
+            size: self.size,
             is_fresh: self.is_fresh,
             memory: &self.memory,
             is_claimed_by_older: self.is_claimed_by_older,

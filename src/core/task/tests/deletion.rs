@@ -8,6 +8,7 @@ use crate::api::{Phase, Reason};
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, StartAnswer, TaskState};
 use crate::core::task::retry::Retries;
 use crate::core::task::step::Step;
+use crate::core::timing;
 
 const RELEASE: Step = Step::RemoveFinalizer { abandons_task: false };
 const ABANDON: Step = Step::RemoveFinalizer { abandons_task: true };
@@ -103,6 +104,44 @@ fn after_the_timeout_it_lets_go_and_says_so() {
         assert!(bench.store.read().is_some());
     }
     panic!("never let go");
+}
+
+/// The time counts from when the process could act.
+#[test]
+fn a_process_that_comes_late_tries_for_the_timeout_too() {
+    let mut bench = running(&json!({}));
+    bench.pass(3_600);
+    bench.restart();
+    let began = bench.now;
+    loop {
+        match bench.next_call() {
+            Step::Cancel(_) => {
+                bench.answer_cancel(CancelAnswer::Failed(failure(ErrorClass::AccessDenied, Effect::None)))
+            }
+            Step::Describe(_) => bench.answer_describe(found(TaskState::InProgress)),
+            step => {
+                assert_eq!(step, ABANDON);
+                break;
+            }
+        }
+    }
+    assert!((600..=605).contains(&bench.now.duration_since(began).as_secs()));
+}
+
+/// The call budget may have held the Cancel up for that long.
+#[test]
+fn nothing_is_abandoned_before_a_cancel_was_tried() {
+    let mut bench = running(&json!({}));
+    let deleted = bench.observed().deleting_since.unwrap();
+    let limit = bench
+        .now
+        .instant_of(timing::after(deleted, bench.settings.cancel_timeout));
+    bench.sleep_until(limit);
+    assert_ne!(bench.decision().wake_up, Some(limit), "it looks again and again");
+    bench.pass(3_600);
+    bench.call_cancel();
+    bench.answer_cancel(CancelAnswer::Failed(failure(ErrorClass::AccessDenied, Effect::None)));
+    assert_eq!(bench.next(), ABANDON);
 }
 
 #[test]

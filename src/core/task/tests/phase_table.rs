@@ -75,7 +75,7 @@ fn known() -> TaskIn {
     })
 }
 
-fn sketched(phase: Phase, task: TaskIn) -> AuditMitigationTaskStatus {
+fn rendered(phase: Phase, task: TaskIn) -> AuditMitigationTaskStatus {
     StatusDraft::new(phase, Reason::Queued, "because")
         .about(task)
         .status_to_write(&observed(), None, start_of_time())
@@ -110,7 +110,7 @@ fn a_status_shows_the_designs_table() {
             if started.is_some_and(|started| started != is_known) {
                 continue;
             }
-            let status = sketched(phase, task);
+            let status = rendered(phase, task);
             for (condition, expected) in &conditions {
                 let expected = expected.unwrap_or(is_known);
                 assert_eq!(
@@ -126,7 +126,7 @@ fn a_status_shows_the_designs_table() {
 #[test]
 fn kstatus_never_sees_reconciling_and_stalled_together() {
     for phase in Phase::ALL {
-        let status = sketched(phase, TaskIn::Nowhere);
+        let status = rendered(phase, TaskIn::Nowhere);
         assert!(
             !(holds(&status, ConditionType::Reconciling) && holds(&status, ConditionType::Stalled)),
             "{phase:?}"
@@ -149,7 +149,7 @@ fn finished_means_that_the_condition_finished_holds() {
 #[test]
 fn a_message_stands_on_ready_and_on_what_is_true() {
     for phase in Phase::ALL {
-        for condition in sketched(phase, TaskIn::Nowhere).conditions {
+        for condition in rendered(phase, TaskIn::Nowhere).conditions {
             let is_told = condition.status == "True" || condition.type_ == "Ready";
             assert_eq!(!condition.message.is_empty(), is_told, "{phase:?} {}", condition.type_);
         }

@@ -26,6 +26,7 @@ impl Case {
             now: self.now,
             known_since: at(self.known_since).monotonic,
             observed: &self.store.observed(),
+            size: 0,
             is_fresh: self.is_fresh,
             memory: &self.memory,
             is_claimed_by_older: self.is_claimed_by_older,

@@ -170,6 +170,7 @@ impl Site {
                 now: clock,
                 known_since,
                 observed: &observed,
+                size: 0,
                 is_fresh,
                 memory: &state.memory,
                 is_claimed_by_older: false,

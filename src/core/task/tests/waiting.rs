@@ -231,3 +231,29 @@ fn times_in_a_status_are_whole_seconds_and_never_too_early() {
         (whole, whole)
     );
 }
+
+/// A task that was just started is not shown at once.
+#[test]
+fn the_first_look_comes_the_shortest_wait_after_the_start() {
+    let mut bench = Bench::new(&json!({}));
+    bench.call_start();
+    let sent = bench.now.monotonic;
+    bench.answer_start(success());
+    let look = bench.rest().unwrap();
+    assert_eq!(look.monotonic.duration_since(sent), bench.settings.poll.min);
+}
+
+/// Somebody else's task is not cancelled when its deadline comes.
+#[test]
+fn a_deadline_that_changes_nothing_is_waited_for_once() {
+    let mut bench = Bench::new(&json!({ "activeDeadlineSeconds": 60 }));
+    bench.call_start();
+    bench.answer_start(StartAnswer::AlreadyExists);
+    bench.call_describe();
+    bench.answer_describe(found(TaskState::InProgress));
+    bench.rest();
+    let deadline = timing::after(start_of_time(), Duration::from_secs(60));
+    assert!(bench.decision().wake_up.unwrap() <= bench.now.instant_of(deadline));
+    bench.sleep_until(bench.now.instant_of(deadline));
+    assert_ne!(bench.decision().wake_up, Some(bench.now.monotonic));
+}
