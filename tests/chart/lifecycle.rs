@@ -49,9 +49,9 @@ async fn does_its_work(installed: &Installed, namespace: &str, run: &str) {
         .await;
     installed.until_gone(namespace, &short, &operator).await;
 
-    // An answer that nobody saw is settled after a look at the resource itself, past the watch.
+    // A start whose answer nobody saw is sent again after a look at the resource itself, past the watch.
     let unanswered = name("unanswered");
-    let lost = Fault::new(FaultKind::Cut).on(Operation::START).after_work();
+    let lost = Fault::new(FaultKind::Cut).on(Operation::START);
     installed.aws.inject(lost.task(&unanswered).times(1));
     installed
         .create(namespace, &unanswered, &json!({ "taskId": unanswered }))

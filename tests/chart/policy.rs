@@ -55,10 +55,12 @@ fn the_policy_allows_what_the_source_calls() {
         }
         let is_aws = file.contains("/src/aws/");
         assert!(is_aws || !text.contains("aws_sdk_"), "{file} uses the SDK past src/aws");
-        assert!(
-            !text.replace("aws_sdk_iot", "").contains("aws_sdk_"),
-            "{file} uses another service"
-        );
+        // Which errors the credentials' own calls of STS end with is read, and no call of it made.
+        let errors = ["aws_sdk_sts::error::", "aws_sdk_sts::operation::"];
+        let others = errors
+            .iter()
+            .fold(text.replace("aws_sdk_iot", ""), |text, errors| text.replace(errors, ""));
+        assert!(!others.contains("aws_sdk_"), "{file} uses another service");
     }
     let allowed: BTreeSet<String> = allowed().iter().map(|name| name.to_lowercase()).collect();
     assert_eq!(calls, allowed);

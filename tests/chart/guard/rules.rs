@@ -246,7 +246,8 @@ async fn the_largest_task_and_many_rules_are_within_the_budget() {
     cluster.guard("large", &[&one], &json!(rules)).await;
     let actions = ["ActionOfSomeLength-49"; 5];
     let largest = |last: &str| -> Value {
-        let mut names = many("AN_AUDIT_CHECK_OF_SOME_LENGTH_", 99);
+        // With the last as many as the definition allows.
+        let mut names = many("AN_AUDIT_CHECK_OF_SOME_LENGTH_", 31);
         names.push(last.to_owned());
         let map: serde_json::Map<String, Value> = names.into_iter().map(|name| (name, json!(actions))).collect();
         json!({ "auditCheckToActionsMapping": map })

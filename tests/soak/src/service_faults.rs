@@ -69,7 +69,12 @@ fn lost(loss: Loss) -> FaultKind {
         Loss::ServerError => FaultKind::Internal,
         Loss::LoadBalancer => FaultKind::Unavailable,
         Loss::NotJson => FaultKind::Garbage,
-        Loss::UnknownError => error(418, "TeapotException", "no answer that is documented"),
+        // Without an error code: with one it would be an answer, and nothing started.
+        Loss::UnknownError => FaultKind::Raw {
+            status: 418,
+            content_type: "text/html".to_owned(),
+            body: "<html>".to_owned(),
+        },
     }
 }
 
