@@ -151,18 +151,19 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, deed: Deed) {
 async fn allow(request: Request<Incoming>, deed: Deed) -> Result<Response<Full<Bytes>>, Error> {
     let review: Value = serde_json::from_slice(&request.into_body().collect().await?.to_bytes())?;
     let of_review = |pointer: &str| review.pointer(pointer).cloned().unwrap_or_default();
-    let mut answer = json!({
+    let uid = of_review("/request/uid");
+    let allowed = match deed {
+        Deed::Hold(pause) => {
+            pause.hold().await;
+            json!({ "uid": uid, "allowed": true })
+        }
+        Deed::Patch(patch) => json!({ "uid": uid, "allowed": true, "patchType": "JSONPatch", "patch": patch }),
+    };
+    let answer = json!({
         "apiVersion": of_review("/apiVersion"),
         "kind": of_review("/kind"),
-        "response": { "uid": of_review("/request/uid"), "allowed": true },
+        "response": allowed,
     });
-    match deed {
-        Deed::Hold(pause) => pause.hold().await,
-        Deed::Patch(patch) => {
-            answer["response"]["patchType"] = "JSONPatch".into();
-            answer["response"]["patch"] = patch.into();
-        }
-    }
     let response = Response::builder().header("content-type", "application/json");
     Ok(response.body(Full::from(answer.to_string()))?)
 }
