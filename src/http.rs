@@ -1,6 +1,6 @@
 //! Metrics and probes over HTTP, in a thread of their own: however busy or stuck the work is, they answer.
 //!
-//! Whoever reaches the port may be hostile, see [`connections`].
+//! Whoever reaches the port may be hostile, see `connections`.
 
 mod connections;
 mod listener;

@@ -1,7 +1,7 @@
 //! The queue of each region: who holds a slot, who waits, who is next.
 //!
 //! The service runs at most ten tasks at a time for an account and region ("AWS IoT Device Defender quotas"). The
-//! namespaces take turns ([`fair_queue`]); within one it is first come, first served by creation time, then uid. The
+//! namespaces take turns (`fair_queue`); within one it is first come, first served by creation time, then uid. The
 //! state is a function of the resources: it is rebuilt from them after a restart, and nothing of it is stored.
 //!
 //! Only the head of a queue is admitted, when there is a slot for it and the rate limiter allows a Start

@@ -1,7 +1,7 @@
 //! The decisions about an `AuditMitigationTask`.
 //!
 //! A pass goes from top to bottom: [`observed`] parses the resource, [`memory`] holds what the service has said,
-//! [`stage`] finds the stage of life, [`place`] tells the queue, [`decide`] asks the stage's file in [`stages`] for a
+//! [`stage`] finds the stage of life, [`place`] tells the queue, [`decide`] asks the stage's file in `stages` for a
 //! [`plan`], and [`events`] says which events a change of the status makes.
 
 pub mod attempt;
