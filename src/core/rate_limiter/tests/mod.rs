@@ -431,6 +431,44 @@ fn beside_somebody_who_uses_half_of_the_rate_few_calls_are_throttled() {
     assert!(taken.len() > 300 * 5 * 6 / 10, "{} of 1500", taken.len());
 }
 
+/// Also while the rate recovers, and beyond.
+#[test]
+fn the_time_that_is_said_is_the_time_at_which_it_may() {
+    let (mut limiter, mut now) = (limiter(), start_of_time());
+    let operation = Operation::Start;
+    for _ in 0..4 {
+        limiter.throttled(operation, REGION, now);
+        now += seconds(2.0);
+    }
+    let asked: Vec<(String, Instant)> = (0..700)
+        .map(|who: u32| who.to_string())
+        .filter_map(|uid| Some((uid.clone(), ask(&mut limiter, &uid, operation, now).err()?)))
+        .collect();
+    let last = asked.last().unwrap().1;
+    assert!(last > now + seconds(70.0), "beyond the recovery");
+    for (uid, until) in asked {
+        assert!(
+            ask(&mut limiter, &uid, operation, until - seconds(0.02)).is_err(),
+            "{uid}"
+        );
+        assert_eq!(
+            ask(&mut limiter, &uid, operation, until + seconds(0.000_01)),
+            Ok(()),
+            "{uid}"
+        );
+        limiter.spend(&uid, operation);
+    }
+}
+
+#[test]
+fn an_estimate_is_the_calls_by_the_rate_and_a_second_at_least() {
+    let (limiter, now) = (limiter(), start_of_time());
+    for (calls, expected) in [(0, 1.0), (4, 1.0), (80, 10.0)] {
+        let estimate = limiter.estimate(calls, Operation::Start, REGION, now);
+        assert_eq!(estimate.duration_since(now), seconds(expected), "{calls}");
+    }
+}
+
 proptest! {
     /// Whatever is asked, given back and throttled: never more calls in a second than the service allows.
     #[test]

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, failure, found, found_another, lost, refused, success};
 use crate::api::Reason;
-use crate::core::answer::{DescribeAnswer, Effect, ErrorClass, StartAnswer, TaskState};
+use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, StartAnswer, TaskState};
+use crate::core::task::events::farewell;
+use crate::core::task::step::Step;
 
 /// The reasons told, with `!` before a warning's.
 fn told(bench: &Bench) -> Vec<String> {
@@ -235,5 +237,83 @@ fn a_ttl_that_bothers_nobody_is_not_told() {
     ];
     for (row, metadata, spec) in rows {
         assert_eq!(told(&tracked(&metadata, spec)), ["Started", "Completed"], "{row}");
+    }
+}
+
+/// A refused Cancel changes neither phase nor reason.
+#[test]
+fn a_cancel_that_is_refused_is_told_once() {
+    let mut bench = Bench::running(&json!({}));
+    bench.edit(&json!({ "cancel": true }));
+    for _ in 0..3 {
+        bench.call_cancel_again();
+        bench.answer_cancel(CancelAnswer::Failed(failure(ErrorClass::AccessDenied, Effect::None)));
+        bench.next();
+    }
+    assert_eq!(told(&bench), ["Started", "CanceledBySpec", "!AccessDenied"]);
+}
+
+/// A deletion lets a task run on that is not this resource's own, and one that was not found may run.
+#[test]
+fn a_farewell_is_said_where_a_task_may_run_on() {
+    let running = |answer: StartAnswer, patch: &Value| {
+        let mut bench = Bench::new(&json!({}));
+        bench.call_start();
+        bench.answer_start(answer);
+        bench.call_describe();
+        bench.answer_describe(found(TaskState::InProgress));
+        bench.rest();
+        bench.edit(patch);
+        bench.next();
+        bench
+    };
+    let missing = |days: i64| {
+        let mut bench = Bench::running(&json!({}));
+        bench.pass(days * 86_400);
+        for _ in 0..3 {
+            bench.pass(100);
+            if matches!(bench.next(), Step::Describe(_)) {
+                bench.answer_describe(DescribeAnswer::NotFound);
+            }
+        }
+        bench.rest();
+        bench
+    };
+    let mut completed = Bench::new(&json!({}));
+    completed.call_start();
+    completed.answer_start(StartAnswer::AlreadyExists);
+    completed.call_describe();
+    completed.answer_describe(found(TaskState::Completed));
+    completed.rest();
+    let (nothing, others) = (json!({}), StartAnswer::AlreadyExists);
+    for (row, mut bench, said) in [
+        (
+            "another's",
+            running(others.clone(), &nothing),
+            Some(Reason::CancelIgnored),
+        ),
+        ("its own", running(success(), &nothing), None),
+        (
+            "another's, as told before",
+            running(others.clone(), &json!({ "cancel": true })),
+            None,
+        ),
+        (
+            "to be left",
+            running(others, &json!({ "deletionPolicy": "Orphan" })),
+            None,
+        ),
+        ("not found", missing(0), Some(Reason::TaskNotFound)),
+        ("forgotten", missing(95), None),
+        ("completed", completed, None),
+    ] {
+        assert_eq!(farewell(&bench.observed()), None, "{row}: not deleted");
+        // Somebody else's finalizer holds it.
+        bench
+            .store
+            .force(&json!({ "metadata": { "finalizers": ["somebody.example/else"] } }));
+        bench.delete();
+        let told = farewell(&bench.observed()).map(|draft| draft.reason);
+        assert_eq!(told, said, "{row}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::attempts::{crashed, describe_nothing_until};
 use super::bench::{found, start};
 use crate::api::{Phase, Reason, StartedBy};
-use crate::core::answer::TaskState;
+use crate::core::answer::{DescribeAnswer, TaskState};
 use crate::core::task::step::Step;
 
 #[test]
@@ -55,4 +55,16 @@ fn an_expired_record_whose_task_is_found_is_followed() {
     bench.rest();
     bench.assert_says(Phase::Completed, Reason::Completed);
     assert_eq!(bench.status().started_by, Some(StartedBy::Other));
+}
+
+/// What another process sent a moment ago may still arrive.
+#[test]
+fn an_expired_record_is_not_given_up_at_the_first_look() {
+    let mut bench = crashed(&json!({}));
+    bench.pass(85 * 86_400);
+    bench.restart();
+    bench.call_describe();
+    bench.answer_describe(DescribeAnswer::NotFound);
+    bench.rest();
+    bench.assert_says(Phase::Pending, Reason::AttemptUnanswered);
 }
