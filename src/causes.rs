@@ -14,7 +14,6 @@ pub fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a
 }
 
 /// What an error and its causes say, in one line; what an outer one says already isn't repeated.
-#[must_use]
 pub fn explain(error: &(dyn Error + 'static)) -> String {
     let mut said = String::new();
     for text in sources(error).map(ToString::to_string) {
@@ -32,7 +31,6 @@ pub fn explain(error: &(dyn Error + 'static)) -> String {
 
 /// What the API server refused and why, or what happened to the connection: kube by itself says no more of a closed port,
 /// an unknown host, a certificate that isn't trusted and a lack of file descriptors than "client error (Connect)".
-#[must_use]
 pub fn explain_kube(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!(

@@ -107,7 +107,6 @@ pub enum LogFormat {
 
 impl RunArgs {
     /// What is wrong with the flags together, one line each.
-    #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.min_poll_interval.is_zero() {
@@ -155,13 +154,11 @@ impl RunArgs {
     }
 
     /// What is logged; `None` when it can't be understood.
-    #[must_use]
     pub fn log_filter(&self) -> Option<EnvFilter> {
         EnvFilter::try_new(&self.log_level).ok()
     }
 
     /// The bounds of the rate limiter.
-    #[must_use]
     pub fn rates(&self) -> Rates {
         Rates::new(self.max_start_rate, self.max_describe_rate)
     }
@@ -182,7 +179,6 @@ impl RunArgs {
     }
 
     /// The namespaces to watch, each once; none means all.
-    #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
         let mut namespaces: Vec<String> = Vec::new();
         for name in self.watch_namespaces.iter().map(|name| name.trim()) {

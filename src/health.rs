@@ -50,7 +50,6 @@ impl Health {
     }
 
     /// What the operator waits for, if it does.
-    #[must_use]
     pub fn waits_for(&self) -> Option<String> {
         match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Waiting(what) => Some(what.clone()),
@@ -75,13 +74,11 @@ impl Health {
     }
 
     /// What somebody should know although the operator is ready.
-    #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         self.remarks.get().map(|remarks| remarks()).unwrap_or_default()
     }
 
     /// What is stuck and would not be in a new process. Before the work begins there is nothing.
-    #[must_use]
     pub fn stuck(&self) -> Option<String> {
         self.liveness.get().and_then(|check| check())
     }

@@ -12,7 +12,6 @@ pub struct Pace(Arc<Mutex<RateLimiter>>);
 
 impl Pace {
     /// A limiter with these rates.
-    #[must_use]
     pub fn new(rates: Rates) -> Self {
         Self(Arc::new(Mutex::new(RateLimiter::new(rates))))
     }

@@ -65,7 +65,6 @@ impl Service {
     }
 
     /// AWS IoT by this configuration, but for time-outs and retries.
-    #[must_use]
     pub fn new(config: &SdkConfig, rates: Rates, metrics: Metrics) -> Self {
         Self::with(config, Source::Given, rates, metrics)
     }
@@ -100,13 +99,11 @@ impl Service {
     }
 
     /// The region of resources that name none.
-    #[must_use]
     pub fn default_region(&self) -> Option<String> {
         self.clients.config().region().map(ToString::to_string)
     }
 
     /// When which call may be made. Who calls Start, Describe or Cancel asks first; the Lists wait by themselves.
-    #[must_use]
     pub const fn pace(&self) -> &Pace {
         &self.pace
     }

@@ -42,7 +42,6 @@ pub enum Finding {
 
 impl Finding {
     /// Whether the operator can't work like that.
-    #[must_use]
     pub const fn is_problem(&self) -> bool {
         matches!(self, Self::Problem(_))
     }

@@ -82,7 +82,6 @@ impl ApiServerMonitor {
     }
 
     /// How long the quietest watch has been quiet; `None` when there is no watch.
-    #[must_use]
     pub fn silence(&self, now: Instant) -> Option<Duration> {
         let signs = lock(&self.0);
         let quietest = signs.that_count(now).map(|watch| watch.heard).min()?;
@@ -90,7 +89,6 @@ impl ApiServerMonitor {
     }
 
     /// When the API server last failed.
-    #[must_use]
     pub fn failed_at(&self) -> Option<Instant> {
         lock(&self.0).failed
     }

@@ -38,25 +38,21 @@ impl From<kube::Error> for Error {
 
 impl Error {
     /// Whether the resource has changed since it was read.
-    #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.has_status(409)
     }
 
     /// Whether the resource is gone.
-    #[must_use]
     pub fn is_gone(&self) -> bool {
         self.has_status(404)
     }
 
     /// Whether the API server refuses the resource as it is stored, so that not even its status can be written.
-    #[must_use]
     pub fn is_invalid(&self) -> bool {
         self.has_status(422)
     }
 
     /// Whether the resource would become too large for the API server, or for etcd under it.
-    #[must_use]
     pub fn is_too_large(&self) -> bool {
         let says_so = |message: &str| TOO_LARGE.iter().any(|words| message.contains(words));
         self.has_status(413)
@@ -66,7 +62,6 @@ impl Error {
 
     /// Whether the API server, or a webhook of its, refuses a write, or doesn't answer it: the next one may be refused
     /// as well, for good. What can't be reached at all, is gone, or has changed is no refusal.
-    #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Kube(error) => matches!(&**error, kube::Error::Api(_)) && !self.is_gone() && !self.is_conflict(),
@@ -76,7 +71,6 @@ impl Error {
     }
 
     /// The resource was deleted and made again.
-    #[must_use]
     pub fn replaced() -> Self {
         let gone = kube::core::Status::failure("the resource was deleted and made again", "NotFound").with_code(404);
         kube::Error::Api(Box::new(gone)).into()

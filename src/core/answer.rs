@@ -32,7 +32,6 @@ impl Operation {
     ];
 
     /// The operation's name, which is also its IAM action without the prefix `iot:`.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Start => "StartAuditMitigationActionsTask",
@@ -76,7 +75,6 @@ impl ErrorClass {
     ];
 
     /// The reason that conditions and events carry.
-    #[must_use]
     pub const fn reason(self) -> Reason {
         match self {
             Self::Throttled => Reason::Throttled,
@@ -194,7 +192,6 @@ pub enum TaskState {
 
 impl TaskState {
     /// Whether the task has come to its end.
-    #[must_use]
     pub const fn is_ended(&self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Canceled)
     }

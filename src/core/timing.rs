@@ -51,7 +51,6 @@ pub struct Now {
 
 impl Now {
     /// When a stored time comes, by the process's clock. A time that has passed is now.
-    #[must_use]
     pub fn instant_of(&self, time: Timestamp) -> Instant {
         let wait = time.duration_since(self.wall);
         if wait.is_positive() {
@@ -62,13 +61,11 @@ impl Now {
     }
 
     /// A moment of the process's clock, as it is shown in a status.
-    #[must_use]
     pub fn wall_time_of(&self, instant: Instant) -> Timestamp {
         after(self.wall, instant.saturating_duration_since(self.monotonic))
     }
 
     /// How long ago that was.
-    #[must_use]
     pub fn elapsed_since(&self, instant: Instant) -> Duration {
         self.monotonic.saturating_duration_since(instant)
     }
@@ -76,7 +73,6 @@ impl Now {
 
 /// Whether a record of this time is one that only Describe may settle. So is one of a time to come: the clock was far
 /// ahead when it was written, so nobody knows how old it is.
-#[must_use]
 pub fn is_record_expired(time: Timestamp, now: Timestamp) -> bool {
     let age = now.duration_since(time);
     age >= RECORD_LIFETIME || age <= -RECORD_REUSE
@@ -94,7 +90,6 @@ pub struct PollBounds {
 impl PollBounds {
     /// The time of the next Describe after one that was made when the task had this age: about a tenth of the age
     /// later, within the bounds.
-    #[must_use]
     pub fn next(&self, last: Instant, age: Duration, uid: &str) -> Instant {
         let wait = (age / 10).max(self.min);
         // Jitter only ever lengthens: the shortest wait is a promise to the account.
@@ -107,7 +102,6 @@ impl PollBounds {
 }
 
 /// How long to wait after a failure: doubling waits with jitter, capped at five minutes.
-#[must_use]
 pub fn backoff(now: Instant, class: ErrorClass, count: u32, uid: &str) -> Duration {
     let base = match class {
         ErrorClass::Throttled | ErrorClass::ServiceUnavailable => Duration::from_secs(1),
@@ -124,25 +118,21 @@ pub fn backoff(now: Instant, class: ErrorClass, count: u32, uid: &str) -> Durati
 }
 
 /// A moment after another; a year later instead of an overflow.
-#[must_use]
 pub fn later(instant: Instant, wait: Duration) -> Instant {
     instant + wait.min(FAR_FUTURE)
 }
 
 /// A stored time after another; the far end of time instead of an overflow.
-#[must_use]
 pub fn after(time: Timestamp, wait: Duration) -> Timestamp {
     time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// The time as a status keeps it: the API's times have no fractions of a second.
-#[must_use]
 pub fn whole_seconds(time: Timestamp) -> Timestamp {
     rounded(time, RoundMode::Floor)
 }
 
 /// The same for a time that must not come too early.
-#[must_use]
 pub fn next_whole_second(time: Timestamp) -> Timestamp {
     rounded(time, RoundMode::Ceil)
 }

@@ -47,7 +47,6 @@ pub struct Elector {
 
 impl Elector {
     /// A candidate that has not asked for the lease yet, and what others see of it.
-    #[must_use]
     pub fn new(client: Client, lease: LeaseName) -> (Self, Leadership) {
         let (until, watched) = watch::channel(None);
         let elector = Self {

@@ -18,7 +18,6 @@ enum Kind {
 
 impl Leadership {
     /// The only process there is, without leader election.
-    #[must_use]
     pub const fn always() -> Self {
         Self(Kind::Always)
     }
@@ -28,7 +27,6 @@ impl Leadership {
     }
 
     /// Whether a call to AWS that begins now will have ended before any other process may make one.
-    #[must_use]
     pub fn is_surely_held(&self, now: Instant) -> bool {
         match &self.0 {
             Kind::Always => true,

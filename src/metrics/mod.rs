@@ -47,7 +47,6 @@ pub struct Metrics {
 
 impl Metrics {
     /// Metrics, and the registry that renders them.
-    #[must_use]
     pub fn new() -> (Self, Registry) {
         let regions = Regions::default();
         let metrics = Self {

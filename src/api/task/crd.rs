@@ -13,7 +13,6 @@ use crate::api::schema::{property, tidy};
 const HEADER: &str = "# Generated from the types in src/api by `cargo run -- crd`. Do not edit.\n";
 
 /// The `CustomResourceDefinition` as it is installed.
-#[must_use]
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = AuditMitigationTask::crd();
     for version in &mut crd.spec.versions {

@@ -134,7 +134,6 @@ pub enum DeletionPolicy {
 }
 
 /// Whether this is an AWS region as the schema wants it.
-#[must_use]
 pub fn is_region(text: &str) -> bool {
     let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let mut words = text.split('-');

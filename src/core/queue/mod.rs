@@ -43,7 +43,6 @@ pub struct Queue {
 
 impl Queue {
     /// Queues with this many slots for each region.
-    #[must_use]
     pub fn new(slots: usize, now: Instant) -> Self {
         Self {
             slots,
@@ -65,7 +64,6 @@ impl Queue {
     }
 
     /// Whether a resource has a place.
-    #[must_use]
     pub fn contains(&self, uid: &str) -> bool {
         self.entries.contains_key(uid)
     }

@@ -45,7 +45,6 @@ impl Rates {
     const OTHERS: f64 = 8.0;
 
     /// These two, and the one rate that there is for all others. Zero is no limit.
-    #[must_use]
     pub fn new(start: f64, describe: f64) -> Self {
         let limit = |rate: f64| (rate > 0.0).then_some(rate);
         Self {
@@ -90,7 +89,6 @@ struct Reserved {
 
 impl RateLimiter {
     /// A limiter of which nothing is spent.
-    #[must_use]
     pub fn new(rates: Rates) -> Self {
         Self {
             rates,
@@ -183,7 +181,6 @@ impl RateLimiter {
     }
 
     /// How many calls a second are allowed at this time, where there is a limit.
-    #[must_use]
     pub fn rate(&self, operation: Operation, region: &str) -> Option<f64> {
         let by_region = self.call_rates.get(&operation);
         let call_rate = by_region.and_then(|by_region| by_region.get(region));
@@ -191,7 +188,6 @@ impl RateLimiter {
     }
 
     /// About when so many further calls will have been made, and at least a second from now.
-    #[must_use]
     pub fn estimate(&self, calls: usize, operation: Operation, region: &str, now: Instant) -> Instant {
         let calls = f64::from(u32::try_from(calls).unwrap_or(u32::MAX));
         let seconds = self.rate(operation, region).map_or(0.0, |rate| calls / rate);

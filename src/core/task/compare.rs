@@ -17,7 +17,6 @@ pub enum Difference {
 
 /// The first difference between a task and a desired: the order of actions counts, the order of findings and
 /// reason codes doesn't, and empty equals absent.
-#[must_use]
 pub fn difference(task: &Described, desired: &DesiredTask) -> Option<Difference> {
     let Some(target) = &task.target else {
         return Some(Difference::NotShown("target"));

@@ -13,7 +13,6 @@ use crate::core::queue::Admission;
 use crate::core::timing::Now;
 
 /// What is to be done for a resource in this stage, which the queue has given this answer.
-#[must_use]
 pub fn decide(o: &Observation<'_>, stage: &Stage, admission: Admission) -> Decision {
     let plan = if o.observed.deleting_since.is_some() {
         deletion::plan(o, stage, admission)
@@ -38,7 +37,6 @@ fn plan(o: &Observation<'_>, stage: &Stage, admission: Admission) -> Plan {
 /// Whether nothing is left to do for a resource, ever, unless it changes: whatever the service has said or may say.
 ///
 /// One that names no task is not looked at: the service may have said to this process that there is one.
-#[must_use]
 pub fn is_done(observed: &ObservedTask, settings: &Settings, now: Now) -> bool {
     let names_its_task = observed.status.as_ref().is_some_and(|status| status.task_id.is_some());
     if !names_its_task || !observed.phase().is_some_and(has_ended) {

@@ -26,7 +26,6 @@ pub struct EventDraft {
 }
 
 /// The phase and the condition Ready, where a status write changes the phase or the reason.
-#[must_use]
 pub fn transition<'a>(observed: &ObservedTask, after: &'a AuditMitigationTaskStatus) -> Option<(Phase, &'a Condition)> {
     let (phase, ready) = (after.phase?, find(&after.conditions, ConditionType::Ready)?);
     let before = observed.status.as_ref();
@@ -36,7 +35,6 @@ pub fn transition<'a>(observed: &ObservedTask, after: &'a AuditMitigationTaskSta
 }
 
 /// The events of a status write. `memory` says what the service has refused.
-#[must_use]
 pub fn event_drafts(observed: &ObservedTask, after: &AuditMitigationTaskStatus, memory: &Memory) -> Vec<EventDraft> {
     let before = observed.status.as_ref();
     let mut events = Vec::new();
@@ -94,7 +92,6 @@ fn refused_cancel(observed: &ObservedTask, after: &AuditMitigationTaskStatus, me
 }
 
 /// The event of a deletion that lets a task run on, or may do so.
-#[must_use]
 pub fn farewell(observed: &ObservedTask) -> Option<EventDraft> {
     let status = observed.status.as_ref()?;
     let is_meant = observed.deleting_since.is_some() && observed.deletion_policy() == DeletionPolicy::Cancel;
@@ -124,7 +121,6 @@ pub fn farewell(observed: &ObservedTask) -> Option<EventDraft> {
 }
 
 /// The event of a deletion that gave up on its task: after it, nothing in the cluster names the task any more.
-#[must_use]
 pub fn abandoned(observed: &ObservedTask, memory: &Memory) -> EventDraft {
     let (region, task_id) = observed.named_task().unwrap_or_default();
     let retry = [Operation::Cancel, Operation::Describe, Operation::Start]

@@ -18,7 +18,6 @@ const HASH_LENGTH: usize = 10;
 ///
 /// The first 10 characters of the lower-case, unpadded base32 of the SHA-256 of the canonical JSON of target and
 /// mapping. The order of findings and reason codes doesn't count, the order of actions does.
-#[must_use]
 pub fn content_hash(target: &Target, mapping: &BTreeMap<String, Vec<String>>) -> String {
     let digest = sha256(&json!({ "auditCheckToActionsMapping": mapping, "target": target_json(target) }));
     let mut hash = BASE32_NOPAD.encode(&digest).to_ascii_lowercase();
@@ -29,7 +28,6 @@ pub fn content_hash(target: &Target, mapping: &BTreeMap<String, Vec<String>>) ->
 /// The task id of a resource that names none: `<namespace>_<name>_<hash>`.
 ///
 /// A dot of the name is not valid in a task id and written `_`. That is one-to-one: a Kubernetes name has no `_`.
-#[must_use]
 pub fn default_task_id(
     namespace: &str,
     name: &str,
@@ -44,7 +42,6 @@ pub fn default_task_id(
 }
 
 /// The id that the task of a resource is started under: `spec.taskId`, or the default one.
-#[must_use]
 pub fn task_id(namespace: &str, name: &str, spec: &AuditMitigationTaskSpec) -> String {
     spec.task_id
         .clone()
@@ -55,7 +52,6 @@ pub fn task_id(namespace: &str, name: &str, spec: &AuditMitigationTaskSpec) -> S
 ///
 /// Token and region count as the spec writes them, and are left out where it doesn't: a changed default of the
 /// operator doesn't make it another request.
-#[must_use]
 pub fn request_hash(task_id: &str, spec: &AuditMitigationTaskSpec) -> String {
     let mut request = Map::new();
     request.insert("taskId".to_owned(), json!(task_id));

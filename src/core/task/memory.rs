@@ -92,7 +92,6 @@ impl Memory {
 
     /// What is known of the attempts under a record. One that this process did not write was found: an attempt may
     /// have been sent until the moment from which on this process knows everything (`known_since`).
-    #[must_use]
     pub fn attempt_under(&self, record: &StartRecord, known_since: Instant) -> KnownAttempt {
         match &self.attempt {
             Some(known) if known.record == *record => known.clone(),
@@ -101,19 +100,16 @@ impl Memory {
     }
 
     /// Whether an attempt under this record may have taken effect, and nothing has settled yet whether it did.
-    #[must_use]
     pub fn is_open(&self, known: &KnownAttempt) -> bool {
         known.is_unsettled() && !self.shows_nothing_started(known)
     }
 
     /// Whether "not found" says nothing about this record, since the service would have forgotten its task by now.
-    #[must_use]
     pub fn may_have_expired(&self, known: &KnownAttempt, now: &Now) -> bool {
         known.is_unsettled() && timing::is_record_expired(known.record.time, now.wall)
     }
 
     /// Whether Describe said "not found" so late that no request under this record can arrive any more.
-    #[must_use]
     pub fn shows_nothing_started(&self, known: &KnownAttempt) -> bool {
         self.last_describe_of(&known.record.task_id).is_some_and(|last| {
             let waited = last.at.elapsed_since(known.last_sent);
@@ -122,26 +118,22 @@ impl Memory {
     }
 
     /// Whether Describe has said for longer than the grace period that there is no such task.
-    #[must_use]
     pub fn is_missing_for_good(&self, task_id: &str) -> bool {
         let last = self.last_describe_of(task_id).filter(|last| last.task.is_none());
         last.is_some_and(|last| last.at.elapsed_since(self.missing_since(last)) >= timing::GRACE)
     }
 
     /// Since when the task of this last Describe has been missing.
-    #[must_use]
     pub fn missing_since(&self, last: &LastDescribe) -> Instant {
         self.missing_since.unwrap_or(last.at.monotonic)
     }
 
     /// The last answer to a Describe of this task.
-    #[must_use]
     pub fn last_describe_of(&self, task_id: &str) -> Option<&LastDescribe> {
         self.last_describe.as_ref().filter(|last| last.task_id == task_id)
     }
 
     /// The task of this id, as Describe showed it last.
-    #[must_use]
     pub fn described(&self, task_id: &str) -> Option<&Described> {
         self.last_describe_of(task_id)?.task.as_ref()
     }
@@ -238,7 +230,6 @@ impl Memory {
     }
 
     /// What failed last with this operation, until it goes well; an edit of the spec ends it.
-    #[must_use]
     pub fn retry_of(&self, operation: Operation, generation: i64) -> Option<&Retry> {
         self.retries
             .of(operation)

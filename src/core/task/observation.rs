@@ -54,7 +54,6 @@ impl Observation<'_> {
     }
 
     /// The region that a start of this resource goes to.
-    #[must_use]
     pub fn region(&self) -> Option<&str> {
         let desired = self.observed.desired.as_ref().ok();
         desired

@@ -41,7 +41,6 @@ pub struct ObservedTask {
 
 impl ObservedTask {
     /// Parses what the API server stores. Nothing after this sees the raw object.
-    #[must_use]
     pub fn parse(stored: &StoredTask) -> Self {
         let namespace = stored.namespace().unwrap_or_default();
         let name = stored.name_any();
@@ -79,26 +78,22 @@ impl ObservedTask {
     }
 
     /// Whether this operator's finalizer is on the resource.
-    #[must_use]
     pub fn has_finalizer(&self) -> bool {
         self.finalizers.iter().any(|finalizer| finalizer == FINALIZER)
     }
 
     /// The phase that was written last.
-    #[must_use]
     pub fn phase(&self) -> Option<Phase> {
         self.status.as_ref().and_then(|status| status.phase)
     }
 
     /// The reason of a condition, as it was written last, where this version knows it.
-    #[must_use]
     pub fn reason_of(&self, condition: ConditionType) -> Option<Reason> {
         Reason::parse(&find(&self.status.as_ref()?.conditions, condition)?.reason)
     }
 
     /// When the status says that what is missing is asked for again, if that lies ahead of this time. What lies further
     /// ahead than any such wait was written by a wrong clock.
-    #[must_use]
     pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
         let time = self.status.as_ref()?.next_attempt_time.as_ref()?.0;
         let furthest = timing::next_whole_second(timing::after(now, timing::MISSING_POLL));
@@ -106,13 +101,11 @@ impl ObservedTask {
     }
 
     /// Whether the status speaks of the present spec.
-    #[must_use]
     pub fn is_observed(&self) -> bool {
         self.status.as_ref().and_then(|status| status.observed_generation) == Some(self.generation)
     }
 
     /// What happens to a running task at a deletion; the default when the spec can't be understood.
-    #[must_use]
     pub fn deletion_policy(&self) -> DeletionPolicy {
         self.desired
             .as_ref()
@@ -122,7 +115,6 @@ impl ObservedTask {
 
     /// Whether the status says that this very resource started its task. A copied or restored status says
     /// `startedBy: Self` too, so the token must be this resource's own uid.
-    #[must_use]
     pub fn says_own_task(&self) -> bool {
         self.status.as_ref().is_some_and(|status| {
             status.started_by == Some(StartedBy::This)
@@ -131,14 +123,12 @@ impl ObservedTask {
     }
 
     /// Whether the spec still asks for the request of this record.
-    #[must_use]
     pub fn still_asks_for(&self, record: &StartRecord) -> bool {
         self.desired.as_ref().is_ok_and(|desired| desired.is_request_of(record))
     }
 
     /// The region and the id of the task that the resource names: in its status, else in its start record. An older
     /// resource that names the same task is the one that owns it.
-    #[must_use]
     pub fn named_task(&self) -> Option<(&str, &str)> {
         let status = self.status.as_ref();
         let in_status = status.and_then(|status| Some((status.region.as_deref()?, status.task_id.as_deref()?)));
@@ -150,7 +140,6 @@ impl ObservedTask {
 
     /// Whether the status proves that no request is on its way: the operator leaves one of these phases by writing
     /// another before it writes a record. An Unknown about a record that could not be read proves nothing.
-    #[must_use]
     pub fn no_request_in_flight(&self) -> bool {
         let no_attempt = self.status.as_ref().is_none_or(|status| status.attempt.is_none());
         let is_at_rest = match self.phase() {

@@ -7,7 +7,6 @@ use crate::api::Phase;
 use crate::core::queue::{Order, Place};
 
 /// What a resource in this stage means to the queue of its region.
-#[must_use]
 pub fn place(o: &Observation<'_>, stage: &Stage) -> Place {
     let order = || Order {
         created: o.observed.created,

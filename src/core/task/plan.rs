@@ -41,7 +41,6 @@ pub struct Decision {
 
 impl Decision {
     /// The first step that is due, else the wait.
-    #[must_use]
     pub fn next_step(self) -> Step {
         let wait = Step::Wait(self.wake_up);
         self.due.into_iter().next().unwrap_or(wait)

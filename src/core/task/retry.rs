@@ -45,7 +45,6 @@ pub struct Retries {
 
 impl Retries {
     /// What failed last with this operation, until it goes well.
-    #[must_use]
     pub const fn of(&self, operation: Operation) -> Option<&Retry> {
         match operation {
             Operation::Start => self.start.as_ref(),

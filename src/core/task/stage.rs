@@ -39,7 +39,6 @@ pub enum Stage {
 
 impl Stage {
     /// Finds the stage from what was observed alone, never from what was done last.
-    #[must_use]
     pub fn of(o: &Observation<'_>) -> Self {
         let observed = o.observed;
         if let Some(task) = just_started(o) {

@@ -42,7 +42,6 @@ pub enum Step {
 
 impl Step {
     /// The one call of AWS that the step is; `None` for all else (and for the look at failed actions, which is many).
-    #[must_use]
     pub const fn operation(&self) -> Option<Operation> {
         match self {
             Self::Start(_) => Some(Operation::Start),
@@ -60,7 +59,6 @@ impl Step {
     }
 
     /// Whether it calls AWS, or is there to prepare a call: none is begun any more once the process is stopping.
-    #[must_use]
     pub const fn begins_call(&self) -> bool {
         match self {
             Self::WriteRecord { .. }
@@ -79,7 +77,6 @@ impl Step {
 
     /// Whether it may be done although a write before it was refused. A Start may not: the record and the status are
     /// the proof that it rests on. What is done for a task that runs may, or a refused write would hide its end.
-    #[must_use]
     pub const fn survives_a_refused_write(&self) -> bool {
         match self {
             Self::Describe(_) | Self::Cancel(_) | Self::ListFailedActions(_) => true,
@@ -95,7 +92,6 @@ impl Step {
     }
 
     /// Its name, for the log.
-    #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Read => "Read",

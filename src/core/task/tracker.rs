@@ -16,13 +16,11 @@ const FLUX_HELM_RELEASE: &str = "helm.toolkit.fluxcd.io/name";
 const HOOKS: [&str; 2] = ["argocd.argoproj.io/hook", "helm.sh/hook"];
 
 /// Whether an annotation is one that tells who tracks a resource.
-#[must_use]
 pub fn is_mark(annotation: &str) -> bool {
     annotation == ARGO_CD || HOOKS.contains(&annotation)
 }
 
 /// Whether a label is one that tells who tracks a resource.
-#[must_use]
 pub fn is_marking_label(label: &str) -> bool {
     [FLUX_KUSTOMIZATION, FLUX_HELM_RELEASE].contains(&label)
 }
@@ -36,7 +34,6 @@ pub struct Tracker {
 
 impl Tracker {
     /// Who tracks this resource, by the marks on it.
-    #[must_use]
     pub fn of(stored: &StoredTask) -> Option<Self> {
         let annotations = stored.annotations();
         if HOOKS.iter().any(|hook| annotations.contains_key(*hook)) {

@@ -448,7 +448,7 @@ fn the_time_that_is_said_is_the_time_at_which_it_may() {
     assert!(last > now + seconds(70.0), "beyond the recovery");
     for (uid, until) in asked {
         assert!(
-            ask(&mut limiter, &uid, operation, until - seconds(0.02)).is_err(),
+            ask(&mut limiter, &uid, operation, until.checked_sub(seconds(0.02)).unwrap()).is_err(),
             "{uid}"
         );
         assert_eq!(

@@ -1,7 +1,7 @@
 //! The resource is being deleted: cancel what it started, then let it go.
 
-use crate::api::DeletionPolicy;
 use crate::core::queue::Admission;
+use crate::core::task::finalizer;
 use crate::core::task::known_task::KnownTask;
 use crate::core::task::memory::CancelOutcome;
 use crate::core::task::observation::Observation;
@@ -17,7 +17,7 @@ pub(crate) fn plan(o: &Observation<'_>, stage: &Stage, admission: Admission) -> 
         return Plan::keep_status();
     }
     let release = |abandons_task| Plan::keep_status().first(Step::RemoveFinalizer { abandons_task });
-    if o.observed.deletion_policy() == DeletionPolicy::Orphan {
+    if !finalizer::is_wanted(o) {
         return release(false);
     }
     let plan = match stage {

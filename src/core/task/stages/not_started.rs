@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::api::{DeletionPolicy, Phase, Reason, StartRecord};
+use crate::api::{Phase, Reason, StartRecord};
 use crate::core::answer::{ErrorClass, Operation};
 use crate::core::queue::Admission;
 use crate::core::task::attempt::{AttemptAnswer, KnownAttempt};
 use crate::core::task::desired::DesiredTask;
+use crate::core::task::finalizer;
 use crate::core::task::observation::Observation;
 use crate::core::task::plan::Plan;
 use crate::core::task::retry::Retry;
@@ -180,7 +181,7 @@ fn begin(o: &Observation<'_>, desired: &DesiredTask, region: &str, refused: Opti
         uid: o.observed.uid.clone(),
         time: o.now.wall,
     };
-    let with_finalizer = desired.deletion_policy == DeletionPolicy::Cancel;
+    let with_finalizer = finalizer::is_wanted(o);
     Plan::keep_status().command(Step::WriteRecord { record, with_finalizer }, None)
 }
 
@@ -192,5 +193,5 @@ fn is_reusable(o: &Observation<'_>, known: &KnownAttempt, token: &str, region: &
         && record.token == token
         && record.region == region
         && o.now.wall.duration_since(record.time).abs() < timing::RECORD_REUSE
-        && (o.observed.has_finalizer() || o.observed.deletion_policy() == DeletionPolicy::Orphan)
+        && (o.observed.has_finalizer() || !finalizer::is_wanted(o))
 }

@@ -36,7 +36,6 @@ pub struct StatusDraft {
 
 impl StatusDraft {
     /// A draft about no task.
-    #[must_use]
     pub fn new(phase: Phase, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             phase,
@@ -51,21 +50,18 @@ impl StatusDraft {
     }
 
     /// About this task.
-    #[must_use]
     pub fn about(mut self, task: TaskIn) -> Self {
         self.task = task;
         self
     }
 
     /// With the task as the service describes it.
-    #[must_use]
     pub fn described(mut self, task: Option<&Described>) -> Self {
         self.described = task.cloned();
         self
     }
 
     /// With the time of the next attempt, where one waits.
-    #[must_use]
     pub fn trying_again(mut self, retry: Option<&Retry>) -> Self {
         self.next_attempt = retry.map(|retry| retry.shown_at);
         self
@@ -73,7 +69,6 @@ impl StatusDraft {
 
     /// The status that says it, or `None` when the one that is stored does already, or the API server has stored it
     /// otherwise than it was written (`altered`).
-    #[must_use]
     pub fn status_to_write(
         self,
         observed: &ObservedTask,

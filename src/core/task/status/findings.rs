@@ -32,19 +32,16 @@ pub(super) fn progress(statistics: &BTreeMap<String, FindingStatistics>) -> (i64
 }
 
 /// How many findings failed.
-#[must_use]
 pub fn failed_findings(statistics: &BTreeMap<String, FindingStatistics>) -> i64 {
     sum(statistics, |counts| counts.failed_findings_count)
 }
 
 /// How many findings the task covers.
-#[must_use]
 pub fn total_findings(statistics: &BTreeMap<String, FindingStatistics>) -> i64 {
     sum(statistics, |counts| counts.total_findings_count)
 }
 
 /// How many findings the request's filter left out.
-#[must_use]
 pub fn skipped_findings(statistics: &BTreeMap<String, FindingStatistics>) -> i64 {
     sum(statistics, |counts| counts.skipped_findings_count)
 }

@@ -48,7 +48,6 @@ impl ConditionType {
     ];
 
     /// The condition's `type`.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Started => "Started",
@@ -63,7 +62,6 @@ impl ConditionType {
 }
 
 /// A condition's status in a phase; `None` for Started where the phase alone doesn't tell.
-#[must_use]
 pub fn status_in(phase: Phase, condition: ConditionType) -> Option<bool> {
     use ConditionType::{Complete, Failed, Finished, Ready, Reconciling, Stalled, Started};
     let holds: &[ConditionType] = match phase {
@@ -82,19 +80,16 @@ pub fn status_in(phase: Phase, condition: ConditionType) -> Option<bool> {
 }
 
 /// Whether the task has come to its end: whatever is edited now, nothing is started or followed.
-#[must_use]
 pub const fn has_ended(phase: Phase) -> bool {
     matches!(phase, Phase::Completed | Phase::Failed | Phase::Canceled)
 }
 
 /// Whether nothing more will happen in this phase.
-#[must_use]
 pub fn is_finished(phase: Phase) -> bool {
     status_in(phase, ConditionType::Finished) == Some(true)
 }
 
 /// The condition of this type.
-#[must_use]
 pub fn find(conditions: &[Condition], condition: ConditionType) -> Option<&Condition> {
     conditions
         .iter()
