@@ -6,7 +6,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::cached::CachedTask;
 use super::caches::TaskCaches;
-use super::large::Room;
+use super::large_budget::LargeBudget;
 use super::orphaned_tasks::OrphanedTasks;
 use super::start_scheduler::StartScheduler;
 use super::states::{ResourceState, ResourceStates};
@@ -29,7 +29,7 @@ pub(super) struct Context {
     /// Who may start.
     pub(super) scheduler: StartScheduler,
     /// How much of large resources is worked on at a time.
-    pub(super) room: Room,
+    pub(super) large_budget: LargeBudget,
     /// Own tasks whose resource is gone.
     pub(super) orphaned_tasks: OrphanedTasks,
     /// Whether due work is done.

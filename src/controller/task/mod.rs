@@ -7,6 +7,7 @@ mod calls;
 mod claims;
 mod context;
 mod large;
+mod large_budget;
 mod orphan;
 mod orphaned_tasks;
 mod pass;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use self::cached::CachedTask;
 use self::caches::{TaskCaches, Watched};
 use self::context::Context;
-use self::large::Room;
+use self::large_budget::LargeBudget;
 use self::orphaned_tasks::OrphanedTasks;
 use self::snapshot::snapshot;
 use self::start_scheduler::StartScheduler;
@@ -131,7 +132,7 @@ pub async fn run(parts: Parts, namespaces: &[String]) {
         states: ResourceStates::new(leader_since),
         caches,
         scheduler,
-        room: Room::default(),
+        large_budget: LargeBudget::default(),
         orphaned_tasks,
         liveness: Liveness::new(api_server.clone()),
     });

@@ -95,3 +95,20 @@ fn wait(refusals: u32, seed: impl Hash) -> Duration {
     let jitter = f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or_default()) / f64::from(u32::MAX);
     wait.mul_f64(1.0 - 0.25 * jitter)
 }
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_differ_and_are_never_longer_than_said() {
+        let waits: Vec<Duration> = (0..20).map(|seed| wait(1, seed)).collect();
+        let least = FIRST_WAIT.mul_f64(0.75);
+        assert!(
+            waits.iter().all(|wait| (least..=FIRST_WAIT).contains(wait)),
+            "{waits:?}"
+        );
+        assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
+    }
+}

@@ -60,6 +60,15 @@ fn an_admitted_attempt_keeps_its_slot_when_its_answer_is_lost() {
 }
 
 #[test]
+fn an_older_attempt_does_not_take_the_slot_of_one_that_was_admitted() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.enter(5, "a", now()), Admission::Free);
+    bench.queue.set("b", open(1, "b"));
+    assert_eq!(bench.enter_again(5, "a"), Admission::Free);
+    assert_eq!(bench.enter_again(1, "b"), behind(0));
+}
+
+#[test]
 fn an_open_attempt_of_a_task_that_runs_takes_no_further_slot() {
     let mut bench = Bench::new(2);
     bench.queue.set("runs", holding("task"));

@@ -8,7 +8,7 @@ fn waiting(region: &str, uid: &str) -> Place {
     Place::Waiting {
         region: region.to_owned(),
         order: Order {
-            created: jiff::Timestamp::UNIX_EPOCH,
+            created: jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1),
             uid: uid.to_owned(),
             namespace: "fleet".to_owned(),
         },
@@ -69,4 +69,21 @@ fn a_region_keeps_what_it_knows_while_anybody_waits_there() {
     assert!(matches!(enter(&mut bench, "b"), Admission::Behind { ahead: 1, .. }));
     bench.queue.set("a", Place::None);
     assert!(matches!(enter(&mut bench, "b"), Admission::LimitedUntil(_)));
+}
+
+#[test]
+fn a_region_tells_how_many_wait_and_since_when() {
+    let mut bench = Bench::new(1);
+    bench.queue.set("a", waiting("here", "a"));
+    bench.queue.set("b", waiting("here", "b"));
+    bench.queue.set("c", holding("there", "c"));
+    let told: Vec<_> = bench
+        .queue
+        .regions()
+        .map(|(region, queue)| (region, queue.in_use(), queue.waiting(), queue.oldest()))
+        .collect();
+    let oldest = Some(jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1));
+    for one in [("here", 0, 2, oldest), ("there", 1, 0, None)] {
+        assert!(told.contains(&one), "{told:?}");
+    }
 }

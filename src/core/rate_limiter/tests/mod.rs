@@ -434,29 +434,28 @@ fn beside_somebody_who_uses_half_of_the_rate_few_calls_are_throttled() {
 /// Also while the rate recovers, and beyond.
 #[test]
 fn the_time_that_is_said_is_the_time_at_which_it_may() {
-    let (mut limiter, mut now) = (limiter(), start_of_time());
     let operation = Operation::Start;
-    for _ in 0..4 {
-        limiter.throttled(operation, REGION, now);
-        now += seconds(2.0);
-    }
-    let asked: Vec<(String, Instant)> = (0..700)
-        .map(|who: u32| who.to_string())
-        .filter_map(|uid| Some((uid.clone(), ask(&mut limiter, &uid, operation, now).err()?)))
-        .collect();
-    let last = asked.last().unwrap().1;
-    assert!(last > now + seconds(70.0), "beyond the recovery");
-    for (uid, until) in asked {
-        assert!(
-            ask(&mut limiter, &uid, operation, until.checked_sub(seconds(0.02)).unwrap()).is_err(),
-            "{uid}"
+    for ahead in [0, 5, 20, 100, 300, 700] {
+        let (mut limiter, mut now) = (limiter(), start_of_time());
+        busy(&mut limiter, operation, now, seconds(1.0));
+        for _ in 0..4 {
+            now += seconds(2.0);
+            limiter.throttled(operation, REGION, now);
+        }
+        assert!(limiter.rate(operation, REGION).unwrap() < 4.0, "it has slowed down");
+        for other in 0..ahead {
+            let _ = ask(&mut limiter, &other.to_string(), operation, now);
+        }
+        let until = ask(&mut limiter, "last", operation, now).unwrap_err();
+        assert_eq!(ahead < 200, until < now + seconds(60.0), "{ahead}: within the recovery");
+        let early = ask(
+            &mut limiter,
+            "last",
+            operation,
+            until.checked_sub(seconds(0.01)).unwrap(),
         );
-        assert_eq!(
-            ask(&mut limiter, &uid, operation, until + seconds(0.000_01)),
-            Ok(()),
-            "{uid}"
-        );
-        limiter.spend(&uid, operation);
+        assert!(early.is_err(), "{ahead}");
+        assert_eq!(ask(&mut limiter, "last", operation, until), Ok(()), "{ahead}");
     }
 }
 

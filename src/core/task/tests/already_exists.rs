@@ -338,3 +338,19 @@ fn what_is_missing_since_before_the_last_request_is_waited_for_and_not_told_in_t
     bench.rest();
     bench.assert_says(Phase::Pending, Reason::AlreadyExists);
 }
+
+/// After a restart, too.
+#[test]
+fn an_edit_is_reason_to_ask_at_once_for_what_is_missing() {
+    let mut bench = answered(&json!({}));
+    while bench.phase() != Some(Phase::Unknown) {
+        bench.call_describe();
+        bench.answer_describe(DescribeAnswer::NotFound);
+        bench.next();
+    }
+    bench.assert_says(Phase::Unknown, Reason::TokenInUse);
+    bench.restart();
+    assert!(bench.rest().is_some(), "not before its time");
+    bench.edit(&json!({ "ttlSecondsAfterFinished": 7 }));
+    assert!(matches!(bench.next(), Step::Describe(_)));
+}

@@ -222,7 +222,10 @@ impl Bench {
         for _ in 0..10 {
             let step = self.decide();
             self.steps.push(step.clone());
-            self.now += SignedDuration::from_millis(1);
+            // A wait may be shorter than that.
+            if !matches!(step, Step::Wait(_)) {
+                self.now += SignedDuration::from_millis(1);
+            }
             let Some(seen) = self.store.read() else {
                 return Step::Wait(None);
             };

@@ -17,7 +17,11 @@ fn a_cancellation_says_why() {
             "it ran longer than spec.activeDeadlineSeconds",
             "it ran longer than spec.activeDeadlineSeconds",
         ),
-        (Reason::CanceledByDeletion, "the resource is being deleted", ""),
+        (
+            Reason::CanceledByDeletion,
+            "the resource is being deleted",
+            "the resource was deleted",
+        ),
     ] {
         let mut bench = Bench::running(&json!({ "activeDeadlineSeconds": 60 }));
         match reason {
@@ -29,15 +33,15 @@ fn a_cancellation_says_why() {
         bench.assert_says(Phase::Canceling, reason);
         let said = bench.message();
         assert!(said.ends_with(&format!("is being cancelled because {why}")), "{said}");
-        if reason != Reason::CanceledByDeletion {
-            bench.answer_cancel(CancelAnswer::Accepted);
-            bench.call_describe();
-            bench.answer_describe(found(TaskState::Canceled));
-            bench.rest();
-            bench.assert_says(Phase::Canceled, reason);
-            let said = bench.message();
-            assert!(said.ends_with(&format!("was cancelled because {why_it_was}")), "{said}");
-        }
+        // A restore gives back what was being deleted, with this status.
+        bench.store.force(&json!({ "metadata": { "deletionTimestamp": null } }));
+        bench.answer_cancel(CancelAnswer::Accepted);
+        bench.call_describe();
+        bench.answer_describe(found(TaskState::Canceled));
+        bench.rest();
+        bench.assert_says(Phase::Canceled, reason);
+        let said = bench.message();
+        assert!(said.ends_with(&format!("was cancelled because {why_it_was}")), "{said}");
     }
 }
 
@@ -154,6 +158,11 @@ fn a_cancel_that_is_ignored_says_why() {
         "{}",
         bench.message()
     );
+    bench.sleep();
+    bench.call_describe();
+    bench.answer_describe(DescribeAnswer::NotFound);
+    bench.rest();
+    bench.assert_says(Phase::Running, Reason::CancelIgnored);
 }
 
 /// The status that a process finds keeps what it says of the task, while that can't be seen.
@@ -178,7 +187,7 @@ fn an_open_attempt_says_how_it_is_settled() {
     let mut bench = Bench::new(&json!({}));
     bench.call_start();
     bench.answer_start(lost());
-    bench.rest();
+    bench.next();
     assert!(
         bench.message().contains("the same request is sent again"),
         "{}",

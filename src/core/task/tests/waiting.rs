@@ -6,9 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::bench::{Bench, TASK, failure, found, moment, refused, settings, start, start_of_time, success};
+use crate::api::{Phase, Reason};
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Effect, ErrorClass, Operation, StartAnswer, TaskState};
-use crate::core::queue::Admission;
+use crate::core::queue::{Admission, Place};
 use crate::core::task::memory::Memory;
+use crate::core::task::place::place;
 use crate::core::timing::{self, PollBounds};
 
 fn secs(seconds: i64) -> SignedDuration {
@@ -256,4 +258,38 @@ fn a_deadline_that_changes_nothing_is_waited_for_once() {
     assert!(bench.decision().wake_up.unwrap() <= bench.now.instant_of(deadline));
     bench.sleep_until(bench.now.instant_of(deadline));
     assert_ne!(bench.decision().wake_up, Some(bench.now.monotonic));
+}
+
+/// What went wrong is told until something goes well, also while it waits for its turn.
+#[test]
+fn a_wait_for_its_turn_does_not_hide_what_went_wrong() {
+    let mut bench = Bench::new(&json!({}));
+    bench.call_start();
+    bench.answer_start(refused(ErrorClass::AccessDenied));
+    bench.sleep();
+    let until = (bench.now + secs(100)).monotonic;
+    let (ahead, namespaces) = (3, 1);
+    for admission in [
+        Admission::Paced {
+            ahead,
+            namespaces,
+            until,
+        },
+        Admission::Behind { ahead, namespaces },
+    ] {
+        bench.admission = admission;
+        bench.rest();
+        bench.assert_says(Phase::Pending, Reason::AccessDenied);
+    }
+}
+
+/// In the very moment in which a backoff ends, or it would be admitted without a slot.
+#[test]
+fn a_backoff_that_ends_wants_a_slot() {
+    let mut bench = Bench::new(&json!({}));
+    bench.call_start();
+    bench.answer_start(refused(ErrorClass::Throttled));
+    bench.sleep();
+    let place = bench.with_observation(place);
+    assert!(matches!(place, Place::Waiting { .. }), "{place:?}");
 }
