@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use audit_mitigation_operator::api::{Phase, StoredTask};
-use simulator::Operation;
+use simulator::{Operation, Outcome};
 use support::proxy::{Asked, Fate, Proxy, Side};
 use support::wire::Condition;
 use support::{AuditedUser, Wire};
@@ -133,9 +133,15 @@ async fn answers_that_are_lost_after_their_effect_are_made_up_for() {
     let _api = world.lay_proxy(first()).await;
     let aws = Proxy::of_endpoint(&world.endpoint, first()).await.unwrap();
     world.endpoint = aws.endpoint();
+    // Held, or Describe might show an end, after which no second start is needed.
+    world.aws.set_outcome("*", Outcome::held());
     world.start_operator();
     for name in NAMES {
         world.create(name, &spec(name)).await;
+    }
+    world.until_called(Operation::START, 2 * NAMES.len()).await;
+    for name in NAMES {
+        world.aws.finish(name);
     }
     completed_once(&world).await;
     for name in NAMES {
