@@ -56,8 +56,7 @@ impl Error {
     pub fn is_too_large(&self) -> bool {
         let says_so = |message: &str| TOO_LARGE.iter().any(|words| message.contains(words));
         self.has_status(413)
-            || matches!(self, Self::Kube(error)
-                if matches!(&**error, kube::Error::Api(status) if says_so(&status.message)))
+            || matches!(self, Self::Kube(error) if matches!(&**error, kube::Error::Api(status) if says_so(&status.message)))
     }
 
     /// Whether the API server, or a webhook of its, refuses a write, or doesn't answer it: the next one may be refused

@@ -1,6 +1,7 @@
 //! The steps of a pass that write to the API server, and what is told of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::Resource as _;
 
@@ -10,6 +11,9 @@ use crate::api::{AuditMitigationTaskStatus, StartRecord, StoredTask};
 use crate::controller::error::Error;
 use crate::core::task::events::{EventDraft, abandoned, event_drafts, farewell, transition};
 use crate::core::task::observed::ObservedTask;
+
+/// How long the cache may lag behind a deletion.
+const DELETION_LAG: Duration = Duration::from_secs(5);
 
 impl Pass<'_> {
     pub(super) async fn write_status(
@@ -78,7 +82,11 @@ impl Pass<'_> {
                 self.read_back(client.read().await)?;
                 Ok(Progress::Again)
             }
-            Ok(()) => Ok(Progress::Waiting(None)),
+            Ok(()) => {
+                // The cache may show it a moment longer: it is not deleted twice.
+                self.state.hold_writes(&self.object, DELETION_LAG);
+                Ok(Progress::Waiting(None))
+            }
             Err(error) => Err(error),
         }
     }
