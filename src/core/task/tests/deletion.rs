@@ -116,7 +116,7 @@ fn a_process_that_comes_late_tries_for_the_timeout_too() {
     loop {
         match bench.next_call() {
             Step::Cancel(_) => {
-                bench.answer_cancel(CancelAnswer::Failed(failure(ErrorClass::AccessDenied, Effect::None)))
+                bench.answer_cancel(CancelAnswer::Failed(failure(ErrorClass::AccessDenied, Effect::None)));
             }
             Step::Describe(_) => bench.answer_describe(found(TaskState::InProgress)),
             step => {

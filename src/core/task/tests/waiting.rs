@@ -240,7 +240,7 @@ fn a_deadline_that_changes_nothing_is_waited_for_once() {
     bench.call_describe();
     bench.answer_describe(found(TaskState::InProgress));
     bench.rest();
-    let deadline = timing::after(start_of_time(), Duration::from_secs(60));
+    let deadline = timing::after(start_of_time(), Duration::from_mins(1));
     assert!(bench.decision().wake_up.unwrap() <= bench.now.instant_of(deadline));
     bench.sleep_until(bench.now.instant_of(deadline));
     assert_ne!(bench.decision().wake_up, Some(bench.now.monotonic));
