@@ -40,6 +40,8 @@ pub(super) struct CachedTask {
     pub(super) task_id: Option<Box<str>>,
     /// `status.region`, else `spec.region`
     pub(super) region: Option<Box<str>>,
+    /// Whether the status says that this very resource started the task.
+    owns_task: bool,
     /// The task of its start record, or of its open attempt, unless it is the one of the status.
     intent: Option<Box<Intent>>,
     /// How many bytes the whole object has, about.
@@ -130,6 +132,12 @@ impl CachedTask {
             .chain(intended.map(|intent| (&*intent.region, &*intent.task_id)))
     }
 
+    /// Whether its status says that it has started this task.
+    pub(super) fn owns(&self, region: &str, task_id: &str) -> bool {
+        let in_status = self.task_id.as_deref() == Some(task_id) && self.region.as_deref() == Some(region);
+        in_status && self.owns_task
+    }
+
     /// Whether it has started, or is about to start, this task.
     pub(super) fn claims(&self, region: &str, task_id: &str) -> bool {
         self.claimed().any(|claimed| claimed == (region, task_id))
@@ -160,6 +168,8 @@ impl<'de> Deserialize<'de> for CachedTask {
             phase: phase.and_then(|phase| Phase::deserialize(phase).ok()),
             task_id: string(status, "taskId"),
             region: string(status, "region").or_else(|| string(spec, "region")),
+            owns_task: string(status, "startedBy").as_deref() == Some("Self")
+                && string(status, "clientRequestToken").as_deref() == metadata.uid.as_deref(),
             intent: None,
             size: text.len() + unread,
             content: Content::Text(text.into()),

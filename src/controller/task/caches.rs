@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use futures::channel::mpsc::UnboundedSender;
-use jiff::Timestamp;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
@@ -13,6 +12,7 @@ use tokio::sync::watch;
 use super::cached::CachedTask;
 use super::claims::Claims;
 use crate::controller::lock::lock;
+use crate::core::task::observed::ObservedTask;
 
 /// One watch: all namespaces, or one of those that were named.
 pub(super) struct Watched {
@@ -70,9 +70,18 @@ impl TaskCaches {
         }
     }
 
-    /// Whether an older resource of this cluster has started, or is about to start, a task of this id there.
-    pub(super) fn claimed_by_older(&self, uid: &str, created: Timestamp, region: &str, task_id: &str) -> bool {
-        lock(&self.claims).claimed_by_older(uid, created, region, task_id)
+    /// Whether the task that this resource names is an older one's of this cluster. Where the status says that the
+    /// resource has started it, only another that says so counts; before that, also one that is about to start it.
+    pub(super) fn claimed_by_older(&self, observed: &ObservedTask) -> bool {
+        let Some((region, task_id)) = observed.named_task() else {
+            return false;
+        };
+        let (uid, created, claims) = (&observed.uid, observed.created, lock(&self.claims));
+        if observed.says_own_task() {
+            claims.owned_by_older(uid, created, region, task_id)
+        } else {
+            claims.claimed_by_older(uid, created, region, task_id)
+        }
     }
 
     /// All resources.
@@ -129,10 +138,12 @@ impl TaskCaches {
 mod tests {
     use futures::FutureExt as _;
     use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+    use jiff::Timestamp;
     use kube::runtime::reflector;
     use serde_json::json;
 
     use super::*;
+    use crate::api::StoredTask;
 
     struct Watch {
         writer: Writer<CachedTask>,
@@ -171,7 +182,7 @@ mod tests {
     }
 
     fn is_claimed(caches: &TaskCaches, task_id: &str) -> bool {
-        caches.claimed_by_older("z", Timestamp::MAX, "eu-west-1", task_id)
+        lock(&caches.claims).claimed_by_older("z", Timestamp::MAX, "eu-west-1", task_id)
     }
 
     #[test]
@@ -191,6 +202,30 @@ mod tests {
         assert!(is_claimed(&caches, "gone") && !is_claimed(&caches, "listed"));
         caches.apply(writer, &Event::InitDone);
         assert!(!is_claimed(&caches, "gone") && is_claimed(&caches, "listed"));
+    }
+
+    /// A Conflict that was created in the same second once took the running task from the resource that had started it.
+    #[test]
+    fn who_only_names_a_task_takes_it_from_nobody() {
+        let json = |uid: &str, started_by: &str| {
+            json!({
+                "metadata": {
+                    "name": uid, "namespace": "a", "uid": uid, "creationTimestamp": "2026-01-01T00:00:00Z",
+                },
+                "status": {
+                    "phase": "Running", "taskId": "t", "region": "eu-west-1", "startedBy": started_by,
+                    "clientRequestToken": uid,
+                },
+            })
+        };
+        let younger: StoredTask = serde_json::from_value(json("z", "Self")).unwrap();
+        let younger = ObservedTask::parse(&younger);
+        for (started_by, is_taken) in [("Other", false), ("Self", true)] {
+            let (caches, mut watches) = caches(&["*"]);
+            let older: CachedTask = serde_json::from_value(json("b", started_by)).unwrap();
+            caches.apply(&mut watches[0].writer, &Event::Apply(older));
+            assert_eq!(caches.claimed_by_older(&younger), is_taken, "{started_by}");
+        }
     }
 
     #[test]

@@ -23,12 +23,29 @@ pub(super) struct Claims {
 impl Claims {
     /// Whether a resource that is older than this one, by creation time and then uid, claims this task.
     pub(super) fn claimed_by_older(&self, uid: &str, created: Timestamp, region: &str, task_id: &str) -> bool {
+        self.older(uid, created, region, task_id)
+            .any(|claimant| claimant.claims(region, task_id))
+    }
+
+    /// Whether a resource that is older than this one says that it has started this task. One that only names it, in a
+    /// Conflict or because it has adopted it, takes it from nobody.
+    pub(super) fn owned_by_older(&self, uid: &str, created: Timestamp, region: &str, task_id: &str) -> bool {
+        self.older(uid, created, region, task_id)
+            .any(|claimant| claimant.owns(region, task_id))
+    }
+
+    fn older<'a>(
+        &'a self,
+        uid: &'a str,
+        created: Timestamp,
+        region: &str,
+        task_id: &str,
+    ) -> impl Iterator<Item = &'a Arc<CachedTask>> {
         let claimants = self.by_task.get(&self.key(region, task_id));
-        let mut older = claimants
+        claimants
             .into_iter()
             .flatten()
-            .take_while(|claimant| age(claimant) < (created, uid));
-        older.any(|claimant| claimant.claims(region, task_id))
+            .take_while(move |claimant| age(claimant) < (created, uid))
     }
 
     /// Enters the claims of a resource that the cache has got.

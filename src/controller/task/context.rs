@@ -46,10 +46,7 @@ impl Context {
         is_fresh: bool,
         now: Now,
     ) -> Observation<'a> {
-        let claimed = observed.named_task().is_some_and(|(region, task_id)| {
-            self.caches
-                .claimed_by_older(&observed.uid, observed.created, region, task_id)
-        });
+        let claimed = self.caches.claimed_by_older(observed);
         Observation {
             now,
             known_since: state.known_since,

@@ -17,11 +17,7 @@ impl Context {
         let Some(task) = orphaned_task(&observed, memory) else {
             return;
         };
-        let TaskAddress { task_id, region } = &task;
-        if self
-            .caches
-            .claimed_by_older(&observed.uid, observed.created, region, task_id)
-        {
+        if self.caches.claimed_by_older(&observed) {
             return;
         }
         let why = "the resource was deleted in the moment of its start, when the API server had already decided that no \
