@@ -96,7 +96,9 @@ impl PollBounds {
         let longest = self.max.max(self.min);
         later(
             last,
-            wait.min(FAR_FUTURE).mul_f64(1.0 + 0.1 * jitter(uid, last)).min(longest),
+            wait.min(FAR_FUTURE)
+                .mul_f64(1.0 + 0.1 * jitter((uid, last)))
+                .min(longest),
         )
     }
 }
@@ -111,10 +113,18 @@ pub fn backoff(now: Instant, class: ErrorClass, count: u32, uid: &str) -> Durati
             Duration::from_secs(15)
         }
     };
-    let wait = base
-        .saturating_mul(1_u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX))
-        .min(MAX_RETRY);
-    wait.mul_f64(1.0 - 0.25 * jitter(uid, now))
+    shortened(doubling(base, MAX_RETRY, count), (uid, now))
+}
+
+/// The wait after so many failures in a row: it doubles with each, up to the longest.
+pub fn doubling(first: Duration, longest: Duration, count: u32) -> Duration {
+    let doublings = 1_u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX);
+    first.saturating_mul(doublings).min(longest)
+}
+
+/// A wait of a quarter less at most, so that those who wait for the same don't come at the same moment.
+pub fn shortened(wait: Duration, seed: impl Hash) -> Duration {
+    wait.mul_f64(1.0 - 0.25 * jitter(seed))
 }
 
 /// A moment after another; a year later instead of an overflow.
@@ -144,8 +154,8 @@ fn rounded(time: Timestamp, mode: RoundMode) -> Timestamp {
 }
 
 /// A fraction in `0.0..1.0` that differs between resources and from time to time, and needs no random source.
-fn jitter(uid: &str, time: Instant) -> f64 {
+fn jitter(seed: impl Hash) -> f64 {
     let mut hasher = DefaultHasher::new();
-    (uid, time).hash(&mut hasher);
+    seed.hash(&mut hasher);
     f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
 }

@@ -15,6 +15,7 @@ use crate::api::{Reason, StoredTask};
 use crate::controller::error::Error;
 use crate::controller::requeue::Requeue;
 use crate::core::task::events::EventDraft;
+use crate::core::timing;
 use crate::metrics::{ReconcileOutcome, RetryReason};
 
 /// Brings one resource as far as it gets for now.
@@ -196,9 +197,7 @@ fn tell_unwritable(context: &Context, object: &StoredTask, error: &Error) {
 
 /// Doubling waits, capped at a minute: the API server comes back by itself.
 fn retry_wait(errors: u32) -> Duration {
-    Duration::from_millis(250)
-        .saturating_mul(1 << errors.clamp(1, 16))
-        .min(Duration::from_mins(1))
+    timing::doubling(Duration::from_millis(500), Duration::from_mins(1), errors)
 }
 
 #[cfg(test)]

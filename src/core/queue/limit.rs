@@ -5,8 +5,10 @@
 //! growing waits find out whether there are more by now. A probe that is taken raises the number, and the next probe
 //! hardly waits.
 
-use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::hash::Hash;
 use std::time::{Duration, Instant};
+
+use crate::core::timing;
 
 /// The service may have taken a probe only because a task of ours has ended and no poll has shown it yet. A poll later
 /// it has.
@@ -88,12 +90,7 @@ impl Limit {
 
 /// The wait before the next probe. The jitter keeps operators of one account from probing at the same moment.
 fn wait(refusals: u32, seed: impl Hash) -> Duration {
-    let doublings = 1_u32.checked_shl(refusals.saturating_sub(1)).unwrap_or(u32::MAX);
-    let wait = FIRST_WAIT.saturating_mul(doublings).min(MAX_WAIT);
-    let mut hasher = DefaultHasher::new();
-    seed.hash(&mut hasher);
-    let jitter = f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or_default()) / f64::from(u32::MAX);
-    wait.mul_f64(1.0 - 0.25 * jitter)
+    timing::shortened(timing::doubling(FIRST_WAIT, MAX_WAIT, refusals), seed)
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::memory::Memory;
 use super::observed::ObservedTask;
-use crate::api::AuditMitigationTaskStatus;
+use super::retry::Retry;
+use super::step::Step;
+use crate::api::{AuditMitigationTaskStatus, StartRecord};
+use crate::core::answer::Operation;
 use crate::core::timing::{Now, PollBounds};
 
 /// How large a resource may be that something is started for. etcd takes 1.5 MiB (`--max-request-bytes`), and record,
@@ -47,10 +50,24 @@ pub struct Settings {
     pub cancel_timeout: Duration,
 }
 
-impl Observation<'_> {
+impl<'a> Observation<'a> {
+    /// What failed last with this operation, until it goes well or the spec is edited.
+    pub(super) fn retry_of(&self, operation: Operation) -> Option<&'a Retry> {
+        self.memory.retry_of(operation, self.observed.generation)
+    }
+
     /// Whether a start record or a status might not fit into the resource any more.
     pub(super) const fn is_too_large(&self) -> bool {
         self.size > LARGEST
+    }
+
+    /// Sends a Start under this record. Only an object that was just read is proof enough for it, so it is read first.
+    pub(super) fn start_step(&self, record: &StartRecord) -> Step {
+        if self.is_fresh {
+            Step::Start(record.clone())
+        } else {
+            Step::Read
+        }
     }
 
     /// The region that a start of this resource goes to.

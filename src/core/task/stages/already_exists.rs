@@ -23,7 +23,7 @@ pub(crate) fn plan(o: &Observation<'_>, known: &KnownAttempt) -> Plan {
         return following::plan(o, &KnownTask::of_somebody_else(record));
     }
     let is_known_missing = o.observed.phase() == Some(Phase::Unknown);
-    if let Some(retry) = o.memory.retry_of(Operation::Describe, o.observed.generation) {
+    if let Some(retry) = o.retry_of(Operation::Describe) {
         let message = format!(
             "task {} exists already, and it can't be described: {}; it is tried again at nextAttemptTime",
             record.task_id, retry.message

@@ -26,7 +26,7 @@ pub(crate) fn plan(o: &Observation<'_>, record: &StartRecord) -> Plan {
     if last.is_some_and(|last| last.task.is_some()) {
         return following::plan(o, &KnownTask::of_somebody_else(record));
     }
-    if let Some(retry) = o.memory.retry_of(Operation::Describe, o.observed.generation) {
+    if let Some(retry) = o.retry_of(Operation::Describe) {
         let message = format!(
             "this resource is a copy of one that started task {task_id}, which can't be described: {}; it is tried again at \
              nextAttemptTime",

@@ -78,8 +78,7 @@ pub(in crate::core::task) fn wants_a_slot(o: &Observation<'_>, refused: Option<&
 
 /// What failed of this resource alone. When a limit of the region's is probed again is the queue's affair.
 fn start_retry<'a>(o: &Observation<'a>) -> Option<&'a Retry> {
-    o.memory
-        .retry_of(Operation::Start, o.observed.generation)
+    o.retry_of(Operation::Start)
         .filter(|retry| retry.class != ErrorClass::LimitExceeded)
 }
 
@@ -166,12 +165,7 @@ fn begin(o: &Observation<'_>, desired: &DesiredTask, region: &str, refused: Opti
             .as_ref()
             .is_some_and(|status| status.attempt.is_some());
         let leaves_rest = o.observed.no_request_in_flight() || shows_attempt;
-        let step = if o.is_fresh {
-            Step::Start(known.record.clone())
-        } else {
-            Step::Read
-        };
-        return Plan::say_if(leaves_rest.then(about_to_start)).command(step, None);
+        return Plan::say_if(leaves_rest.then(about_to_start)).command(o.start_step(&known.record), None);
     }
     let record = StartRecord {
         task_id: desired.task_id.clone(),

@@ -63,20 +63,15 @@ impl View<'_> {
             plan = plan.first(Step::AddFinalizer);
         }
         if replays {
-            // Only on an object that was just read, and not before its time.
-            let step = if self.o.is_fresh {
-                Step::Start(record.clone())
-            } else {
-                Step::Read
-            };
-            plan = plan.command(step, self.retry_of(Operation::Start).map(|retry| retry.at));
+            let at = self.o.retry_of(Operation::Start).map(|retry| retry.at);
+            plan = plan.command(self.o.start_step(record), at);
         }
         // A replay may stop being possible without any change of the resource.
         plan.observe(Step::Describe(TaskAddress::from(record)), self.next_look(last))
     }
 
     fn next_look(&self, last: Option<&LastDescribe>) -> Option<Instant> {
-        if let Some(retry) = self.retry_of(Operation::Describe) {
+        if let Some(retry) = self.o.retry_of(Operation::Describe) {
             return Some(retry.at);
         }
         let known = self.known;
@@ -121,7 +116,7 @@ impl View<'_> {
     fn needs_a_look(&self, last: Option<&LastDescribe>) -> bool {
         let was_refused = self.known.answer == Some(AttemptAnswer::Refused);
         let has_looked = last.is_some_and(|last| last.at.monotonic >= self.known.last_sent);
-        was_refused && !has_looked && self.retry_of(Operation::Describe).is_none()
+        was_refused && !has_looked && self.o.retry_of(Operation::Describe).is_none()
     }
 
     fn is_expired(&self) -> bool {
@@ -138,16 +133,12 @@ impl View<'_> {
     fn is_refused_for_good(&self) -> bool {
         let is_for_good =
             |retry: &Retry| matches!(retry.class, ErrorClass::AccessDenied | ErrorClass::UnexpectedAnswer);
-        self.known.answer == Some(AttemptAnswer::Refused) && self.retry_of(Operation::Start).is_some_and(is_for_good)
-    }
-
-    fn retry_of(&self, operation: Operation) -> Option<&Retry> {
-        self.o.memory.retry_of(operation, self.o.observed.generation)
+        self.known.answer == Some(AttemptAnswer::Refused) && self.o.retry_of(Operation::Start).is_some_and(is_for_good)
     }
 
     fn draft(&self) -> StatusDraft {
         let record = &self.known.record;
-        let retries = [Operation::Start, Operation::Describe].map(|operation| self.retry_of(operation));
+        let retries = [Operation::Start, Operation::Describe].map(|operation| self.o.retry_of(operation));
         let failures: Vec<&str> = retries.iter().flatten().map(|retry| retry.message.as_str()).collect();
         let failures = if failures.is_empty() {
             String::new()

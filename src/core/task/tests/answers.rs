@@ -236,8 +236,8 @@ fn a_describe_that_fails_while_the_task_is_missing_waits_longer_and_longer() {
     bench.assert_says(Phase::Completed, Reason::Completed);
 }
 
-#[test]
-fn a_task_that_is_found_again_runs_again() {
+/// A task that was started, and that the service has not shown for longer than the grace period.
+fn missing_for_good() -> Bench {
     let mut bench = Bench::running(&json!({}));
     for _ in 0..2 {
         bench.pass(3_700);
@@ -245,6 +245,12 @@ fn a_task_that_is_found_again_runs_again() {
         bench.answer_describe(DescribeAnswer::NotFound);
     }
     bench.rest();
+    bench
+}
+
+#[test]
+fn a_task_that_is_found_again_runs_again() {
+    let mut bench = missing_for_good();
     bench.assert_says(Phase::Unknown, Reason::TaskNotFound);
     bench.sleep();
     bench.call_describe();
@@ -255,13 +261,7 @@ fn a_task_that_is_found_again_runs_again() {
 
 #[test]
 fn an_edit_of_an_unknown_asks_at_once() {
-    let mut bench = Bench::running(&json!({}));
-    for _ in 0..2 {
-        bench.pass(3_700);
-        bench.call_describe();
-        bench.answer_describe(DescribeAnswer::NotFound);
-    }
-    bench.rest();
+    let mut bench = missing_for_good();
     bench.restart();
     bench.edit(&json!({ "ttlSecondsAfterFinished": 60 }));
     assert!(matches!(bench.next(), Step::Describe(_)));

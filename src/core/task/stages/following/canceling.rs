@@ -72,8 +72,7 @@ impl View<'_> {
         plan.command(Step::Cancel(self.task.address()), at)
     }
 
-    pub(super) fn canceling(&self, described: Option<&Described>) -> StatusDraft {
-        let reason = self.cancel_reason(described).unwrap_or(Reason::CanceledBySpec);
+    pub(super) fn canceling(&self, described: Option<&Described>, reason: Reason) -> StatusDraft {
         let why = match reason {
             Reason::DeadlineExceeded => "it ran longer than spec.activeDeadlineSeconds",
             Reason::CanceledByDeletion => "the resource is being deleted",
@@ -96,6 +95,6 @@ impl View<'_> {
 
     /// What failed last with Cancel, until the service takes it.
     fn cancel_retry(&self) -> Option<&Retry> {
-        self.o.memory.retry_of(Operation::Cancel, self.o.observed.generation)
+        self.o.retry_of(Operation::Cancel)
     }
 }

@@ -23,21 +23,10 @@ impl View<'_> {
         }
         let is_in_grace = !o.memory.is_missing_for_good(&self.task.task_id);
         if is_in_grace && (is_deleted || o.observed.phase() != Some(Phase::Unknown)) {
-            return self.not_shown_yet(last);
+            // A Describe may lag behind a Start.
+            return self.pursue(Some(last));
         }
         self.missing_for_good(last)
-    }
-
-    /// A Describe may lag behind a Start.
-    fn not_shown_yet(&self, last: &LastDescribe) -> Plan {
-        let plan = if self.cancel_reason(None).is_some() && self.may_cancel(None) {
-            self.cancel(Plan::say(self.canceling(None)))
-        } else if let Some(retry) = self.describe_retry() {
-            Plan::say(self.out_of_sight(None, retry))
-        } else {
-            Plan::say_if((!self.is_written()).then(|| self.running(None)))
-        };
-        self.observe(self.guard(plan), Some(last))
     }
 
     fn missing_for_good(&self, last: &LastDescribe) -> Plan {

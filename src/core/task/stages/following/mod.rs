@@ -55,14 +55,7 @@ impl View<'_> {
         if was_missing && o.observed.deleting_since.is_none() {
             return self.unseen_since_it_was_missing();
         }
-        let plan = if self.cancel_reason(None).is_some() && self.may_cancel(None) {
-            self.cancel(Plan::say(self.canceling(None)))
-        } else if let Some(retry) = self.describe_retry() {
-            Plan::say(self.out_of_sight(None, retry))
-        } else {
-            Plan::say_if((!self.is_written()).then(|| self.running(None)))
-        };
-        self.observe(self.guard(plan), None)
+        self.pursue(None)
     }
 
     /// The service showed the task.
@@ -73,18 +66,26 @@ impl View<'_> {
         if described.state.is_ended() {
             return self.ended(described);
         }
-        let plan = if self.cancel_reason(Some(described)).is_some() && self.may_cancel(Some(described)) {
-            self.cancel(Plan::say(self.canceling(Some(described))))
-        } else if let Some(retry) = self.describe_retry() {
-            Plan::say(self.out_of_sight(Some(described), retry))
-        } else {
-            Plan::say(self.running(Some(described)))
-        };
         let deadline = self
             .deadline(Some(described))
             .filter(|deadline| *deadline > self.o.now.wall);
-        self.observe(self.guard(plan), Some(last))
+        self.pursue(Some(last))
             .wake_up_at(deadline.map(|deadline| self.o.now.instant_of(deadline)))
+    }
+
+    /// Follows a task that runs, as far as anybody can see, and cancels it where that is asked for.
+    fn pursue(&self, last: Option<&LastDescribe>) -> Plan {
+        let described = last.and_then(|last| last.task.as_ref());
+        let plan = if let Some(reason) = self.cancel_reason(described).filter(|_| self.may_cancel(described)) {
+            self.cancel(Plan::say(self.canceling(described, reason)))
+        } else if let Some(retry) = self.describe_retry() {
+            Plan::say(self.out_of_sight(described, retry))
+        } else if described.is_none() && self.is_written() {
+            Plan::keep_status()
+        } else {
+            Plan::say(self.running(described))
+        };
+        self.observe(self.guard(plan), last)
     }
 
     /// Puts the finalizer back where an own task runs without it.
@@ -150,7 +151,7 @@ impl View<'_> {
 
     /// What failed last with Describe, until it goes well.
     fn describe_retry(&self) -> Option<&Retry> {
-        self.o.memory.retry_of(Operation::Describe, self.o.observed.generation)
+        self.o.retry_of(Operation::Describe)
     }
 
     fn start_time(&self, described: Option<&Described>) -> Option<Timestamp> {
