@@ -367,7 +367,7 @@ async fn a_trial_names_each_read_that_is_denied() {
         let tried = account.service.try_reads("eu-west-1").await;
         let denied = tried.into_iter().filter_map(|(operation, tried)| {
             let problem = tried.err()?;
-            assert!(problem.contains(operation.name()), "{problem}");
+            assert!(problem.message.contains(operation.name()), "{problem:?}");
             Some(operation)
         });
         denied.collect::<Vec<_>>()

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
 use aws_config::{Region, SdkConfig};
@@ -10,6 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iot::Client;
 
 use super::answer_limit::AnswerLimit;
+use super::cooldown::Cooldown;
 use super::credentials::{self, DefaultCredentials};
 
 /// More regions than AWS has. Where resources name more, most are made up, and their clients are not kept.
@@ -45,7 +46,7 @@ struct Shared {
     /// The regions that have accepted credentials: what they refuse now isn't a region that the account hasn't enabled.
     known_regions: HashSet<String>,
     /// When credentials were last looked for anew, and how long nobody does so again.
-    renewed: Option<(Instant, Duration)>,
+    renewed: Option<Cooldown>,
 }
 
 impl Clients {
@@ -120,12 +121,10 @@ impl Clients {
             return;
         }
         let mut shared = self.lock();
-        if shared.issue != refused || shared.renewed.is_some_and(|(at, wait)| at.elapsed() < wait) {
+        if shared.issue != refused || shared.renewed.is_some_and(|cooldown| !cooldown.is_over()) {
             return;
         }
-        let (first, longest) = WAITS;
-        let wait = shared.renewed.map_or(first, |(_, wait)| wait * 2).min(longest);
-        shared.renewed = Some((Instant::now(), wait));
+        shared.renewed = Some(Cooldown::after(shared.renewed, WAITS));
         shared.config = with_new_credentials(&shared.config);
         shared.clients.clear();
         shared.issue = Issue(refused.0.wrapping_add(1));

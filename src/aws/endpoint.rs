@@ -2,8 +2,8 @@
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_iot::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
-use aws_types::service_config::ServiceConfigKey;
 
+use super::setting;
 use super::text::cut;
 use crate::api::spec::is_region;
 use crate::causes::sources;
@@ -36,11 +36,12 @@ pub(super) async fn problem(config: &SdkConfig) -> Option<String> {
 /// Where the SDK would send a call.
 async fn resolve(config: &SdkConfig) -> Result<String, String> {
     let region = config.region().map_or(SOME_REGION, Region::as_ref);
+    let endpoint = setting::of_iot(config, "AWS_ENDPOINT_URL", "endpoint_url");
     let params = Params::builder()
         .region(region)
         .set_use_fips(config.use_fips())
         .set_use_dual_stack(config.use_dual_stack())
-        .set_endpoint(endpoint_of_iot(config))
+        .set_endpoint(endpoint.or_else(|| config.endpoint_url().map(str::to_owned)))
         .build()
         .map_err(|error| cut(&error.to_string()))?;
     match DefaultResolver::new().resolve_endpoint(&params).await {
@@ -50,20 +51,6 @@ async fn resolve(config: &SdkConfig) -> Result<String, String> {
             Err(cut(&innermost.unwrap_or_default()))
         }
     }
-}
-
-/// As the SDK looks for it: the service's own setting before the one of all services.
-fn endpoint_of_iot(config: &SdkConfig) -> Option<String> {
-    let key = ServiceConfigKey::builder()
-        .service_id("IoT")
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build()
-        .ok()?;
-    config
-        .service_config()
-        .and_then(|settings| settings.load_config(key))
-        .or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
 fn is_address(url: &str) -> bool {

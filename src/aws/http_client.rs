@@ -16,10 +16,11 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_types::service_config::ServiceConfigKey;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+
+use super::setting;
 
 /// The variable that the AWS CLI reads, too: the certificates in that file are trusted, and no others.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
@@ -37,12 +38,8 @@ pub(super) fn from_environment() -> Result<SharedHttpClient, String> {
 
 /// The client that the AWS profile asks for (`ca_bundle`), which isn't known before the profile is read.
 pub(super) fn from_profile(config: &SdkConfig) -> Option<Result<SharedHttpClient, String>> {
-    let key = ServiceConfigKey::builder()
-        .service_id("IoT")
-        .env(CA_BUNDLE)
-        .profile("ca_bundle");
-    let path = config.service_config()?.load_config(key.build().ok()?)?;
-    Some(trusting(path.as_ref())).filter(|_| !path.is_empty())
+    let path = setting::of_iot(config, CA_BUNDLE, "ca_bundle").filter(|path| !path.is_empty())?;
+    Some(trusting(path.as_ref()))
 }
 
 fn trusting(bundle: &Path) -> Result<SharedHttpClient, String> {
@@ -124,18 +121,15 @@ impl HttpConnector for Connectors {
 /// Whether a host is this machine, or a service that only this machine reaches: the credential agents of EKS
 /// (169.254.170.23, `fd00:ec2::23`) and ECS (169.254.170.2), the instance metadata (169.254.169.254, `fd00:ec2::254`), a
 /// sidecar. No proxy could reach them, and it would get to see a token.
-pub(crate) fn is_on_this_node(host: &str) -> bool {
+fn is_on_this_node(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    match host.parse() {
+    match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_link_local(),
-        Ok(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
-            Some(address) => address.is_loopback() || address.is_link_local(),
-            None => {
-                address.is_loopback()
-                    || address.is_unicast_link_local()
-                    || matches!(address.segments(), [0xfd00, 0x0ec2, ..])
-            }
-        },
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback()
+                || address.is_unicast_link_local()
+                || matches!(address.segments(), [0xfd00, 0x0ec2, ..])
+        }
         Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }

@@ -1,7 +1,7 @@
 //! What a person reads of a call that failed: what happened, in the service's own words where it has any, and what to do.
 
 use super::classify::{ErrorAnswer, Problem};
-use super::text::{cut_to, stable};
+use super::text::cut_to;
 use crate::core::answer::{ErrorClass, Failure, Operation};
 
 /// The longest reason of the service in a message that says more than the reason.
@@ -42,7 +42,7 @@ impl Problem {
 
     fn reason(&self) -> String {
         let message = self.answer.as_ref().and_then(|answer| answer.message.as_deref());
-        cut_to(&stable(message.unwrap_or_default()), MAX_REASON)
+        cut_to(message.unwrap_or_default(), MAX_REASON)
     }
 
     fn credentials_rejected(&self) -> String {
@@ -115,13 +115,14 @@ fn advice(reason: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::text::stable;
 
     fn denied(message: Option<&str>) -> String {
         let problem = Problem {
             answer: Some(ErrorAnswer {
                 status: 403,
                 code: Some("AccessDeniedException".to_owned()),
-                message: message.map(str::to_owned),
+                message: message.map(stable),
             }),
             may_have_arrived: true,
             no_credentials: false,

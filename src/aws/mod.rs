@@ -1,11 +1,12 @@
 //! AWS IoT over the wire: the only room that knows the SDK.
 //!
-//! Every call is one attempt with time-outs, and made within the rate limiter of [`Pace`]. What an answer means is classified in `classify`; what to do about
-//! it is decided in [`crate::core`].
+//! Every call is one attempt with time-outs, at the rate of [`Pace`]. What an answer means is classified in `classify`;
+//! what to do about it is decided in [`crate::core`].
 
 mod answer_limit;
 mod classify;
 mod clients;
+mod cooldown;
 mod credentials;
 mod endpoint;
 mod failed_actions;
@@ -14,6 +15,7 @@ mod messages;
 mod pace;
 mod sent;
 mod service;
+mod setting;
 mod shapes;
 mod text;
 mod trial;

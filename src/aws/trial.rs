@@ -1,65 +1,60 @@
 //! The calls that only read, tried on what nobody has: being told that it isn't there takes credentials and the right to
 //! ask.
 
-use super::classify::Problem;
+use std::error::Error;
+
+use aws_sdk_iot::config::http::HttpResponse;
+use aws_sdk_iot::error::{ProvideErrorMetadata, SdkError};
+
 use super::service::{REPEATABLE, Service};
-use crate::core::answer::{ErrorClass, Operation};
+use crate::core::answer::{ErrorClass, Failure, Operation};
 
 /// A task, a finding and an audit that nobody has.
 const NOTHING: &str = "audit-mitigation-operator-check";
 
 impl Service {
     /// Tries each operation that has no effect, and says why it can't be used.
-    pub async fn try_reads(&self, region: &str) -> Vec<(Operation, Result<(), String>)> {
+    pub async fn try_reads(&self, region: &str) -> Vec<(Operation, Result<(), Failure>)> {
         let client = self.client(region);
         let call = client.describe_audit_mitigation_actions_task().task_id(NOTHING);
-        let described = self.counted(Operation::Describe, region, call.send(), REPEATABLE).await;
-        let mut tried = vec![(Operation::Describe, judge(Operation::Describe, described))];
+        let described = self.try_read(Operation::Describe, region, call.send()).await;
         // What can't be reached, or doesn't know the credentials, would say the same three times.
-        if tried.iter().any(|(_, judged)| {
-            judged
-                .as_ref()
-                .is_err_and(|(class, _)| *class != ErrorClass::AccessDenied)
-        }) {
-            return told(tried);
+        if let Err(failure) = &described
+            && failure.class != ErrorClass::AccessDenied
+        {
+            return vec![(Operation::Describe, described)];
         }
         let call = client
             .list_audit_mitigation_actions_executions()
             .task_id(NOTHING)
             .finding_id(NOTHING)
             .max_results(1);
-        let listed = self
-            .counted(Operation::ListExecutions, region, call.send(), REPEATABLE)
-            .await;
-        tried.push((Operation::ListExecutions, judge(Operation::ListExecutions, listed)));
+        let executions = self.try_read(Operation::ListExecutions, region, call.send()).await;
         let call = client.list_audit_findings().task_id(NOTHING).max_results(1);
-        let listed = self
-            .counted(Operation::ListFindings, region, call.send(), REPEATABLE)
-            .await;
-        tried.push((Operation::ListFindings, judge(Operation::ListFindings, listed)));
-        told(tried)
+        let findings = self.try_read(Operation::ListFindings, region, call.send()).await;
+        vec![
+            (Operation::Describe, described),
+            (Operation::ListExecutions, executions),
+            (Operation::ListFindings, findings),
+        ]
     }
-}
 
-type Judged = Result<(), (ErrorClass, String)>;
-
-/// Whatever the service says of something that isn't there, it has let the operator ask.
-fn judge<T>(operation: Operation, result: Result<T, Problem>) -> Judged {
-    let Err(problem) = result else { return Ok(()) };
-    let is_answer = matches!(
-        problem.refusal(),
-        Some("ResourceNotFoundException" | "InvalidRequestException")
-    );
-    if is_answer {
-        return Ok(());
+    /// Whatever the service says of something that isn't there, it has let the operator ask.
+    async fn try_read<T, E>(
+        &self,
+        operation: Operation,
+        region: &str,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<(), Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let Err(problem) = self.counted(operation, region, call, REPEATABLE).await else {
+            return Ok(());
+        };
+        match problem.refusal() {
+            Some("ResourceNotFoundException" | "InvalidRequestException") => Ok(()),
+            _ => Err(problem.into_failure(operation)),
+        }
     }
-    let failure = problem.into_failure(operation);
-    Err((failure.class, failure.message))
-}
-
-fn told(tried: Vec<(Operation, Judged)>) -> Vec<(Operation, Result<(), String>)> {
-    let told = tried
-        .into_iter()
-        .map(|(operation, judged)| (operation, judged.map_err(|(_, message)| message)));
-    told.collect()
 }

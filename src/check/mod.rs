@@ -147,7 +147,7 @@ async fn aws(rates: Rates) -> Vec<Finding> {
         .into_iter()
         .map(|(operation, tried)| match tried {
             Ok(()) => Finding::Good(format!("AWS IoT in {region} answers {}", operation.name())),
-            Err(problem) => Finding::Problem(format!("AWS IoT in {region}: {problem}")),
+            Err(failure) => Finding::Problem(format!("AWS IoT in {region}: {}", failure.message)),
         })
         .collect();
     let untried = [Operation::Start, Operation::Cancel].map(Operation::name).join(" and ");

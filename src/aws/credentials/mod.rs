@@ -6,7 +6,7 @@
 mod chain;
 mod reason;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::provider_config::ProviderConfig;
@@ -15,7 +15,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 use tokio::sync::Mutex;
 
-use chain::Chain;
+use self::chain::Chain;
+use super::cooldown::Cooldown;
 
 /// The longest that one look may take: a call waits for it, and for a second one where what was found before fails.
 const LOOK_LIMIT: Duration = Duration::from_millis(4_500);
@@ -48,8 +49,7 @@ struct State {
 #[derive(Debug)]
 struct Failed {
     why: NoCredentials,
-    at: Instant,
-    wait: Duration,
+    cooldown: Cooldown,
 }
 
 impl DefaultCredentials {
@@ -68,7 +68,7 @@ impl DefaultCredentials {
         // One looks, and the others share what comes of it.
         let mut state = self.state.lock().await;
         if let Some(failed) = &state.failed
-            && failed.at.elapsed() < failed.wait
+            && !failed.cooldown.is_over()
         {
             return Err(CredentialsError::not_loaded(failed.why.clone()));
         }
@@ -87,14 +87,12 @@ impl DefaultCredentials {
                 Ok(credentials)
             }
             Err(why) => {
-                let (first, longest) = WAITS;
-                let wait = state.failed.as_ref().map_or(first, |failed| failed.wait * 2);
+                let before = state.failed.as_ref().map(|failed| failed.cooldown);
                 *state = State {
                     chain: None,
                     failed: Some(Failed {
                         why: why.clone(),
-                        at: Instant::now(),
-                        wait: wait.min(longest),
+                        cooldown: Cooldown::after(before, WAITS),
                     }),
                 };
                 Err(CredentialsError::not_loaded(why))
