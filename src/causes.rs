@@ -42,6 +42,14 @@ pub fn explain_kube(error: &kube::Error) -> String {
     }
 }
 
+/// The same of a request: also that it is the API server that did not answer.
+pub fn explain_request(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(_) => explain_kube(error),
+        error => format!("the API server did not answer: {}", explain_kube(error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;

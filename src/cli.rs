@@ -197,7 +197,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write a duration such as 500ms, 30s or 10m".to_owned())
 }
 
-/// A hundredth is a call in two minutes: less would be a mistake, or a desired for `suspend`.
+/// A hundredth is a call in two minutes: less would be a mistake, or a wish for `suspend`.
 fn rate(text: &str) -> Result<f64, String> {
     let is_rate = |rate: &f64| *rate == 0.0 || (0.01..=1_000.0).contains(rate);
     text.parse()

@@ -72,8 +72,8 @@ fn readiness(health: &Health) -> Response {
     format!("ok\n{}", remarks.collect::<String>()).into_response()
 }
 
-fn probe(class: Option<String>) -> Response {
-    match class {
+fn probe(problem: Option<String>) -> Response {
+    match problem {
         None => "ok\n".into_response(),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("{what}\n")).into_response(),
     }

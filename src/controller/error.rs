@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::causes::explain_kube;
+use crate::causes::explain_request;
 
 /// What etcd says of a write that is larger than it takes, which the API server hands on as an error of its own; and
 /// what the API server's client of etcd says.
@@ -12,7 +12,7 @@ const TOO_LARGE: [&str; 2] = ["request is too large", "trying to send message la
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server refused a request, or could not be reached.
-    #[error("{}", explain(.0))]
+    #[error("{}", explain_request(.0))]
     Kube(#[source] Box<kube::Error>),
     /// The API server did not answer in time.
     #[error("the API server did not answer within {} seconds", .0.as_secs())]
@@ -20,14 +20,6 @@ pub enum Error {
     /// One reconcile took more steps than any resource needs.
     #[error("gave up after {0} steps in one reconcile; please report it as a bug")]
     TooManySteps(usize),
-}
-
-/// The API server's own words, which say what to do; the rest of its answer repeats them.
-pub(super) fn explain(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(_) => explain_kube(error),
-        error => format!("the API server did not answer: {}", explain_kube(error)),
-    }
 }
 
 impl From<kube::Error> for Error {

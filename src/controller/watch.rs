@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::api_server_monitor::ApiServerMonitor;
-use super::error::explain;
 use super::liveness::Liveness;
 use super::requeue::Requeue;
+use crate::causes::{explain, explain_request};
 
 /// How many resources a list asks for at a time. The API server bounds a page by nothing else, and each object may have
 /// the 1.5 MB that etcd takes.
@@ -108,9 +108,9 @@ fn tell_broken(api_server: &ApiServerMonitor, path: &str, error: &WatchError) {
     let (problem, is_refused) = match error {
         WatchError::InitialListFailed(error) | WatchError::WatchStartFailed(error) | WatchError::WatchFailed(error) => {
             let is_refused = matches!(error, kube::Error::Api(status) if status.code == 403);
-            (explain(error), is_refused)
+            (explain_request(error), is_refused)
         }
-        error => (crate::causes::explain(error), false),
+        error => (explain(error), false),
     };
     let why = if is_refused {
         format!("{path} can't be watched, so what is there is left alone until it can: {problem}")

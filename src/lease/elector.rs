@@ -14,7 +14,7 @@ use super::call::{Answer, Call, Loss};
 use super::election::Election;
 use super::leadership::Leadership;
 use super::terms::{CALL_TIMEOUT, RELEASE_LIMIT};
-use crate::causes::explain_kube;
+use crate::causes::explain_request;
 use crate::health::Health;
 
 /// Where Kubernetes tells a pod its namespace ("Accessing the Kubernetes API from a Pod").
@@ -188,14 +188,7 @@ impl Elector {
             // Made or changed by somebody else. (A 404 may also speak of the namespace; whether the lease was deleted,
             // the read after it tells.)
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => Err(Answer::Conflict),
-            Ok(Err(kube::Error::Api(status))) => Err(Answer::Failed(format!(
-                "the API server refused ({}): {}",
-                status.code, status.message
-            ))),
-            Ok(Err(error)) => Err(Answer::Failed(format!(
-                "the API server did not answer: {}",
-                explain_kube(&error)
-            ))),
+            Ok(Err(error)) => Err(Answer::Failed(explain_request(&error))),
             Err(_) => Err(Answer::Failed("the API server did not answer in time".to_owned())),
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-/// How many KiB of large resources are worked on at a time. Each takes several times its size: the answer of the API server, what
-/// is parsed of it, and the request that is made of that.
+/// How many KiB of large resources are worked on at a time. Each takes several times its size: the answer of the API
+/// server, what is parsed of it, and the request that is made of that.
 const BUDGET_KIB: u32 = 2 << 10;
 
 /// How often one that waits says that it isn't forgotten.

@@ -80,7 +80,8 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
-/// Waits until the API server serves the resource and lets this operator list it, in each namespace to watch.
+/// Waits until the API server serves the resource and lets this operator list it, in one of the namespaces to
+/// watch at least.
 pub async fn wait_for_crd(client: &Client, namespaces: &[String], health: &Health) {
     crd_wait::wait_for_crd::<CachedTask>(client, namespaces, health).await;
 }

@@ -21,7 +21,7 @@ use crate::core::task::events::EventDraft;
 use crate::core::task::step::TaskAddress;
 use crate::core::timing;
 
-/// How often a task that can't be found is asked for within that time.
+/// How often a task that can't be found is asked for within the grace period.
 const MISSING_POLL: Duration = Duration::from_secs(5);
 /// The waits between two attempts grow from the one to the other.
 const MIN_WAIT: Duration = Duration::from_secs(1);

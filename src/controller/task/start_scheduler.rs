@@ -2,7 +2,7 @@
 //! the running process.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use kube::runtime::reflector::ObjectRef;
@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::cached::CachedTask;
 use crate::aws::Pace;
+use crate::controller::lock::lock;
 use crate::core::answer::{Operation, StartAnswer};
 use crate::core::queue::{Admission, Place, Queue, RegionQueue};
 
@@ -197,8 +198,7 @@ impl StartScheduler {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing here is left half-done by a panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

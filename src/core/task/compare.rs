@@ -15,7 +15,7 @@ pub enum Difference {
     NotShown(&'static str),
 }
 
-/// The first difference between a task and a desired: the order of actions counts, the order of findings and
+/// The first difference between a task and what is asked for: the order of actions counts, the order of findings and
 /// reason codes doesn't, and empty equals absent.
 pub fn difference(task: &Described, desired: &DesiredTask) -> Option<Difference> {
     let Some(target) = &task.target else {
