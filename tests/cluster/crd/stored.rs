@@ -169,7 +169,7 @@ fn broken_objects() -> Vec<(String, Value, Option<Value>)> {
 }
 
 /// A cluster with these objects, each with the finalizer, stored before the rules that hold now.
-async fn stored_before(objects: &[(String, Value)]) -> (Cluster, Api<DynamicObject>) {
+async fn stored_before<'a>(objects: impl IntoIterator<Item = (&'a str, &'a Value)>) -> (Cluster, Api<DynamicObject>) {
     // Not the shared cluster: the definition changes under the others' feet.
     let cluster = Cluster::start(ClusterOptions::default()).await.unwrap();
     install(&cluster, &permissive()).await;
@@ -222,7 +222,7 @@ async fn let_go(tasks: &Api<DynamicObject>, name: &str, failures: &mut Failures)
 
 #[tokio::test]
 async fn no_rule_locks_in_what_was_stored_before_it() {
-    let (_cluster, tasks) = stored_before(&refused_today()).await;
+    let (_cluster, tasks) = stored_before(refused_today().iter().map(|(name, spec)| (name.as_str(), spec))).await;
     let mut failures = Failures::default();
     for (name, spec) in refused_today() {
         if name != "unknown-field" {
@@ -250,11 +250,7 @@ async fn no_rule_locks_in_what_was_stored_before_it() {
 #[tokio::test]
 async fn no_broken_spec_is_locked_in() {
     let objects = broken_objects();
-    let specs: Vec<_> = objects
-        .iter()
-        .map(|(name, spec, _)| (name.clone(), spec.clone()))
-        .collect();
-    let (_cluster, tasks) = stored_before(&specs).await;
+    let (_cluster, tasks) = stored_before(objects.iter().map(|(name, spec, _)| (name.as_str(), spec))).await;
     let mut failures = Failures::default();
     for (name, spec, status) in &objects {
         failures.refused(
@@ -278,11 +274,7 @@ async fn no_broken_spec_is_locked_in() {
 #[tokio::test]
 async fn each_broken_spec_can_be_corrected() {
     let objects = broken_objects();
-    let specs: Vec<_> = objects
-        .iter()
-        .map(|(name, spec, _)| (name.clone(), spec.clone()))
-        .collect();
-    let (_cluster, tasks) = stored_before(&specs).await;
+    let (_cluster, tasks) = stored_before(objects.iter().map(|(name, spec, _)| (name.as_str(), spec))).await;
     let mut failures = Failures::default();
     for (name, spec, status) in &objects {
         // After a start, only what no rule can compare may be put right: the outermost member that is broken.

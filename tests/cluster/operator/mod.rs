@@ -284,6 +284,20 @@ impl World {
             .collect()
     }
 
+    /// Waits until the service says this of the task.
+    async fn until_task(&self, task_id: &str, expected: &str) {
+        eventually(LIMIT, "the task is as expected", async || {
+            let status = self.aws.task(task_id).map(|task| task.status);
+            if status.as_deref() == Some(expected) {
+                Ok(())
+            } else {
+                Err(format!("{task_id}: {status:?}"))
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
+    }
+
     /// Waits until the service was asked for this so often.
     async fn until_called(&self, operation: Operation, times: usize) {
         eventually(LIMIT, "the calls are made", async || {

@@ -8,7 +8,6 @@ use audit_mitigation_operator::api::Phase;
 use kube::api::DeleteParams;
 use serde_json::Value;
 use simulator::{Fault, FaultKind, Operation, Outcome};
-use support::eventually;
 use support::proxy::Pause;
 use support::webhook::Webhook;
 
@@ -68,19 +67,6 @@ impl Race {
             }
         });
     }
-
-    async fn is_cancelled(&self, task_id: &str) {
-        eventually(LIMIT, "the task is cancelled", async || {
-            let status = self.world.aws.task(task_id).map(|task| task.status);
-            if status.as_deref() == Some("CANCELED") {
-                Ok(())
-            } else {
-                Err(format!("{status:?}"))
-            }
-        })
-        .await
-        .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.world.log()));
-    }
 }
 
 fn spec_of(task_id: &str) -> Value {
@@ -102,7 +88,7 @@ async fn a_running_task_whose_resource_is_gone_is_cancelled() {
         .inject(Fault::new(FaultKind::Throttle).on(Operation::CANCEL).times(2));
     race.end();
     race.world.until_gone("one").await;
-    race.is_cancelled("orphaned").await;
+    race.world.until_task("orphaned", "CANCELED").await;
     race.world.until_events("one", &["Started", "TaskOrphaned"]).await;
     let counted = race
         .world
@@ -129,7 +115,7 @@ async fn a_task_whose_resource_went_while_it_was_started_is_cancelled() {
     race.world.until_called(Operation::START, 1).await;
     race.end();
     race.world.until_gone("one").await;
-    race.is_cancelled("orphaned-start").await;
+    race.world.until_task("orphaned-start", "CANCELED").await;
     assert_eq!(race.world.calls(Operation::CANCEL).len(), 1);
 }
 

@@ -43,13 +43,7 @@ pub(super) fn quick() -> Result<Vec<Suite>> {
     }
     let tests = QUICK.iter().map(|name| format!("--test={name}"));
     // In one go: programs are built side by side, and linking takes most of the time.
-    Ok(vec![suite(
-        "quick",
-        ["--workspace", "--lib", "--bins"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(tests),
-    )])
+    Ok(vec![suite("quick", unit().arguments.into_iter().chain(tests))])
 }
 
 /// Those with these names.

@@ -86,20 +86,6 @@ impl World {
         .await;
     }
 
-    /// Waits until the service says this of the task.
-    async fn until_task(&self, task_id: &str, expected: &str) {
-        eventually(LIMIT, "the task is as expected", async || {
-            let status = self.aws.task(task_id).map(|task| task.status);
-            if status.as_deref() == Some(expected) {
-                Ok(())
-            } else {
-                Err(format!("{task_id}: {status:?}"))
-            }
-        })
-        .await
-        .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
-    }
-
     /// Creates a resource that needs the slot of a case's region.
     async fn create_next(&self, case: &str) -> String {
         let name = format!("next-{case}");
