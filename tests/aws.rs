@@ -106,6 +106,7 @@ fn failed(wish: DesiredTask) -> Described {
         statistics: BTreeMap::new(),
         target: Some(wish.target),
         mapping: Some(wish.mapping),
+        actions: None,
     }
 }
 

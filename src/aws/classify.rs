@@ -80,7 +80,11 @@ impl Problem {
                 self.refusal(),
                 Some("InvalidRequestException" | "ResourceNotFoundException")
             ),
-            Operation::ListExecutions | Operation::ListFindings => false,
+            Operation::DescribeAudit
+            | Operation::DescribeFinding
+            | Operation::DescribeAction
+            | Operation::DescribeSchedule => self.refusal() == Some("ResourceNotFoundException"),
+            Operation::ListExecutions | Operation::ListFindings | Operation::ListAudits => false,
         }
     }
 

@@ -81,6 +81,7 @@ pub(super) fn described(output: DescribeAuditMitigationActionsTaskOutput) -> Des
         mapping: output
             .audit_check_to_actions_mapping
             .map(|mapping| mapping.into_iter().collect()),
+        actions: None,
     }
 }
 

@@ -179,6 +179,7 @@ fn ended() -> Described {
         statistics: BTreeMap::new(),
         target: Some(target()),
         mapping: Some(mapping()),
+        actions: None,
     }
 }
 

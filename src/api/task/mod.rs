@@ -4,6 +4,7 @@
 
 mod columns;
 pub mod crd;
+pub mod plan;
 pub mod reason;
 mod rules;
 pub mod spec;
@@ -11,6 +12,7 @@ pub mod start_record;
 pub mod status;
 pub mod stored;
 
+pub use plan::{MitigationPlan, PlannedAction, PlannedCheck, PlannedFinding};
 pub use reason::Reason;
 pub use spec::{AuditMitigationTask, AuditMitigationTaskSpec, DeletionPolicy, Target};
 pub use start_record::StartRecord;

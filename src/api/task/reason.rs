@@ -56,6 +56,26 @@ reasons! {
     ResourceTooLarge,
     /// `spec.suspend` is true.
     Suspended,
+    /// The plan is beyond the bounds of `spec.approval`, and nobody has approved it.
+    ApprovalRequired,
+    /// The plan is not the one that was approved any more.
+    PlanChanged,
+    /// The plan is within the bounds of `spec.approval`.
+    WithinBounds,
+    /// `spec.approval.plan` names the plan.
+    PlanApproved,
+    /// The audit is still in progress, so its findings aren't all there.
+    AuditInProgress,
+    /// There is no such audit.
+    AuditNotFound,
+    /// There is no such finding.
+    FindingNotFound,
+    /// There is no such mitigation action.
+    ActionNotFound,
+    /// There is no finding that an action could be applied to.
+    NothingToDo,
+    /// The actions that were applied are not those of the plan.
+    ActionsDiffer,
     /// The task was started by this resource.
     Started,
     /// The task existed already.

@@ -26,13 +26,14 @@ fn started() -> String {
     )
 }
 
-/// The members of spec that make the request of the start, and their types.
-const FROZEN: [(&str, &str); 5] = [
+/// The members of spec that make the request of the start, or that say what was approved, and their types.
+const FROZEN: [(&str, &str); 6] = [
     ("taskId", "string"),
     ("target", "map"),
     ("auditCheckToActionsMapping", "map"),
     ("clientRequestToken", "string"),
     ("region", "string"),
+    ("approval", "map"),
 ];
 
 /// The rules, all of the whole object.
@@ -45,6 +46,8 @@ pub(super) fn root() -> Vec<ValidationRule> {
         there_is_a_spec(),
         target_is_not_empty(),
         findings_stand_alone(),
+        approval_knows_its_findings(),
+        percent_needs_an_audit(),
     ]);
     let filter = "spec.target.auditCheckToReasonCodeFilter";
     rules.extend(check_map("spec.auditCheckToActionsMapping", "actions"));
@@ -164,6 +167,40 @@ fn findings_stand_alone() -> ValidationRule {
         ),
         "findingIds stands alone: remove auditTaskId and auditCheckToReasonCodeFilter, or remove findingIds",
     )
+}
+
+/// What a filter alone means, no document of the service settles, so nobody could say what is approved.
+fn approval_knows_its_findings() -> ValidationRule {
+    rule(
+        Some("spec.approval"),
+        format!(
+            "!{} || {} || {} || {}",
+            has(NEW, "spec.approval"),
+            has(NEW, "spec.target.auditTaskId"),
+            has(NEW, "spec.target.findingIds"),
+            approval_and_target_unchanged()
+        ),
+        "approval needs findings that can be counted: set target.auditTaskId or target.findingIds, or remove approval",
+    )
+}
+
+/// Only an audit says how many resources it looked at.
+fn percent_needs_an_audit() -> ValidationRule {
+    rule(
+        Some("spec.approval.requiredAbove.percent"),
+        format!(
+            "!{} || {} || {}",
+            has(NEW, "spec.approval.requiredAbove.percent"),
+            has(NEW, "spec.target.auditTaskId"),
+            approval_and_target_unchanged()
+        ),
+        "percent is a share of the resources that an audit looked at: set target.auditTaskId, or bound the findings \
+         instead",
+    )
+}
+
+fn approval_and_target_unchanged() -> String {
+    format!("({} && {})", unchanged("spec.approval"), unchanged("spec.target"))
 }
 
 /// Whether there is a true at a path; whatever else is there isn't.

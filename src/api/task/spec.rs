@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::AuditMitigationTaskStatus;
+use crate::api::approval::Approval;
 use crate::api::schema::{ID_PATTERN, check_to_actions, check_to_reason_codes};
 
 /// One run of mitigation actions over findings of an AWS IoT Device Defender audit.
@@ -62,6 +63,12 @@ pub struct AuditMitigationTaskSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = "^[a-z]{2,}(-[a-z0-9]+)+$"))]
     pub region: Option<String>,
+
+    /// Has the operator make a plan before it starts anything, and start only what is within the bounds or approved.
+    /// An empty object: every run has to be approved, which is the dry run. It needs target.auditTaskId or
+    /// target.findingIds. Default: the task is started without a plan. Can't be changed once the task has been started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
 
     /// While true, nothing is started. Default: false. Can't be set to true once the task has been started; cancel
     /// is for that.

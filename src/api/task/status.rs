@@ -9,6 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::plan::MitigationPlan;
+
 /// What happened, why, what comes next and when.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,6 +46,11 @@ pub struct AuditMitigationTaskStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
 
+    /// What the task would do, or did: made before the start where spec.approval is set. It belongs to the generation
+    /// that the condition Approved names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<MitigationPlan>,
+
     /// When the task started, by the service's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -76,8 +83,8 @@ pub struct AuditMitigationTaskStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Time>,
 
-    /// Started, Complete, Failed, Finished, Ready, Reconciling and Stalled, each with the reason and a message that
-    /// says what comes next. Wait for Complete, or for Finished to see every ending.
+    /// Started, Complete, Failed, Finished, Ready, Reconciling and Stalled, and with spec.approval Approved, each with
+    /// the reason and a message that says what comes next. Wait for Complete, or for Finished to see every ending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -85,7 +92,8 @@ pub struct AuditMitigationTaskStatus {
 
 // In the schema the text of an enum type stands in place of its field's.
 /// Where the task is in its life. Pending: about to be started, or held back by an answer of the service. Queued:
-/// waits for one of the account's slots. Suspended: not started, by spec. Running, Canceling: runs in AWS. Completed:
+/// waits for one of the account's slots. Suspended: not started, by spec. AwaitingApproval: not started until a person
+/// approves the plan in status.plan. Running, Canceling: runs in AWS. Completed:
 /// every action was applied. Failed: at least one action failed. Canceled: cancelled, perhaps before the start.
 /// Rejected: refused by the service, nothing was started. Conflict: the task id belongs to a task that does something
 /// else. Unknown: the operator can't know, the condition Ready says why and what to do.
@@ -97,6 +105,8 @@ pub enum Phase {
     Queued,
     /// Not started because `spec.suspend` is true.
     Suspended,
+    /// Not started because the plan is beyond the bounds of `spec.approval` and nobody has approved it.
+    AwaitingApproval,
     /// Runs in AWS.
     Running,
     /// Runs in AWS and is being cancelled.
@@ -117,10 +127,11 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase there is, for tables and metrics.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Pending,
         Self::Queued,
         Self::Suspended,
+        Self::AwaitingApproval,
         Self::Running,
         Self::Canceling,
         Self::Completed,

@@ -279,6 +279,7 @@ mod tests {
             statistics: BTreeMap::new(),
             target: None,
             mapping: None,
+            actions: None,
         }))
     }
 

@@ -43,6 +43,8 @@ impl Rates {
     pub const DESCRIBE: f64 = 20.0;
     /// Below the service's ten a second; nobody needs another.
     const OTHERS: f64 = 8.0;
+    /// Below the service's five a second.
+    const SCHEDULES: f64 = 4.0;
 
     /// These two, and the one rate that there is for all others. Zero is no limit.
     pub fn new(start: f64, describe: f64) -> Self {
@@ -59,7 +61,15 @@ impl Rates {
         match operation {
             Operation::Start => self.start,
             Operation::Describe => self.describe,
-            Operation::Cancel | Operation::ListExecutions | Operation::ListFindings => self.others,
+            // The service allows 25 a second of these, as of Describe, and ten of each List.
+            Operation::DescribeAudit | Operation::DescribeFinding | Operation::DescribeAction => {
+                self.others.map(|_| Self::DESCRIBE)
+            }
+            // Five a second for all operations on scheduled audits.
+            Operation::DescribeSchedule => self.others.map(|_| Self::SCHEDULES),
+            Operation::Cancel | Operation::ListExecutions | Operation::ListFindings | Operation::ListAudits => {
+                self.others
+            }
         }
     }
 }

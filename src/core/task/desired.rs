@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::identity;
-use crate::api::{AuditMitigationTaskSpec, DeletionPolicy, StartRecord, Target};
+use crate::api::{Approval, AuditMitigationTaskSpec, DeletionPolicy, StartRecord, Target};
 
 /// What a resource asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct DesiredTask {
     pub region: Option<String>,
     /// The hash of the whole request.
     pub request_hash: String,
+    /// `spec.approval`
+    pub approval: Option<Approval>,
     /// `spec.suspend`
     pub suspend: bool,
     /// `spec.cancel`
@@ -41,6 +43,7 @@ impl DesiredTask {
             audit_check_to_actions_mapping,
             client_request_token,
             region,
+            approval,
             suspend,
             cancel,
             deletion_policy,
@@ -55,6 +58,7 @@ impl DesiredTask {
             mapping: audit_check_to_actions_mapping.clone(),
             token: client_request_token.clone(),
             region: region.clone(),
+            approval: approval.clone(),
             suspend: suspend.unwrap_or_default(),
             cancel: cancel.unwrap_or_default(),
             deletion_policy: deletion_policy.unwrap_or_default(),

@@ -143,7 +143,9 @@ impl ObservedTask {
     pub fn no_request_in_flight(&self) -> bool {
         let no_attempt = self.status.as_ref().is_none_or(|status| status.attempt.is_none());
         let is_at_rest = match self.phase() {
-            Some(Phase::Suspended | Phase::Rejected | Phase::Conflict | Phase::Canceled) => true,
+            Some(Phase::Suspended | Phase::AwaitingApproval | Phase::Rejected | Phase::Conflict | Phase::Canceled) => {
+                true
+            }
             Some(Phase::Unknown) => self.reason_of(ConditionType::Ready) != Some(Reason::StartRecordUnreadable),
             _ => false,
         };

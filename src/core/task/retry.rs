@@ -1,5 +1,6 @@
 //! What failed and is tried again: one backoff for each operation.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -37,29 +38,17 @@ pub struct Retry {
 
 /// What failed last, for each operation that the decisions call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Retries {
-    start: Option<Retry>,
-    describe: Option<Retry>,
-    cancel: Option<Retry>,
-}
+pub struct Retries(BTreeMap<Operation, Retry>);
 
 impl Retries {
     /// What failed last with this operation, until it goes well.
-    pub const fn of(&self, operation: Operation) -> Option<&Retry> {
-        match operation {
-            Operation::Start => self.start.as_ref(),
-            Operation::Describe => self.describe.as_ref(),
-            Operation::Cancel => self.cancel.as_ref(),
-            // The look for failed actions is made once.
-            Operation::ListExecutions | Operation::ListFindings => None,
-        }
+    pub fn of(&self, operation: Operation) -> Option<&Retry> {
+        self.0.get(&operation)
     }
 
     /// The operation went well.
     pub fn succeeded(&mut self, operation: Operation) {
-        if let Some(retry) = self.slot(operation) {
-            *retry = None;
-        }
+        self.0.remove(&operation);
     }
 
     /// The operation failed: the wait until the next attempt grows.
@@ -69,26 +58,17 @@ impl Retries {
             effect: _,
             message,
         } = failure;
-        let Some(retry) = self.slot(operation) else { return };
-        let before = retry.as_ref().filter(|retry| retry.generation == moment.generation);
+        let before = self.of(operation).filter(|retry| retry.generation == moment.generation);
         let count = before.map_or(0, |retry| retry.count).saturating_add(1);
         let wait = timing::backoff(moment.now.monotonic, class, count, moment.uid);
-        *retry = Some(Retry {
+        let retry = Retry {
             class,
             message,
             count,
             at: moment.now.monotonic + wait,
             shown_at: timing::after(moment.now.wall, wait),
             generation: moment.generation,
-        });
-    }
-
-    const fn slot(&mut self, operation: Operation) -> Option<&mut Option<Retry>> {
-        match operation {
-            Operation::Start => Some(&mut self.start),
-            Operation::Describe => Some(&mut self.describe),
-            Operation::Cancel => Some(&mut self.cancel),
-            Operation::ListExecutions | Operation::ListFindings => None,
-        }
+        };
+        self.0.insert(operation, retry);
     }
 }

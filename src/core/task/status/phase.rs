@@ -3,9 +3,9 @@
 //! | phase | Started | Complete | Failed | Finished | Ready | Reconciling | Stalled |
 //! |---|---|---|---|---|---|---|---|
 //! | Pending, Queued | False | False | False | False | False | True | False |
-//! | Suspended | False | False | False | False | False | False | False |
+//! | Suspended, AwaitingApproval | False | False | False | False | False | False | False |
 //! | Running, Canceling | True | False | False | False | False | True | False |
-//! | Completed | True | True | False | True | True | False | False |
+//! | Completed | True, or False (NothingToDo) | True | False | True | True | False | False |
 //! | Failed | True | False | True | True | False | False | True |
 //! | Canceled | True, or False (CanceledBeforeStart) | False | True | True | False | False | True |
 //! | Rejected | False | False | True | True | False | False | True |
@@ -66,7 +66,7 @@ pub fn status_in(phase: Phase, condition: ConditionType) -> Option<bool> {
     use ConditionType::{Complete, Failed, Finished, Ready, Reconciling, Stalled, Started};
     let holds: &[ConditionType] = match phase {
         Phase::Pending | Phase::Queued => &[Reconciling],
-        Phase::Suspended => &[],
+        Phase::Suspended | Phase::AwaitingApproval => &[],
         Phase::Running | Phase::Canceling => &[Started, Reconciling],
         Phase::Completed => &[Started, Complete, Finished, Ready],
         Phase::Failed | Phase::Conflict => &[Started, Failed, Finished, Stalled],

@@ -482,6 +482,7 @@ pub(crate) fn task(state: TaskState) -> Described {
         statistics: std::collections::BTreeMap::new(),
         target: Some(spec.target),
         mapping: Some(spec.audit_check_to_actions_mapping),
+        actions: None,
     }
 }
 

@@ -17,6 +17,7 @@ fn compared(asked: &Value, existing: &Value) -> Option<Difference> {
         statistics: std::collections::BTreeMap::new(),
         target: parse("target").map(|target| serde_json::from_value(target).unwrap()),
         mapping: parse("auditCheckToActionsMapping").map(|mapping| serde_json::from_value(mapping).unwrap()),
+        actions: None,
     };
     difference(&task, &desired)
 }

@@ -277,6 +277,7 @@ impl Service {
             statistics: BTreeMap::new(),
             target: Some(task.target.clone()),
             mapping: Some(task.mapping.clone()),
+            actions: None,
         }))
     }
 

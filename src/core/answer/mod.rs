@@ -1,10 +1,16 @@
 //! What the service can answer, classified once where the answers enter (`crate::aws::classify`).
 
+mod reads;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::api::{FindingFailure, FindingStatistics, Reason, Target};
+pub use reads::{
+    ActionDefinition, Audit, AuditState, AuditedCheck, AuditsPage, CheckState, Finding, FindingsPage, Frequency,
+    ListedAudit, ReadAnswer, ScheduledAudit,
+};
 
 /// The operations of AWS IoT that the operator calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +25,16 @@ pub enum Operation {
     ListExecutions,
     /// `ListAuditFindings`
     ListFindings,
+    /// `DescribeAuditTask`
+    DescribeAudit,
+    /// `DescribeAuditFinding`
+    DescribeFinding,
+    /// `DescribeMitigationAction`
+    DescribeAction,
+    /// `ListAuditTasks`
+    ListAudits,
+    /// `DescribeScheduledAudit`
+    DescribeSchedule,
 }
 
 impl Operation {
@@ -29,6 +45,11 @@ impl Operation {
         Self::Cancel,
         Self::ListExecutions,
         Self::ListFindings,
+        Self::DescribeAudit,
+        Self::DescribeFinding,
+        Self::DescribeAction,
+        Self::ListAudits,
+        Self::DescribeSchedule,
     ];
 
     /// The operation's name, which is also its IAM action without the prefix `iot:`.
@@ -39,6 +60,11 @@ impl Operation {
             Self::Cancel => "CancelAuditMitigationActionsTask",
             Self::ListExecutions => "ListAuditMitigationActionsExecutions",
             Self::ListFindings => "ListAuditFindings",
+            Self::DescribeAudit => "DescribeAuditTask",
+            Self::DescribeFinding => "DescribeAuditFinding",
+            Self::DescribeAction => "DescribeMitigationAction",
+            Self::ListAudits => "ListAuditTasks",
+            Self::DescribeSchedule => "DescribeScheduledAudit",
         }
     }
 }
@@ -173,6 +199,8 @@ pub struct Described {
     pub target: Option<Target>,
     /// `auditCheckToActionsMapping`
     pub mapping: Option<BTreeMap<String, Vec<String>>>,
+    /// `actionsDefinition`: the actions as they were applied; `None` where the service doesn't tell.
+    pub actions: Option<Vec<ActionDefinition>>,
 }
 
 /// `taskStatus`.
