@@ -1,6 +1,7 @@
 //! Decisions: functions of what was observed and the time. No client, runtime, clock or environment in here.
 
 pub mod answer;
+pub mod canonical;
 pub mod queue;
 pub mod rate_limiter;
 pub mod task;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// The answer to a question about one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::api::{AuditMitigationTaskSpec, Target};
+use crate::core::canonical::{base32_hash, hex_hash, target_json};
 
 /// How many characters of the content hash are kept: 50 bits.
 const HASH_LENGTH: usize = 10;
@@ -19,10 +18,8 @@ const HASH_LENGTH: usize = 10;
 /// The first 10 characters of the lower-case, unpadded base32 of the SHA-256 of the canonical JSON of target and
 /// mapping. The order of findings and reason codes doesn't count, the order of actions does.
 pub fn content_hash(target: &Target, mapping: &BTreeMap<String, Vec<String>>) -> String {
-    let digest = sha256(&json!({ "auditCheckToActionsMapping": mapping, "target": target_json(target) }));
-    let mut hash = BASE32_NOPAD.encode(&digest).to_ascii_lowercase();
-    hash.truncate(HASH_LENGTH);
-    hash
+    let effects = json!({ "auditCheckToActionsMapping": mapping, "target": target_json(target) });
+    base32_hash(&effects, HASH_LENGTH)
 }
 
 /// The task id of a resource that names none: `<namespace>_<name>_<hash>`.
@@ -66,46 +63,7 @@ pub fn request_hash(task_id: &str, spec: &AuditMitigationTaskSpec) -> String {
     if let Some(region) = &spec.region {
         request.insert("region".to_owned(), json!(region));
     }
-    HEXLOWER.encode(&sha256(&Value::Object(request)))
-}
-
-/// The target with its sets sorted bytewise and without members that are absent or empty.
-fn target_json(target: &Target) -> Value {
-    // Without `..`, so that a new member doesn't compile until it is part of the hash.
-    let Target {
-        audit_task_id,
-        finding_ids,
-        audit_check_to_reason_code_filter,
-    } = target;
-    let mut members = Map::new();
-    if let Some(id) = audit_task_id {
-        members.insert("auditTaskId".to_owned(), json!(id));
-    }
-    if let Some(ids) = finding_ids.as_ref().filter(|ids| !ids.is_empty()) {
-        members.insert("findingIds".to_owned(), json!(sorted(ids)));
-    }
-    if let Some(filter) = audit_check_to_reason_code_filter
-        .as_ref()
-        .filter(|filter| !filter.is_empty())
-    {
-        let filter: BTreeMap<_, _> = filter.iter().map(|(check, codes)| (check, sorted(codes))).collect();
-        members.insert("auditCheckToReasonCodeFilter".to_owned(), json!(filter));
-    }
-    Value::Object(members)
-}
-
-fn sorted(set: &[String]) -> Vec<&str> {
-    let mut items: Vec<_> = set.iter().map(String::as_str).collect();
-    items.sort_unstable();
-    items
-}
-
-/// The SHA-256 of the canonical JSON (RFC 8785) of `value`.
-fn sha256(value: &Value) -> [u8; 32] {
-    // Only numbers can have no canonical form, and there are none in here. The plain text, were it ever needed, would
-    // still tell different values apart.
-    let canonical = serde_json_canonicalizer::to_vec(value).unwrap_or_else(|_| value.to_string().into_bytes());
-    Sha256::digest(canonical).into()
+    hex_hash(&Value::Object(request))
 }
 
 #[cfg(test)]
