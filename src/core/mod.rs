@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod canonical;
+pub mod mitigation_plan;
 pub mod queue;
 pub mod rate_limiter;
 pub mod task;

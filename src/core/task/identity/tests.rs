@@ -1,5 +1,7 @@
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use proptest::prelude::*;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 

@@ -59,6 +59,7 @@ fn in_phase(phase: Phase) -> Bench {
             bench.rest();
             bench
         }
+        Phase::AwaitingApproval => unreachable!("see the tests of the approval"),
         Phase::Suspended => {
             let mut bench = Bench::new(&json!({ "suspend": true }));
             bench.rest();
