@@ -103,6 +103,7 @@ fn call_ahead<'a>(step: &'a Step, observed: &'a ObservedTask) -> Option<(Operati
             .map(|record| (Operation::Start, record.region.as_str())),
         Step::Describe(task) => Some((Operation::Describe, &task.region)),
         Step::Cancel(task) => Some((Operation::Cancel, &task.region)),
+        Step::ReadForPlan { region, read } => Some((read.operation(), region)),
         Step::WriteStatus(_)
         | Step::AddFinalizer
         | Step::RemoveFinalizer { .. }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::pass::{Pass, now};
 use crate::api::StartRecord;
 use crate::core::answer::Operation;
+use crate::core::mitigation_plan::PlanRead;
 use crate::core::task::observed::ObservedTask;
 use crate::core::task::retry::Moment;
 use crate::core::task::step::TaskAddress;
@@ -48,6 +49,25 @@ impl Pass<'_> {
         let answer = context.shared.service.cancel(task).await;
         self.is_fresh = false;
         self.state.memory.cancel_answered(answer, moment(observed));
+    }
+
+    pub(super) async fn read_for_plan(&mut self, observed: &ObservedTask, region: &str, read: PlanRead) {
+        let Ok(desired) = &observed.desired else { return };
+        let (shared, operation) = (&self.context.shared, read.operation());
+        self.context.scheduler.spend(&observed.uid, operation);
+        let began = Instant::now();
+        let asked = Box::pin(shared.service.read_for_plan(region, &read));
+        let Some(answer) = shared.stop.run_until_cancelled(asked).await else {
+            return;
+        };
+        self.is_fresh = false;
+        self.state.memory.plan_answered(
+            &desired.plan_request(region),
+            &read,
+            answer,
+            began.elapsed(),
+            moment(observed),
+        );
     }
 
     pub(super) async fn list_failed_actions(&mut self, observed: &ObservedTask, task: &TaskAddress) {

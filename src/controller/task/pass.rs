@@ -13,6 +13,7 @@ use super::task_client::TaskClient;
 use crate::api::StoredTask;
 use crate::controller::error::Error;
 use crate::controller::requeue::Requeue;
+use crate::core::mitigation_plan::reading::MAX_CALLS;
 use crate::core::task::decide::decide;
 use crate::core::task::memory::Memory;
 use crate::core::task::observed::ObservedTask;
@@ -25,7 +26,7 @@ use crate::core::timing::Now;
 use crate::metrics::RetryReason;
 
 /// More steps than any resource takes before it has to wait.
-const MAX_STEPS: usize = 32;
+const MAX_STEPS: usize = MAX_CALLS + 32;
 
 /// One pass over a resource.
 pub(super) struct Pass<'a> {
@@ -169,6 +170,7 @@ impl<'a> Pass<'a> {
             Step::Start(record) => self.start(observed, &record).await,
             Step::Describe(task) => self.describe(observed, &task).await,
             Step::Cancel(task) => self.cancel(observed, &task).await,
+            Step::ReadForPlan { region, read } => self.read_for_plan(observed, &region, read).await,
             Step::ListFailedActions(task) => self.list_failed_actions(observed, &task).await,
             Step::Wait(_) => {}
         }
@@ -215,6 +217,6 @@ const fn is_the_leaders(step: &Step) -> bool {
         | Step::AddFinalizer
         | Step::RemoveFinalizer { .. }
         | Step::Delete => true,
-        Step::Read | Step::Describe(_) | Step::ListFailedActions(_) | Step::Wait(_) => false,
+        Step::Read | Step::Describe(_) | Step::ReadForPlan { .. } | Step::ListFailedActions(_) | Step::Wait(_) => false,
     }
 }

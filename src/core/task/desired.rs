@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::identity;
+use crate::core::mitigation_plan::PlanRequest;
 use crate::api::{Approval, AuditMitigationTaskSpec, DeletionPolicy, StartRecord, Target};
 
 /// What a resource asks for.
@@ -64,6 +65,15 @@ impl DesiredTask {
             deletion_policy: deletion_policy.unwrap_or_default(),
             deadline_seconds: *active_deadline_seconds,
             ttl_seconds: *ttl_seconds_after_finished,
+        }
+    }
+
+    /// What its plan is made for, in this region.
+    pub fn plan_request<'a>(&'a self, region: &'a str) -> PlanRequest<'a> {
+        PlanRequest {
+            region,
+            target: &self.target,
+            mapping: &self.mapping,
         }
     }
 

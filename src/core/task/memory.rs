@@ -5,13 +5,15 @@
 //!
 //! Observing and commanding are kept apart: each operation has a backoff of its own, which only its own answers change.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::attempt::{AttemptAnswer, KnownAttempt};
 use super::observed::ObservedTask;
+use super::plan_memory::PlanMemory;
 use super::retry::{Moment, Retries, Retry};
 use crate::api::StartRecord;
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Described, Effect, FailedActions, Operation, StartAnswer};
+use crate::core::mitigation_plan::{PlanAnswer, PlanRead, PlanRequest};
 use crate::core::timing::{self, Now};
 
 /// What the service has told this process about one resource.
@@ -27,6 +29,8 @@ pub struct Memory {
     pub last_cancel: Option<LastCancel>,
     /// The failed actions of the task that ended.
     pub failed_actions: Option<FailedActions>,
+    /// What was read for the plan.
+    pub plan: PlanMemory,
     /// What failed last, for each operation.
     pub retries: Retries,
 }
@@ -69,6 +73,7 @@ impl Memory {
     pub fn record_written(&mut self, record: StartRecord, now: Now) {
         *self = Self {
             attempt: Some(KnownAttempt::nothing_sent(record, None, now.monotonic)),
+            plan: std::mem::take(&mut self.plan),
             retries: std::mem::take(&mut self.retries),
             ..Self::default()
         };
@@ -205,6 +210,19 @@ impl Memory {
             generation: moment.generation,
             task,
         });
+    }
+
+    /// The answer to a call for the plan, which took that long.
+    pub fn plan_answered(
+        &mut self,
+        request: &PlanRequest<'_>,
+        read: &PlanRead,
+        answer: PlanAnswer,
+        took: Duration,
+        moment: Moment<'_>,
+    ) {
+        self.plan
+            .answered(request, read, answer, took, moment, &mut self.retries);
     }
 
     /// The answer to a Cancel.

@@ -4,6 +4,7 @@
 //! [`stage`] finds the stage of life, [`place`] tells the queue, [`decide`] asks the stage's file in `stages` for a
 //! [`plan`], and [`events`] says which events a change of the status makes.
 
+mod approval;
 pub mod attempt;
 pub mod check_names;
 pub mod compare;
@@ -18,6 +19,7 @@ pub mod observation;
 pub mod observed;
 pub mod place;
 pub mod plan;
+mod plan_memory;
 pub mod retry;
 pub mod stage;
 mod stages;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::desired::DesiredTask;
+use super::status::approved::find_approved;
 use super::status::phase::{ConditionType, find};
 use super::tracker::Tracker;
 use crate::api::{
@@ -19,6 +20,8 @@ pub struct ObservedTask {
     pub uid: String,
     /// `metadata.namespace`
     pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
     /// `metadata.generation`
     pub generation: i64,
     /// `metadata.creationTimestamp`
@@ -73,6 +76,7 @@ impl ObservedTask {
             tracker: Tracker::of(stored),
             status,
             namespace,
+            name,
             uid,
         }
     }
@@ -90,6 +94,20 @@ impl ObservedTask {
     /// The reason of a condition, as it was written last, where this version knows it.
     pub fn reason_of(&self, condition: ConditionType) -> Option<Reason> {
         Reason::parse(&find(&self.status.as_ref()?.conditions, condition)?.reason)
+    }
+
+    /// The generation that the condition Approved speaks of, and so the plan of the status.
+    pub(super) fn judged_generation(&self) -> Option<i64> {
+        find_approved(&self.status.as_ref()?.conditions)?.observed_generation
+    }
+
+    /// Whether the status shows the plan of this hash, or says that it did.
+    pub(super) fn has_shown_plan(&self, hash: &str) -> bool {
+        let Some(status) = &self.status else { return false };
+        let shows = status.plan.as_ref().is_some_and(|plan| plan.hash == hash);
+        let says = find_approved(&status.conditions)
+            .is_some_and(|approved| approved.reason == Reason::PlanChanged.as_str() && approved.message.contains(hash));
+        shows || says
     }
 
     /// When the status says that what is missing is asked for again, if that lies ahead of this time. What lies further

@@ -69,6 +69,12 @@ impl Plan {
         }
     }
 
+    /// Changes what it says.
+    pub(super) fn map_draft(mut self, change: impl FnOnce(Option<StatusDraft>) -> Option<StatusDraft>) -> Self {
+        self.draft = change(self.draft);
+        self
+    }
+
     /// Does this before any call.
     pub(super) fn first(mut self, step: Step) -> Self {
         self.housekeeping = Some(step);

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::api::{AuditMitigationTaskStatus, StartRecord};
 use crate::core::answer::Operation;
+use crate::core::mitigation_plan::PlanRead;
 
 /// One effect, or a wait.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,13 @@ pub enum Step {
     Describe(TaskAddress),
     /// Call Cancel.
     Cancel(TaskAddress),
+    /// Make the next call for the plan.
+    ReadForPlan {
+        /// In this AWS region.
+        region: String,
+        /// What is asked.
+        read: PlanRead,
+    },
     /// Look for the failed actions of a task that ended.
     ListFailedActions(TaskAddress),
     /// Delete the resource: its time to live is over.
@@ -47,6 +55,7 @@ impl Step {
             Self::Start(_) => Some(Operation::Start),
             Self::Describe(_) => Some(Operation::Describe),
             Self::Cancel(_) => Some(Operation::Cancel),
+            Self::ReadForPlan { read, .. } => Some(read.operation()),
             Self::Read
             | Self::WriteStatus(_)
             | Self::WriteRecord { .. }
@@ -65,6 +74,7 @@ impl Step {
             | Self::Start(_)
             | Self::Describe(_)
             | Self::Cancel(_)
+            | Self::ReadForPlan { .. }
             | Self::ListFailedActions(_) => true,
             Self::Read
             | Self::WriteStatus(_)
@@ -86,6 +96,7 @@ impl Step {
             | Self::AddFinalizer
             | Self::RemoveFinalizer { .. }
             | Self::Start(_)
+            | Self::ReadForPlan { .. }
             | Self::Delete
             | Self::Wait(_) => false,
         }
@@ -102,6 +113,7 @@ impl Step {
             Self::Start(_) => "Start",
             Self::Describe(_) => "Describe",
             Self::Cancel(_) => "Cancel",
+            Self::ReadForPlan { .. } => "ReadForPlan",
             Self::ListFailedActions(_) => "ListFailedActions",
             Self::Delete => "Delete",
             Self::Wait(_) => "Wait",

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use crate::api::{Phase, Reason, StartRecord};
 use crate::core::answer::{ErrorClass, Operation};
 use crate::core::queue::Admission;
+use crate::core::task::approval::{self, Gate};
 use crate::core::task::attempt::{AttemptAnswer, KnownAttempt};
 use crate::core::task::desired::DesiredTask;
 use crate::core::task::finalizer;
 use crate::core::task::observation::Observation;
 use crate::core::task::plan::Plan;
 use crate::core::task::retry::Retry;
+use crate::core::task::status::approved::Judgement;
 use crate::core::task::status::draft::StatusDraft;
 use crate::core::task::step::Step;
 use crate::core::timing;
@@ -50,7 +52,14 @@ pub(crate) fn plan(o: &Observation<'_>, refused: Option<&KnownAttempt>, admissio
     if let Some(retry) = retry.filter(|retry| retry.at > o.now.monotonic) {
         return Plan::say(refused_before(o, desired, retry)).wake_up_at(Some(retry.at));
     }
-    match admission {
+    let judgement = match &desired.approval {
+        None => None,
+        Some(approval) => match approval::gate(o, desired, approval, region, admission) {
+            Gate::Open(judgement) => Some(judgement),
+            Gate::Closed(plan) => return plan,
+        },
+    };
+    let plan = match admission {
         Admission::Free => begin(o, desired, region, refused),
         // What went wrong is told until something goes well, also while the resource waits for its turn.
         Admission::Paced { until, .. } if retry.is_some() => Plan::keep_status().wake_up_at(Some(until)),
@@ -65,7 +74,26 @@ pub(crate) fn plan(o: &Observation<'_>, refused: Option<&KnownAttempt>, admissio
         } => Plan::say(queued(desired, region, ahead, namespaces)).wake_up_at(Some(until)),
         Admission::Behind { ahead, namespaces } => Plan::say(queued(desired, region, ahead, namespaces)),
         Admission::LimitedUntil(until) => Plan::say(limited(o, desired, region, until)).wake_up_at(Some(until)),
+    };
+    match judgement {
+        Some(judgement) => show(plan, o, desired, region, judgement),
+        None => plan,
     }
+}
+
+/// What was made of the plan stands in the status before anything is started. A phase that proves that nothing was sent
+/// under a record is not left for that: [`begin`] leaves it in its turn.
+fn show(plan: Plan, o: &Observation<'_>, desired: &DesiredTask, region: &str, judgement: Judgement) -> Plan {
+    let is_at_rest = o.observed.record.is_some() && o.observed.no_request_in_flight();
+    let is_shown = is_at_rest || judgement.is_shown(o.observed);
+    plan.map_draft(|draft| match draft {
+        None if is_shown => None,
+        draft => Some(
+            draft
+                .unwrap_or_else(|| about_to_start(desired, region))
+                .judged(judgement),
+        ),
+    })
 }
 
 /// Whether nothing but the queue holds the start back.
@@ -73,7 +101,14 @@ pub(in crate::core::task) fn wants_a_slot(o: &Observation<'_>, refused: Option<&
     let is_held_by_spec = o.observed.desired.as_ref().map_or(true, DesiredTask::holds_start_back);
     let is_invalid = refused.and_then(|known| invalid(o, known)).is_some();
     let is_backing_off = start_retry(o).is_some_and(|retry| retry.at > o.now.monotonic);
-    !is_held_by_spec && !o.is_too_large() && !is_invalid && !is_backing_off
+    let approval = o
+        .observed
+        .desired
+        .as_ref()
+        .ok()
+        .and_then(|desired| desired.approval.as_ref());
+    let is_held_by_approval = approval.is_some_and(|approval| !approval::is_passed(o, approval));
+    !is_held_by_spec && !o.is_too_large() && !is_invalid && !is_backing_off && !is_held_by_approval
 }
 
 /// What failed of this resource alone. When a limit of the region's is probed again is the queue's affair.
@@ -150,12 +185,8 @@ fn begin(o: &Observation<'_>, desired: &DesiredTask, region: &str, refused: Opti
     // Write the record first, then leave the resting phase, then send. If the process crashes after the record, the
     // resting phase still proves that nothing was sent. An Unknown alone is left at once, because it would take the
     // new record for the old one.
-    let about_to_start = || {
-        let message = format!("task {} is about to be started in {region}", desired.task_id);
-        StatusDraft::new(Phase::Pending, Reason::Starting, message)
-    };
     if o.observed.phase() == Some(Phase::Unknown) {
-        return Plan::say(about_to_start()).command(Step::Read, None);
+        return Plan::say(about_to_start(desired, region)).command(Step::Read, None);
     }
     let token = desired.token.as_deref().unwrap_or(&o.observed.uid);
     if let Some(known) = refused.filter(|known| is_reusable(o, known, token, region)) {
@@ -165,7 +196,8 @@ fn begin(o: &Observation<'_>, desired: &DesiredTask, region: &str, refused: Opti
             .as_ref()
             .is_some_and(|status| status.attempt.is_some());
         let leaves_rest = o.observed.no_request_in_flight() || shows_attempt;
-        return Plan::say_if(leaves_rest.then(about_to_start)).command(o.start_step(&known.record), None);
+        let draft = leaves_rest.then(|| about_to_start(desired, region));
+        return Plan::say_if(draft).command(o.start_step(&known.record), None);
     }
     let record = StartRecord {
         task_id: desired.task_id.clone(),
@@ -177,6 +209,11 @@ fn begin(o: &Observation<'_>, desired: &DesiredTask, region: &str, refused: Opti
     };
     let with_finalizer = finalizer::is_wanted(o);
     Plan::keep_status().command(Step::WriteRecord { record, with_finalizer }, None)
+}
+
+fn about_to_start(desired: &DesiredTask, region: &str) -> StatusDraft {
+    let message = format!("task {} is about to be started in {region}", desired.task_id);
+    StatusDraft::new(Phase::Pending, Reason::Starting, message)
 }
 
 /// Whether the record that stands already says what is to be sent, and was written by this process not long ago.

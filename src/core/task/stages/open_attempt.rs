@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::api::{Phase, Reason, StartRecord};
 use crate::core::answer::{Described, ErrorClass, Operation};
 use crate::core::queue::Admission;
+use crate::core::task::approval;
 use crate::core::task::attempt::{AttemptAnswer, KnownAttempt};
 use crate::core::task::compare::{Difference, difference};
 use crate::core::task::finalizer;
@@ -103,7 +104,9 @@ impl View<'_> {
 
     fn wants_a_start(&self) -> bool {
         let desired = self.o.observed.desired.as_ref();
-        self.o.observed.deleting_since.is_none() && desired.is_ok_and(|desired| !desired.holds_start_back())
+        self.o.observed.deleting_since.is_none()
+            && desired
+                .is_ok_and(|desired| !desired.holds_start_back() && approval::still_holds(self.o.observed, desired))
     }
 
     /// It may be that the task doesn't run yet, and that as many as may run do.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::approved::{self, Judgement};
 use super::conditions::conditions;
 use super::findings::{failed_findings, progress};
 use super::phase::{ConditionType, find};
@@ -32,6 +33,8 @@ pub struct StatusDraft {
     pub failed_actions: Option<FailedActions>,
     /// When the next attempt is made.
     pub next_attempt: Option<Timestamp>,
+    /// What was made of the plan, where that is known for this generation.
+    pub judgement: Option<Judgement>,
 }
 
 impl StatusDraft {
@@ -46,6 +49,7 @@ impl StatusDraft {
             described: None,
             failed_actions: None,
             next_attempt: None,
+            judgement: None,
         }
     }
 
@@ -58,6 +62,12 @@ impl StatusDraft {
     /// With the task as the service describes it.
     pub fn described(mut self, task: Option<&Described>) -> Self {
         self.described = task.cloned();
+        self
+    }
+
+    /// With what was made of the plan.
+    pub fn judged(mut self, judgement: Judgement) -> Self {
+        self.judgement = Some(judgement);
         self
     }
 
@@ -99,6 +109,7 @@ impl StatusDraft {
             described,
             failed_actions,
             next_attempt,
+            judgement,
         } = self;
         let message = steady(before, observed, phase, reason, message);
         let mut after = match &task {
@@ -143,6 +154,7 @@ impl StatusDraft {
             observed.generation,
             now,
         );
+        approved::show(&mut after, before, judgement, observed, now);
         after
     }
 }
