@@ -13,6 +13,7 @@ mod failed_actions;
 mod http_client;
 mod messages;
 mod pace;
+mod reads;
 mod sent;
 mod service;
 mod setting;

@@ -103,7 +103,7 @@ impl Service {
         self.clients.config().region().map(ToString::to_string)
     }
 
-    /// When which call may be made. Who calls Start, Describe or Cancel asks first; the Lists wait by themselves.
+    /// When which call may be made. Whoever calls asks first; only the look for failed actions waits by itself.
     pub const fn pace(&self) -> &Pace {
         &self.pace
     }

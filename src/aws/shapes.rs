@@ -10,6 +10,7 @@ use aws_sdk_iot::types::{
 };
 use jiff::Timestamp;
 
+use super::reads;
 use super::text::cut_to;
 use crate::api::{FindingFailure, FindingStatistics, Target};
 use crate::core::answer::{Described, TaskState};
@@ -81,7 +82,7 @@ pub(super) fn described(output: DescribeAuditMitigationActionsTaskOutput) -> Des
         mapping: output
             .audit_check_to_actions_mapping
             .map(|mapping| mapping.into_iter().collect()),
-        actions: None,
+        actions: reads::applied(output.actions_definition),
     }
 }
 
@@ -129,7 +130,7 @@ fn name(text: &str) -> String {
 }
 
 /// Whole seconds: Kubernetes stores no more, and no years before 0. None of the service's times lie before 1970.
-fn timestamp(time: &DateTime) -> Option<Timestamp> {
+pub(super) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     let seconds = Some(time.secs()).filter(|seconds| *seconds >= 0)?;
     Timestamp::from_second(seconds).ok()
 }

@@ -155,6 +155,7 @@ fn wish() -> DesiredTask {
         token: None,
         region: None,
         request_hash: String::new(),
+        approval: None,
         suspend: false,
         cancel: false,
         deletion_policy: DeletionPolicy::Cancel,

@@ -7,6 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod answering;
+mod reads;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -89,6 +92,7 @@ fn wish(id: &str) -> DesiredTask {
         token: None,
         region: None,
         request_hash: String::new(),
+        approval: None,
         suspend: false,
         cancel: false,
         deletion_policy: audit_mitigation_operator::api::DeletionPolicy::Cancel,
