@@ -11,7 +11,7 @@ from botocore.model import ListShape, MapShape, StringShape, StructureShape
 import extract_model
 from conftest import start
 
-COMMITTED = pathlib.Path(__file__).parent.parent / "simulator/src/model.json"
+COMMITTED = pathlib.Path(__file__).parents[2] / "simulator/src/model.json"
 
 SERVICE = botocore.session.get_session().get_service_model("iot")
 
@@ -162,7 +162,7 @@ def unchecked(client, admin):
 def test_the_committed_model_is_botocores():
     assert COMMITTED.read_text() == extract_model.render(extract_model.extract()), (
         "botocore's model has changed: write model.json again with "
-        "`python tests/boto3/extract_model.py > tests/simulator/src/model.json`"
+        "`python tests/boto3/extract_model.py > simulator/src/model.json`"
     )
 
 

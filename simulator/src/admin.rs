@@ -45,7 +45,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .fallback(|| async {
             problem(
                 StatusCode::NOT_FOUND,
-                "no such path; the README of the simulator lists them",
+                "no such path; REFERENCE.md of the simulator lists them",
             )
         })
         .with_state(shared)

@@ -1,6 +1,6 @@
 //! A simulator of the audit mitigation API of AWS IoT Device Defender, for unchanged AWS SDKs.
 //!
-//! [`Server`] runs it inside a test; the binary `simulator` runs it by itself. README.md tells every switch.
+//! [`Server`] runs it inside a test; the binary `simulator` runs it by itself. REFERENCE.md tells every switch.
 
 mod admin;
 mod answer;

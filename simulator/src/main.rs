@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Simulator of the audit mitigation API of AWS IoT Device Defender.
 ///
-/// Point an AWS SDK at it with `AWS_ENDPOINT_URL_IOT`. Every switch is told in its README.
+/// Point an AWS SDK at it with `AWS_ENDPOINT_URL_IOT`. Every switch is told in REFERENCE.md.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
