@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::catalogue::{Action, Audit, CatalogueError, Finding};
+use crate::admin_catalogue;
 use crate::config::Settings;
 use crate::fault::Fault;
 use crate::outcome::Outcome;
@@ -39,9 +39,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/_simulator/clock/skew", post(skew))
         .route("/_simulator/clock/stop", post(stop_clock))
         .route("/_simulator/clock/resume", post(resume_clock))
-        .route("/_simulator/audits", post(add_audit))
-        .route("/_simulator/findings", post(add_finding))
-        .route("/_simulator/actions", post(add_action))
+        .merge(admin_catalogue::router())
         .fallback(|| async {
             problem(
                 StatusCode::NOT_FOUND,
@@ -51,7 +49,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-fn problem(status: StatusCode, message: impl Into<String>) -> Response {
+pub(crate) fn problem(status: StatusCode, message: impl Into<String>) -> Response {
     (status, Json(json!({"error": message.into()}))).into_response()
 }
 
@@ -63,6 +61,7 @@ struct CallsQuery {
     #[serde(default)]
     after: u64,
     task_id: Option<String>,
+    name: Option<String>,
     operation: Option<String>,
 }
 
@@ -74,6 +73,7 @@ async fn calls(State(shared): State<Shared>, Query(query): Query<CallsQuery>) ->
                 .task_id
                 .as_ref()
                 .is_none_or(|task_id| call.task_id.as_ref() == Some(task_id))
+            && query.name.as_ref().is_none_or(|name| call.name.as_ref() == Some(name))
             && query
                 .operation
                 .as_ref()
@@ -87,8 +87,16 @@ async fn clear_calls(State(shared): State<Shared>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn tasks(State(shared): State<Shared>) -> Json<Value> {
-    let tasks = shared.lock().tasks(Timestamp::now());
+/// Which tasks to show.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TasksQuery {
+    audit: Option<String>,
+}
+
+async fn tasks(State(shared): State<Shared>, Query(query): Query<TasksQuery>) -> Json<Value> {
+    let mut tasks = shared.lock().tasks(Timestamp::now());
+    tasks.retain(|task| query.audit.is_none() || task.audit() == query.audit.as_deref());
     Json(json!(tasks))
 }
 
@@ -211,27 +219,4 @@ async fn stop_clock(State(shared): State<Shared>) -> Json<Value> {
 async fn resume_clock(State(shared): State<Shared>) -> Json<Value> {
     shared.lock().clock.resume(Timestamp::now());
     clock(State(shared)).await
-}
-
-fn added(result: Result<(), CatalogueError>) -> Response {
-    match result {
-        Ok(()) => StatusCode::CREATED.into_response(),
-        Err(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
-    }
-}
-
-async fn add_audit(State(shared): State<Shared>, Json(audit): Json<Audit>) -> Response {
-    let state = &mut *shared.lock();
-    let now = state.clock.now(Timestamp::now());
-    added(state.catalogue.add_audit(&state.model, audit, now))
-}
-
-async fn add_finding(State(shared): State<Shared>, Json(finding): Json<Finding>) -> Response {
-    let state = &mut *shared.lock();
-    added(state.catalogue.add_finding(&state.model, finding))
-}
-
-async fn add_action(State(shared): State<Shared>, Json(action): Json<Action>) -> Response {
-    let state = &mut *shared.lock();
-    added(state.catalogue.add_action(&state.model, action))
 }

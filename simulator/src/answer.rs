@@ -59,11 +59,19 @@ impl ServiceError {
     }
 
     pub(crate) fn limit() -> Self {
+        Self::too_many("running audit mitigation actions tasks")
+    }
+
+    pub(crate) fn too_many(what: &str) -> Self {
         Self::new(
             410,
             "LimitExceededException",
-            "The number of running audit mitigation actions tasks is at its limit.",
+            format!("The number of {what} is at its limit."),
         )
+    }
+
+    pub(crate) fn resource_exists(what: &str) -> Self {
+        Self::new(409, "ResourceAlreadyExistsException", format!("{what} already exists."))
     }
 
     pub(crate) fn throttled() -> Self {
@@ -111,6 +119,8 @@ mod tests {
             ServiceError::invalid(""),
             ServiceError::exists(""),
             ServiceError::limit(),
+            ServiceError::too_many(""),
+            ServiceError::resource_exists(""),
             ServiceError::throttled(),
             ServiceError::not_found(),
             ServiceError::internal(),

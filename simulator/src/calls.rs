@@ -27,6 +27,8 @@ pub struct Call {
     pub operation: Option<Operation>,
     /// The member `taskId` of the input, wherever it stood.
     pub task_id: Option<String>,
+    /// The member `actionName`, `scheduledAuditName` or `findingId` of the input.
+    pub name: Option<String>,
     /// HTTP method.
     pub method: String,
     /// Path and query as received.

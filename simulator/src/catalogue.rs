@@ -1,43 +1,16 @@
 //! The audits, findings and mitigation actions that are there to choose from, the same for every account and region.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use wildmatch::WildMatch;
 
+use crate::actions::Action;
+use crate::audits::{Audit, Problem, Problems, Schedule, Scheduled};
+use crate::checks;
 use crate::model::Model;
-
-/// An audit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Audit {
-    /// Its id.
-    pub task_id: String,
-    /// `IN_PROGRESS`, COMPLETED, FAILED or CANCELED.
-    #[serde(default = "completed")]
-    pub task_status: String,
-    /// `ON_DEMAND_AUDIT_TASK` or `SCHEDULED_AUDIT_TASK`.
-    #[serde(default = "on_demand")]
-    pub task_type: String,
-    /// Its start; now, if not given.
-    #[serde(default)]
-    pub start: Option<Timestamp>,
-    /// The name of its schedule.
-    #[serde(default)]
-    pub scheduled_audit_name: Option<String>,
-    /// The checks that it made. Those without a finding are compliant.
-    #[serde(default)]
-    pub checks: Vec<String>,
-}
-
-fn completed() -> String {
-    "COMPLETED".to_owned()
-}
-
-fn on_demand() -> String {
-    "ON_DEMAND_AUDIT_TASK".to_owned()
-}
 
 /// A finding: the service's JSON, with what the simulator reads of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,34 +35,32 @@ pub struct Finding {
     pub rest: Map<String, Value>,
 }
 
-/// A mitigation action: the answer of `DescribeMitigationAction`, with what the simulator reads of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Action {
-    /// Its name.
-    pub action_name: String,
-    /// Its id.
-    pub action_id: String,
-    /// What it does.
-    pub action_type: String,
-    /// The role that it works with.
-    pub role_arn: String,
-    /// What it needs to know.
-    pub action_params: Value,
-    /// When it was defined, in epoch seconds.
-    #[serde(default)]
-    pub creation_date: f64,
-    /// When it was last changed, in epoch seconds.
-    #[serde(default)]
-    pub last_modified_date: f64,
+/// What can't be put into the catalogue, or isn't there.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// It violates the service's model.
+    #[error("not a valid {what}: {why}")]
+    Invalid {
+        /// Its kind.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is none.
+    #[error("there is no {what} {id}")]
+    Missing {
+        /// Its kind.
+        what: &'static str,
+        /// Its name or id.
+        id: String,
+    },
 }
 
-/// What can't be put into the catalogue.
-#[derive(Debug, thiserror::Error)]
-#[error("not a valid {what}: {why}")]
-pub struct CatalogueError {
-    what: &'static str,
-    why: String,
+impl CatalogueError {
+    pub(crate) fn missing(what: &'static str, id: &str) -> Self {
+        let id = id.to_owned();
+        Self::Missing { what, id }
+    }
 }
 
 /// Everything that can be targeted.
@@ -98,48 +69,145 @@ pub(crate) struct Catalogue {
     pub audits: BTreeMap<String, Audit>,
     pub findings: BTreeMap<String, Finding>,
     pub actions: BTreeMap<String, Action>,
+    pub schedules: BTreeMap<String, Scheduled>,
+    pub problems: Problems,
     /// The findings of each audit.
     by_audit: BTreeMap<String, Vec<String>>,
+    /// The findings that were suppressed when they were found.
+    suppressed: BTreeSet<String>,
+    made_up: u64,
 }
 
 impl Catalogue {
     pub(crate) fn add_audit(&mut self, model: &Model, mut audit: Audit, now: Timestamp) -> Result<(), CatalogueError> {
         audit.start.get_or_insert(now);
+        if audit.scheduled_audit_name.is_some() {
+            "SCHEDULED_AUDIT_TASK".clone_into(&mut audit.task_type);
+        }
         for (shape, text) in [
             ("AuditTaskId", &audit.task_id),
             ("AuditTaskStatus", &audit.task_status),
             ("AuditTaskType", &audit.task_type),
         ] {
-            checked(model, "audit", shape, &Value::String(text.clone()))?;
+            checked(model, "audit", shape, &json!(text))?;
+        }
+        checked(model, "audit", "TargetAuditCheckNames", &json!(audit.checks))?;
+        for result in audit.check_results.values() {
+            checked(model, "check result", "AuditCheckDetails", &json!(result))?;
         }
         self.audits.insert(audit.task_id.clone(), audit);
         Ok(())
     }
 
-    pub(crate) fn add_finding(&mut self, model: &Model, finding: Finding) -> Result<(), CatalogueError> {
-        let json = serde_json::to_value(&finding).map_err(|error| CatalogueError {
-            what: "finding",
-            why: error.to_string(),
-        })?;
-        checked(model, "finding", "AuditFinding", &json)?;
-        if let Some(before) = self.findings.insert(finding.finding_id.clone(), finding.clone())
-            && let Some(ids) = self.by_audit.get_mut(&before.task_id)
-        {
-            ids.retain(|id| *id != before.finding_id);
+    /// An id that looks like the service's, and that no audit has.
+    pub(crate) fn made_up_audit_id(&mut self) -> String {
+        loop {
+            self.made_up = self.made_up.saturating_add(1);
+            let mut random = fastrand::Rng::with_seed(self.made_up);
+            let id = format!("{:032x}", random.u128(..));
+            if !self.audits.contains_key(&id) {
+                return id;
+            }
         }
-        self.by_audit
-            .entry(finding.task_id)
-            .or_default()
-            .push(finding.finding_id);
+    }
+
+    pub(crate) fn add_schedule(
+        &mut self,
+        model: &Model,
+        schedule: Schedule,
+        now: Timestamp,
+    ) -> Result<(), CatalogueError> {
+        let mut told = json!(schedule);
+        if let Some(members) = told.as_object_mut() {
+            members.remove("every");
+        }
+        checked(model, "schedule", "DescribeScheduledAuditResponse", &told)?;
+        let name = schedule.scheduled_audit_name.clone();
+        self.schedules.insert(name, Scheduled::new(schedule, now));
         Ok(())
     }
 
-    pub(crate) fn add_action(&mut self, model: &Model, action: Action) -> Result<(), CatalogueError> {
-        let json = serde_json::to_value(&action).map_err(|error| CatalogueError {
-            what: "action",
-            why: error.to_string(),
-        })?;
-        checked(model, "action", "DescribeMitigationActionResponse", &json)?;
+    /// Adds problems for the audits to come; gives their ids.
+    pub(crate) fn add_problem(&mut self, model: &Model, problem: &Problem) -> Result<Vec<String>, CatalogueError> {
+        // The longest id that a finding of it can have.
+        let longest = Problem {
+            problem_id: format!("{}-{}", problem.problem_id, problem.count),
+            ..problem.clone()
+        };
+        let finding = checks::found(&longest, &"a".repeat(40), Timestamp::UNIX_EPOCH);
+        checked(model, "problem", "AuditFinding", &json!(finding))?;
+        Ok(self.problems.add(problem))
+    }
+
+    pub(crate) fn add_finding(&mut self, model: &Model, finding: Finding) -> Result<(), CatalogueError> {
+        checked(model, "finding", "AuditFinding", &json!(finding))?;
+        let id = finding.finding_id.clone();
+        if finding.is_suppressed {
+            self.suppressed.insert(id.clone());
+        } else {
+            self.suppressed.remove(&id);
+        }
+        let audit = finding.task_id.clone();
+        let before = self.findings.insert(id.clone(), finding);
+        // Where it was it stays: an audit of thousands is not searched for each that is new.
+        if let Some(before) = before {
+            if before.task_id == audit {
+                return Ok(());
+            }
+            if let Some(ids) = self.by_audit.get_mut(&before.task_id) {
+                ids.retain(|known| *known != id);
+            }
+        }
+        self.by_audit.entry(audit).or_default().push(id);
+        Ok(())
+    }
+
+    /// Forgets findings of an audit.
+    pub(crate) fn forget_findings(&mut self, audit: &str, forgotten: impl Fn(&Finding) -> bool) {
+        let Some(ids) = self.by_audit.get_mut(audit) else {
+            return;
+        };
+        let findings = &mut self.findings;
+        ids.retain(|id| {
+            let goes = findings.get(id).is_some_and(&forgotten);
+            if goes {
+                findings.remove(id);
+            }
+            !goes
+        });
+    }
+
+    /// Suppresses the findings whose id matches a glob, or ends that; what they tell of is found so from now on.
+    pub(crate) fn suppress(&mut self, glob: &str, suppressed: bool) -> usize {
+        let glob = WildMatch::new(glob);
+        let mut count = 0_usize;
+        for finding in self
+            .findings
+            .values_mut()
+            .filter(|finding| glob.matches(&finding.finding_id))
+        {
+            finding.is_suppressed = suppressed;
+            count = count.saturating_add(1);
+            if let Some(problem) = self.problems.of(&finding.finding_id).map(str::to_owned) {
+                self.problems.suppress(&problem, suppressed);
+            }
+        }
+        count
+    }
+
+    /// Whether a finding was suppressed when it was found.
+    pub(crate) fn was_suppressed(&self, finding: &str) -> bool {
+        self.suppressed.contains(finding)
+    }
+
+    pub(crate) fn add_action(
+        &mut self,
+        model: &Model,
+        mut action: Action,
+        now: Timestamp,
+    ) -> Result<(), CatalogueError> {
+        action.date(now);
+        checked(model, "action", "DescribeMitigationActionResponse", &json!(action))?;
         self.actions.insert(action.action_name.clone(), action);
         Ok(())
     }
@@ -157,9 +225,9 @@ impl Catalogue {
 fn checked(model: &Model, what: &'static str, shape: &str, value: &Value) -> Result<(), CatalogueError> {
     let verdict = model.check(shape, value);
     match verdict.message() {
-        Some(why) => Err(CatalogueError { what, why }),
+        Some(why) => Err(CatalogueError::Invalid { what, why }),
         None if verdict.unknown.is_empty() => Ok(()),
-        None => Err(CatalogueError {
+        None => Err(CatalogueError::Invalid {
             what,
             why: format!("unknown members: {}", verdict.unknown.join(", ")),
         }),

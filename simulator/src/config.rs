@@ -8,6 +8,8 @@ use jiff::fmt::serde::unsigned_duration::friendly::compact;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::readings::{Choice, Readings};
+
 /// How a simulator is started.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -49,6 +51,13 @@ pub struct Settings {
     pub findings_per_check: u32,
     /// What a Start does that names an audit, a finding or an action that isn't in the catalogue.
     pub unknown_targets: Choice,
+    /// How long an audit runs that a schedule or an operation began.
+    #[serde(with = "compact::required")]
+    pub audit_duration: Duration,
+    /// How many resources that nothing is wrong with each check of an audit looks at.
+    pub compliant_resources: u64,
+    /// Which mitigations make a problem go away, so that the next audit doesn't find it any more.
+    pub mending: Mending,
     /// What no document of the service settles.
     pub readings: Readings,
     /// The account's limits.
@@ -61,126 +70,25 @@ impl Default for Settings {
             task_duration: Duration::from_secs(2),
             findings_per_check: 2,
             unknown_targets: Choice::Accept,
+            audit_duration: Duration::ZERO,
+            compliant_resources: 100,
+            mending: Mending::ByType,
             readings: Readings::default(),
             quotas: Quotas::default(),
         }
     }
 }
 
-/// One reading of each point that the service's documents leave open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Readings {
-    /// The same task id, token and body again.
-    pub replay: Replay,
-    /// The same task id and token with another body.
-    pub replay_other_body: ReplayOtherBody,
-    /// The token of one task with another task id.
-    pub token_of_other_task: TokenOfOtherTask,
-    /// Whether the limit of running tasks is looked at before or after the replay is recognised.
-    pub limit: LimitCheck,
-    /// How long a started task isn't there yet for Describe, Cancel and the Lists.
-    #[serde(with = "compact::required")]
-    pub describe_lag: Duration,
-    /// Whether a request takes effect that the client gave up while a latency held it.
-    pub work_after_disconnect: bool,
-    /// How long tasks and findings are kept; afterwards they are not found, and task ids and tokens are free again.
-    #[serde(with = "compact::required")]
-    pub retention: Duration,
-    /// A target of the reason code filter alone.
-    pub filter_alone: Choice,
-    /// A target of finding ids together with an audit or a filter.
-    pub finding_ids_with_others: Choice,
-    /// Whether executions that haven't begun are listed as PENDING, or not at all.
-    pub pending_executions: bool,
-    /// What becomes of suppressed findings.
-    pub suppressed: Suppressed,
-    /// How long a cancelled task stays `IN_PROGRESS`.
-    #[serde(with = "compact::required")]
-    pub cancel_takes: Duration,
-}
-
-impl Default for Readings {
-    fn default() -> Self {
-        Self {
-            replay: Replay::Success,
-            replay_other_body: ReplayOtherBody::InvalidRequest,
-            token_of_other_task: TokenOfOtherTask::TaskAlreadyExists,
-            limit: LimitCheck::AfterReplay,
-            describe_lag: Duration::ZERO,
-            work_after_disconnect: true,
-            retention: Duration::from_hours(90 * 24),
-            filter_alone: Choice::Accept,
-            finding_ids_with_others: Choice::Refuse,
-            pending_executions: true,
-            suppressed: Suppressed::Skipped,
-            cancel_takes: Duration::ZERO,
-        }
-    }
-}
-
-/// Accepted, or refused with `InvalidRequestException`.
+/// Which mitigations make a problem go away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Choice {
-    /// Goes on.
-    Accept,
-    /// Gives `InvalidRequestException`.
-    Refuse,
-}
-
-/// The answer to a replay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Replay {
-    /// As the first time.
-    Success,
-    /// `TaskAlreadyExistsException`.
-    TaskAlreadyExists,
-}
-
-/// The answer to a replay whose body differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplayOtherBody {
-    /// As the first time, and the first body stays.
-    Success,
-    /// `InvalidRequestException`.
-    InvalidRequest,
-    /// `TaskAlreadyExistsException`.
-    TaskAlreadyExists,
-}
-
-/// The answer to a token that another task was started with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenOfOtherTask {
-    /// `TaskAlreadyExistsException`, for an id that doesn't exist.
-    TaskAlreadyExists,
-    /// `InvalidRequestException`.
-    InvalidRequest,
-    /// The token binds nothing: the task starts.
-    Start,
-}
-
-/// When the limit of running tasks is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LimitCheck {
-    /// A replay at the limit gives `LimitExceededException`.
-    BeforeReplay,
-    /// Only a new task can exceed the limit.
-    AfterReplay,
-}
-
-/// What becomes of suppressed findings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Suppressed {
-    /// They count as skipped.
-    Skipped,
-    /// They are no part of the task.
-    Omitted,
+pub enum Mending {
+    /// All but those that only put things into a group or publish the finding.
+    ByType,
+    /// All.
+    Always,
+    /// None: each audit finds the same again.
+    Never,
 }
 
 /// Limits for each account and region. `null` means no limit.
@@ -191,14 +99,18 @@ pub struct Quotas {
     pub running_tasks: Option<usize>,
     /// How many of these are taken by somebody whose tasks can't be seen here.
     pub running_by_others: usize,
-    /// Start calls a second.
+    /// Calls a second of each Start.
     pub start: Option<u32>,
-    /// Cancel calls a second.
+    /// Calls a second of each Cancel.
     pub cancel: Option<u32>,
     /// Calls a second of each Describe.
     pub describe: Option<u32>,
     /// Calls a second of each List.
     pub list: Option<u32>,
+    /// Calls a second of each operation on scheduled audits.
+    pub scheduled_audits: Option<u32>,
+    /// Calls a second of each Create, Update and Delete of mitigation actions.
+    pub define: Option<u32>,
 }
 
 impl Default for Quotas {
@@ -210,6 +122,8 @@ impl Default for Quotas {
             cancel: Some(10),
             describe: Some(25),
             list: Some(10),
+            scheduled_audits: Some(5),
+            define: Some(10),
         }
     }
 }
@@ -225,6 +139,8 @@ impl Quotas {
             cancel: None,
             describe: None,
             list: None,
+            scheduled_audits: None,
+            define: None,
         }
     }
 }
@@ -258,6 +174,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::readings::Replay;
 
     #[test]
     fn a_patch_changes_what_it_names() {

@@ -22,6 +22,9 @@ pub struct Fault {
     /// Only calls whose `taskId` matches this glob (`*` and `?`).
     #[serde(default)]
     pub task_id: Option<String>,
+    /// Only calls whose `actionName`, `scheduledAuditName` or `findingId` matches this glob.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Only calls of this account.
     #[serde(default)]
     pub account: Option<String>,
@@ -120,6 +123,7 @@ impl Fault {
         Self {
             operation: None,
             task_id: None,
+            name: None,
             account: None,
             access_key: None,
             region: None,
@@ -142,6 +146,13 @@ impl Fault {
     #[must_use]
     pub fn task(mut self, glob: &str) -> Self {
         self.task_id = Some(glob.to_owned());
+        self
+    }
+
+    /// Only calls whose `actionName`, `scheduledAuditName` or `findingId` matches this glob.
+    #[must_use]
+    pub fn name(mut self, glob: &str) -> Self {
+        self.name = Some(glob.to_owned());
         self
     }
 
@@ -174,16 +185,16 @@ impl Fault {
     }
 
     pub(crate) fn matches(&self, call: &Call) -> bool {
+        let fits = |glob: Option<&str>, given: Option<&str>| {
+            glob.is_none_or(|glob| given.is_some_and(|given| WildMatch::new(glob).matches(given)))
+        };
         let is = |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|wanted| wanted == given);
         self.operation.is_none_or(|operation| call.operation == Some(operation))
             && is(&self.account, &call.account)
             && is(&self.access_key, &call.access_key)
             && is(&self.region, &call.region)
-            && self.task_id.as_deref().is_none_or(|glob| {
-                call.task_id
-                    .as_deref()
-                    .is_some_and(|task_id| WildMatch::new(glob).matches(task_id))
-            })
+            && fits(self.task_id.as_deref(), call.task_id.as_deref())
+            && fits(self.name.as_deref(), call.name.as_deref())
     }
 }
 

@@ -79,6 +79,18 @@ pub(crate) fn read(
     (input, problem)
 }
 
+/// A text of an input that the model has checked.
+pub(crate) fn text<'a>(input: &'a Value, member: &str) -> Option<&'a str> {
+    input.get(member).and_then(Value::as_str)
+}
+
+/// A list of texts of an input that the model has checked.
+pub(crate) fn texts(input: &Value, member: &str) -> Vec<String> {
+    let list = input.get(member).and_then(Value::as_array);
+    let texts = list.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
 /// A query parameter as JSON of its type. What isn't of the type stays a string, and the model's check refuses it.
 fn typed(kind: &str, text: &str) -> Value {
     let value = match kind {

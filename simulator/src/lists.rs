@@ -1,12 +1,12 @@
-//! The lists, and the Describes of audits, findings and actions.
+//! The lists of tasks, executions and findings.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::answer::ServiceError;
-use crate::catalogue::{Action, Audit, Finding};
+use crate::catalogue::Finding;
 use crate::clock::epoch;
-use crate::mitigation::text;
+use crate::input::text;
 use crate::scope::Scope;
 use crate::state::State;
 
@@ -14,7 +14,7 @@ use crate::state::State;
 const PAGE: usize = 25;
 
 /// One page of a list. The token holds the list's name, so that the token of another list is refused.
-fn page(list: &str, items: &[Value], input: &Value) -> Result<Value, ServiceError> {
+pub(crate) fn page(list: &str, items: &[Value], input: &Value) -> Result<Value, ServiceError> {
     let from = match text(input, "nextToken") {
         None => 0,
         Some(token) => token
@@ -39,7 +39,7 @@ fn page(list: &str, items: &[Value], input: &Value) -> Result<Value, ServiceErro
 }
 
 /// The window of startTime and endTime, both included.
-fn window(input: &Value) -> Result<(f64, f64), ServiceError> {
+pub(crate) fn window(input: &Value) -> Result<(f64, f64), ServiceError> {
     let time = |member: &str| input.get(member).and_then(Value::as_f64);
     match (time("startTime"), time("endTime")) {
         (Some(start), Some(end)) if start <= end => Ok((start, end)),
@@ -116,12 +116,13 @@ impl State {
         };
         let suppressed = input.get("listSuppressedFindings").and_then(Value::as_bool);
         let wanted = input.get("resourceIdentifier").and_then(Value::as_object);
-        let matches = |finding: &&&Finding| {
+        let matches = |finding: &Finding| {
             let resource = finding
                 .rest
                 .get("nonCompliantResource")
                 .and_then(|resource| resource.get("resourceIdentifier"));
             self.is_kept(now, finding)
+                && self.is_told(now, finding)
                 && text(input, "checkName").is_none_or(|check| finding.check_name == check)
                 && suppressed.is_none_or(|suppressed| finding.is_suppressed == suppressed)
                 && wanted.is_none_or(|wanted| {
@@ -130,132 +131,18 @@ impl State {
                         .all(|(key, value)| resource.and_then(|given| given.get(key)) == Some(value))
                 })
         };
-        let items: Vec<Value> = found.iter().filter(matches).map(|finding| json!(finding)).collect();
+        let told = found.into_iter().map(|finding| self.told(finding));
+        let items: Vec<Value> = told
+            .filter(|finding| matches(finding))
+            .map(|finding| json!(finding))
+            .collect();
         page("findings", &items, input)
     }
 
     pub(crate) fn describe_finding(&self, now: Timestamp, input: &Value) -> Result<Value, ServiceError> {
         let finding = self.finding(now, text(input, "findingId").unwrap_or_default());
         finding
-            .map(|finding| json!({ "finding": finding }))
+            .map(|finding| json!({ "finding": self.told(finding) }))
             .ok_or_else(ServiceError::not_found)
     }
-
-    pub(crate) fn list_audits(&self, now: Timestamp, input: &Value) -> Result<Value, ServiceError> {
-        let (start, end) = window(input)?;
-        let found = self.catalogue.audits.values().filter(|audit| {
-            self.audit(now, &audit.task_id).is_some()
-                && audit.start.is_some_and(|time| (start..=end).contains(&epoch(time)))
-                && text(input, "taskType").is_none_or(|kind| audit.task_type == kind)
-                && text(input, "taskStatus").is_none_or(|status| audit.task_status == status)
-        });
-        let items: Vec<Value> = found
-            .map(|audit| json!({"taskId": audit.task_id, "taskStatus": audit.task_status, "taskType": audit.task_type}))
-            .collect();
-        page("tasks", &items, input)
-    }
-
-    pub(crate) fn describe_audit(&self, now: Timestamp, input: &Value) -> Result<Value, ServiceError> {
-        let audit = self
-            .audit(now, text(input, "taskId").unwrap_or_default())
-            .ok_or_else(ServiceError::not_found)?;
-        let details: Map<String, Value> = audit
-            .checks
-            .iter()
-            .map(|check| (check.clone(), self.details(audit, check)))
-            .collect();
-        let with = |status: &str| {
-            details
-                .values()
-                .filter(|detail| text(detail, "checkRunStatus") == Some(status))
-                .count()
-        };
-        let mut answer = Map::new();
-        answer.insert("taskStatus".to_owned(), json!(audit.task_status));
-        answer.insert("taskType".to_owned(), json!(audit.task_type));
-        if let Some(start) = audit.start {
-            answer.insert("taskStartTime".to_owned(), json!(epoch(start)));
-        }
-        if let Some(name) = &audit.scheduled_audit_name {
-            answer.insert("scheduledAuditName".to_owned(), json!(name));
-        }
-        let statistics = json!({
-            "totalChecks": details.len(),
-            "inProgressChecks": with("IN_PROGRESS"),
-            "waitingForDataCollectionChecks": 0,
-            "compliantChecks": with("COMPLETED_COMPLIANT"),
-            "nonCompliantChecks": with("COMPLETED_NON_COMPLIANT"),
-            "failedChecks": with("FAILED"),
-            "canceledChecks": with("CANCELED"),
-        });
-        answer.insert("taskStatistics".to_owned(), statistics);
-        answer.insert("auditDetails".to_owned(), Value::Object(details));
-        Ok(Value::Object(answer))
-    }
-
-    fn details(&self, audit: &Audit, check: &str) -> Value {
-        let findings = || {
-            self.catalogue
-                .of_audit(&audit.task_id)
-                .filter(|finding| finding.check_name == check)
-        };
-        let (all, suppressed) = (
-            findings().count(),
-            findings().filter(|finding| finding.is_suppressed).count(),
-        );
-        let open = all.saturating_sub(suppressed);
-        let status = match audit.task_status.as_str() {
-            "COMPLETED" if open > 0 => "COMPLETED_NON_COMPLIANT",
-            "COMPLETED" => "COMPLETED_COMPLIANT",
-            other => other,
-        };
-        json!({
-            "checkRunStatus": status,
-            "checkCompliant": status == "COMPLETED_COMPLIANT",
-            "totalResourcesCount": all.saturating_add(100),
-            "nonCompliantResourcesCount": all,
-            "suppressedNonCompliantResourcesCount": suppressed,
-        })
-    }
-
-    pub(crate) fn list_actions(&self, scope: &Scope, input: &Value) -> Result<Value, ServiceError> {
-        let found = self.catalogue.actions.values();
-        let found = found.filter(|action| text(input, "actionType").is_none_or(|kind| action.action_type == kind));
-        let items: Vec<Value> = found
-            .map(|action| {
-                json!({"actionName": action.action_name, "actionArn": arn(scope, action), "creationDate": action.creation_date})
-            })
-            .collect();
-        page("actionIdentifiers", &items, input)
-    }
-
-    pub(crate) fn describe_action(&self, scope: &Scope, input: &Value) -> Result<Value, ServiceError> {
-        let action = self
-            .catalogue
-            .actions
-            .get(text(input, "actionName").unwrap_or_default());
-        let action = action.ok_or_else(ServiceError::not_found)?;
-        let mut answer = json!(action);
-        if let Some(members) = answer.as_object_mut() {
-            members.insert("actionArn".to_owned(), json!(arn(scope, action)));
-        }
-        Ok(answer)
-    }
-}
-
-/// An action's ARN. An account that isn't twelve digits gets twelve that are its own.
-fn arn(scope: &Scope, action: &Action) -> String {
-    let account = &scope.account;
-    let digits = if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) {
-        account.clone()
-    } else {
-        let sum = account
-            .bytes()
-            .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-        format!("{:012}", sum % 1_000_000_000_000)
-    };
-    format!(
-        "arn:aws:iot:{}:{digits}:mitigationaction/{}",
-        scope.region, action.action_name
-    )
 }

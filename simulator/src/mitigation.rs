@@ -1,14 +1,18 @@
 //! Start, Describe and Cancel of mitigation tasks.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::actions::Action;
 use crate::answer::ServiceError;
 use crate::clock::{epoch, plus};
-use crate::config::{Choice, LimitCheck, Replay, ReplayOtherBody, Settings, TokenOfOtherTask};
+use crate::config::Settings;
+use crate::input::text;
 use crate::outcome::Outcome;
-use crate::samples;
+use crate::readings::{Choice, LimitCheck, Replay, ReplayOtherBody, TokenOfOtherTask};
 use crate::scope::Scope;
 use crate::state::State;
 use crate::task::{Mapping, Target, TaskState};
@@ -20,11 +24,6 @@ struct StartInput {
     target: Target,
     audit_check_to_actions_mapping: Mapping,
     client_request_token: String,
-}
-
-/// A member of an input that the model has checked.
-pub(crate) fn text<'a>(input: &'a Value, member: &str) -> Option<&'a str> {
-    input.get(member).and_then(Value::as_str)
 }
 
 impl State {
@@ -74,7 +73,8 @@ impl State {
         let outcome = self.outcomes.of(&task_id);
         let findings = self.target_findings(now, &target, &mapping, &outcome);
         let usual = self.config.settings.task_duration;
-        let task = TaskState::new(
+        let definitions = self.definitions(now, &mapping);
+        let mut task = TaskState::new(
             task_id.clone(),
             token.clone(),
             body.clone(),
@@ -85,6 +85,7 @@ impl State {
             findings,
             outcome,
         );
+        task.definitions = definitions;
         let tasks = self.scopes.entry(scope.clone()).or_default();
         if task.is_running(now) {
             tasks.running.insert((task.end(), task_id.clone()));
@@ -96,8 +97,16 @@ impl State {
         json!({ "taskId": task_id })
     }
 
-    /// Refuses what isn't in the catalogue, where the setting says so.
+    /// Refuses what isn't in the catalogue, where the setting says so, and an audit that runs, where the reading does.
     fn check_known(&self, now: Timestamp, request: &StartInput) -> Result<(), ServiceError> {
+        let audit = request.target.audit_task_id.as_ref();
+        if let Some(audit) = audit.and_then(|id| self.audit(now, id))
+            && audit.is_running(now)
+            && self.config.settings.readings.start_on_running_audit == Choice::Refuse
+        {
+            let message = format!("Audit task {} is in progress.", audit.task_id);
+            return Err(ServiceError::invalid(message));
+        }
         if self.config.settings.unknown_targets == Choice::Accept {
             return Ok(());
         }
@@ -156,21 +165,22 @@ impl State {
         answer.insert("taskStatistics".to_owned(), json!(task.statistics(now)));
         answer.insert("target".to_owned(), json!(task.target));
         answer.insert("auditCheckToActionsMapping".to_owned(), json!(task.mapping));
-        answer.insert("actionsDefinition".to_owned(), self.definitions(task));
+        answer.insert(
+            "actionsDefinition".to_owned(),
+            json!(task.definitions.values().map(Action::as_applied).collect::<Vec<_>>()),
+        );
         Ok(Value::Object(answer))
     }
 
-    /// The definitions of a task's actions, each once.
-    fn definitions(&self, task: &TaskState) -> Value {
-        let names: std::collections::BTreeSet<&String> = task.mapping.values().flatten().collect();
-        let definitions = names.into_iter().map(|name| {
-            let action = self.catalogue.actions.get(name).cloned().unwrap_or_else(|| {
-                let topic = json!({"publishFindingToSnsParams": {"topicArn": format!("arn:aws:sns:eu-west-1:123456789012:{name}")}});
-                samples::action(name, "PUBLISH_FINDING_TO_SNS", topic, task.start)
-            });
-            json!({"name": name, "id": action.action_id, "roleArn": action.role_arn, "actionParams": action.action_params})
-        });
-        definitions.collect()
+    /// The definitions of the actions of a mapping, each once, as they are now; an unknown one is made up.
+    fn definitions(&self, now: Timestamp, mapping: &Mapping) -> BTreeMap<String, Action> {
+        let names = mapping.values().flatten();
+        names
+            .map(|name| {
+                let known = self.catalogue.actions.get(name).cloned();
+                (name.clone(), known.unwrap_or_else(|| Action::unknown(name, now)))
+            })
+            .collect()
     }
 
     pub(crate) fn cancel(&mut self, now: Timestamp, scope: &Scope, input: &Value) -> Result<Value, ServiceError> {

@@ -118,9 +118,10 @@ impl Model {
         for pattern in model.shapes.values().filter_map(|shape| shape.pattern.as_ref()) {
             // Java's name for the class of visible characters.
             let translated = pattern.replace(r"\p{Graph}", "[:graph:]");
-            // The service matches the whole string, whether or not the pattern says so, and `\w` is ASCII to it.
+            // The service matches the whole string, whether or not the pattern says so, and `\w` is ASCII to it. Only
+            // tags have classes of all of Unicode.
             let regex = RegexBuilder::new(&format!("^(?:{translated})$"))
-                .unicode(false)
+                .unicode(translated.contains(r"\p{L}"))
                 .build()?;
             model.patterns.insert(pattern.clone(), regex);
         }

@@ -19,6 +19,16 @@ pub enum Operation {
     DescribeAuditTask,
     ListMitigationActions,
     DescribeMitigationAction,
+    CreateMitigationAction,
+    UpdateMitigationAction,
+    DeleteMitigationAction,
+    StartOnDemandAuditTask,
+    CancelAuditTask,
+    ListScheduledAudits,
+    DescribeScheduledAudit,
+    CreateScheduledAudit,
+    UpdateScheduledAudit,
+    DeleteScheduledAudit,
 }
 
 impl Operation {

@@ -2,6 +2,35 @@
 
 use jiff::Timestamp;
 
+use crate::{Operation, Quotas};
+
+impl Quotas {
+    /// The calls a second of an operation.
+    pub(crate) fn rate(&self, operation: Operation) -> Option<u32> {
+        match operation {
+            Operation::StartAuditMitigationActionsTask | Operation::StartOnDemandAuditTask => self.start,
+            Operation::CancelAuditMitigationActionsTask | Operation::CancelAuditTask => self.cancel,
+            Operation::DescribeAuditMitigationActionsTask
+            | Operation::DescribeAuditFinding
+            | Operation::DescribeAuditTask
+            | Operation::DescribeMitigationAction => self.describe,
+            Operation::ListAuditMitigationActionsTasks
+            | Operation::ListAuditMitigationActionsExecutions
+            | Operation::ListAuditFindings
+            | Operation::ListAuditTasks
+            | Operation::ListMitigationActions => self.list,
+            Operation::ListScheduledAudits
+            | Operation::DescribeScheduledAudit
+            | Operation::CreateScheduledAudit
+            | Operation::UpdateScheduledAudit
+            | Operation::DeleteScheduledAudit => self.scheduled_audits,
+            Operation::CreateMitigationAction
+            | Operation::UpdateMitigationAction
+            | Operation::DeleteMitigationAction => self.define,
+        }
+    }
+}
+
 /// What is left of a rate.
 #[derive(Clone, Debug)]
 pub(crate) struct Bucket {

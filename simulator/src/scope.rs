@@ -17,6 +17,22 @@ pub(crate) struct Scope {
     pub region: String,
 }
 
+impl Scope {
+    /// The ARN of a resource. An account that isn't twelve digits gets twelve that are its own.
+    pub(crate) fn arn(&self, kind: &str, name: &str) -> String {
+        let account = &self.account;
+        let digits = if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) {
+            account.clone()
+        } else {
+            let sum = account
+                .bytes()
+                .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+            format!("{:012}", sum % 1_000_000_000_000)
+        };
+        format!("arn:aws:iot:{}:{digits}:{kind}/{name}", self.region)
+    }
+}
+
 /// The tasks of a scope, with the indexes that keep each call from looking at all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {

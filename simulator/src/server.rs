@@ -8,10 +8,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
-use crate::catalogue::{Action, Audit, CatalogueError, Finding};
-use crate::config::{Config, Quotas, Readings, Settings};
+use crate::catalogue::CatalogueError;
+use crate::config::{Config, Quotas, Settings};
 use crate::fault::Fault;
 use crate::outcome::Outcome;
+use crate::readings::Readings;
 use crate::state::State;
 use crate::view::{Counters, Task};
 use crate::{Call, http};
@@ -43,9 +44,13 @@ pub enum Error {
 pub(crate) struct Shared(Arc<Mutex<State>>);
 
 impl Shared {
-    /// A panic elsewhere doesn't make the state useless for what a test still wants to see.
+    /// The state as of now. A panic elsewhere doesn't make it useless for what a test still wants to see.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before anything is changed, what was due before the change runs as things were.
+        let now = state.clock.now(Timestamp::now());
+        state.run_due_audits(now);
+        state
     }
 }
 
@@ -53,7 +58,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    state: Shared,
+    pub(crate) state: Shared,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -129,6 +134,13 @@ impl Server {
     /// The first task of an id, in whatever account and region.
     pub fn task(&self, task_id: &str) -> Option<Task> {
         self.tasks().into_iter().find(|task| task.task_id == task_id)
+    }
+
+    /// The tasks that were started on an audit.
+    pub fn tasks_of_audit(&self, audit: &str) -> Vec<Task> {
+        let mut tasks = self.tasks();
+        tasks.retain(|task| task.audit() == Some(audit));
+        tasks
     }
 
     /// The counters.
@@ -221,34 +233,6 @@ impl Server {
     /// Ends the running tasks of this id now, as their outcome says, in every account and region; tells how many.
     pub fn finish(&self, task_id: &str) -> usize {
         self.state.lock().finish(Timestamp::now(), task_id)
-    }
-
-    /// Adds an audit, or replaces it.
-    ///
-    /// # Errors
-    /// When it isn't valid by the service's model.
-    pub fn add_audit(&self, audit: Audit) -> Result<(), CatalogueError> {
-        let state = &mut *self.state.lock();
-        let now = state.clock.now(Timestamp::now());
-        state.catalogue.add_audit(&state.model, audit, now)
-    }
-
-    /// Adds a finding, or replaces it.
-    ///
-    /// # Errors
-    /// When it isn't valid by the service's model.
-    pub fn add_finding(&self, finding: Finding) -> Result<(), CatalogueError> {
-        let state = &mut *self.state.lock();
-        state.catalogue.add_finding(&state.model, finding)
-    }
-
-    /// Adds a mitigation action, or replaces it.
-    ///
-    /// # Errors
-    /// When it isn't valid by the service's model.
-    pub fn add_action(&self, action: Action) -> Result<(), CatalogueError> {
-        let state = &mut *self.state.lock();
-        state.catalogue.add_action(&state.model, action)
     }
 }
 

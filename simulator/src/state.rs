@@ -132,7 +132,11 @@ impl State {
         if let Some((name, labels)) = &route {
             let (read, problem) = input::read(&self.model, name, labels.clone(), &request.query, &request.body);
             call.operation = Operation::named(name);
-            call.task_id = read.members.get("taskId").and_then(Value::as_str).map(str::to_owned);
+            let member = |name: &str| read.members.get(name).and_then(Value::as_str).map(str::to_owned);
+            call.task_id = member("taskId");
+            call.name = member("actionName")
+                .or_else(|| member("scheduledAuditName"))
+                .or_else(|| member("findingId"));
             call.body = read.body;
             call.unknown_members = read.unknown;
             (members, read_problem) = (read.members, problem);
@@ -260,6 +264,7 @@ impl State {
         status: Option<&str>,
     ) -> Result<Value, ServiceError> {
         let now = self.clock.now(wall);
+        self.run_due_audits(now);
         self.throttle(wall, now, scope, operation)?;
         let input = Value::Object(input);
         let operation_model = self
@@ -287,6 +292,16 @@ impl State {
             Operation::DescribeAuditTask => self.describe_audit(now, &input),
             Operation::ListMitigationActions => self.list_actions(scope, &input),
             Operation::DescribeMitigationAction => self.describe_action(scope, &input),
+            Operation::CreateMitigationAction => self.create_action(now, scope, &input),
+            Operation::UpdateMitigationAction => self.update_action(now, scope, &input),
+            Operation::DeleteMitigationAction => Ok(self.delete_action(&input)),
+            Operation::StartOnDemandAuditTask => self.start_audit(now, &input),
+            Operation::CancelAuditTask => self.cancel_audit(now, &input),
+            Operation::ListScheduledAudits => self.list_schedules(scope, &input),
+            Operation::DescribeScheduledAudit => self.describe_schedule(scope, &input),
+            Operation::CreateScheduledAudit => self.create_schedule(now, scope, &input),
+            Operation::UpdateScheduledAudit => self.update_schedule(now, scope, &input),
+            Operation::DeleteScheduledAudit => self.delete_schedule(&input),
         }
     }
 
@@ -298,22 +313,11 @@ impl State {
         operation: Operation,
     ) -> Result<(), ServiceError> {
         let settings = &self.config.settings;
-        let rate = match operation {
-            Operation::StartAuditMitigationActionsTask => settings.quotas.start,
-            Operation::CancelAuditMitigationActionsTask => settings.quotas.cancel,
-            Operation::DescribeAuditMitigationActionsTask
-            | Operation::DescribeAuditFinding
-            | Operation::DescribeAuditTask
-            | Operation::DescribeMitigationAction => settings.quotas.describe,
-            Operation::ListAuditMitigationActionsTasks
-            | Operation::ListAuditMitigationActionsExecutions
-            | Operation::ListAuditFindings
-            | Operation::ListAuditTasks
-            | Operation::ListMitigationActions => settings.quotas.list,
-        };
         let tasks = self.scopes.entry(scope.clone()).or_default();
         tasks.settle(now, settings.readings.retention);
-        let Some(rate) = rate else { return Ok(()) };
+        let Some(rate) = settings.quotas.rate(operation) else {
+            return Ok(());
+        };
         let bucket = tasks.rates.entry(operation).or_insert_with(|| Bucket::full(rate, wall));
         if bucket.take(rate, wall) {
             Ok(())

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::catalogue::{Audit, Finding};
+use crate::audits::Audit;
+use crate::catalogue::Finding;
 use crate::clock::{epoch, plus};
-use crate::config::Suppressed;
 use crate::outcome::Outcome;
+use crate::readings::Suppressed;
 use crate::state::State;
 use crate::task::{Mapping, Target, TargetFinding};
 
@@ -24,7 +25,7 @@ impl State {
         self.catalogue
             .findings
             .get(id)
-            .filter(|finding| self.is_kept(now, finding))
+            .filter(|finding| self.is_kept(now, finding) && self.is_told(now, finding))
     }
 
     pub(crate) fn is_kept(&self, now: Timestamp, finding: &Finding) -> bool {
@@ -48,6 +49,7 @@ impl State {
         let passes = |finding: &&Finding| {
             let code = finding.reason_for_non_compliance_code.as_ref();
             self.is_kept(now, finding)
+                && self.is_told(now, finding)
                 && mapping.contains_key(&finding.check_name)
                 && filter.is_none_or(|filter| {
                     filter
@@ -68,9 +70,18 @@ impl State {
                 .filter(|check| filter.is_none_or(|filter| filter.contains_key(*check)));
             made_up(id, checks, self.config.settings.findings_per_check)
         } else if let Some(id) = audit {
-            self.catalogue.of_audit(id).filter(passes).map(known).collect()
+            self.catalogue
+                .of_audit(id)
+                .filter(passes)
+                .map(|finding| self.known(finding))
+                .collect()
         } else {
-            self.catalogue.findings.values().filter(passes).map(known).collect()
+            self.catalogue
+                .findings
+                .values()
+                .filter(passes)
+                .map(|finding| self.known(finding))
+                .collect()
         };
         let omitted = self.config.settings.readings.suppressed == Suppressed::Omitted;
         found.retain(|finding| mapping.contains_key(&finding.check) && !(omitted && finding.suppressed));
@@ -84,15 +95,16 @@ impl State {
             check: check.to_owned(),
             suppressed: false,
         };
-        self.finding(now, id).map_or_else(made_up, known)
+        self.finding(now, id)
+            .map_or_else(made_up, |finding| self.known(finding))
     }
-}
 
-fn known(finding: &Finding) -> TargetFinding {
-    TargetFinding {
-        id: finding.finding_id.clone(),
-        check: finding.check_name.clone(),
-        suppressed: finding.is_suppressed,
+    fn known(&self, finding: &Finding) -> TargetFinding {
+        TargetFinding {
+            id: finding.finding_id.clone(),
+            check: finding.check_name.clone(),
+            suppressed: self.is_left_out(finding),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::actions::Action;
 use crate::clock::{epoch, plus};
 use crate::outcome::{CheckStatistics, Outcome};
 
@@ -67,6 +68,8 @@ pub(crate) struct TaskState {
     canceled: Option<(Timestamp, Timestamp)>,
     plan: Vec<Planned>,
     outcome: Outcome,
+    /// Its actions, as they were defined at its start.
+    pub definitions: BTreeMap<String, Action>,
 }
 
 impl TaskState {
@@ -94,6 +97,7 @@ impl TaskState {
             canceled: None,
             plan: Vec::new(),
             outcome: Outcome::default(),
+            definitions: BTreeMap::new(),
         };
         task.replan(usual, findings, outcome, start);
         task
@@ -140,6 +144,28 @@ impl TaskState {
     /// Cancels a running task. A second time changes nothing.
     pub(crate) fn cancel(&mut self, now: Timestamp, takes: Duration) {
         self.canceled.get_or_insert((now, plus(now, takes)));
+    }
+
+    /// The findings that it mitigates: all but those that are left out.
+    pub(crate) fn mitigates(&self) -> impl Iterator<Item = &str> {
+        let worked_on = self.plan.iter().filter(|planned| !planned.skipped);
+        worked_on.map(|planned| planned.finding.id.as_str())
+    }
+
+    /// The findings whose cause it has removed by a time: those with an action of a type that does that.
+    pub(crate) fn mended(&self, at: Timestamp, mends: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+        let is_mended = move |(index, planned): &(usize, &Planned)| {
+            let actions = self
+                .actions(*index)
+                .iter()
+                .filter_map(|name| self.definitions.get(name));
+            !planned.skipped
+                && planned.failure.is_none()
+                && self.stage(*index, at) == Stage::Ended
+                && actions.into_iter().any(|action| mends(&action.action_type))
+        };
+        let planned = self.plan.iter().enumerate().filter(is_mended);
+        planned.map(|(_, planned)| planned.finding.id.as_str())
     }
 
     /// When it ends; the end of time while it is held.
@@ -287,7 +313,8 @@ impl TaskState {
         entry.insert("taskId".to_owned(), json!(self.id));
         entry.insert("findingId".to_owned(), json!(planned.finding.id));
         entry.insert("actionName".to_owned(), json!(name));
-        entry.insert("actionId".to_owned(), json!(format!("id-of-{name}")));
+        let definition = self.definitions.get(name);
+        entry.insert("actionId".to_owned(), json!(definition.map(|action| &action.action_id)));
         entry.insert("status".to_owned(), json!(status));
         if matches!(status, "COMPLETED" | "FAILED" | "IN_PROGRESS") {
             entry.insert(

@@ -32,6 +32,15 @@ pub struct Task {
     pub end: Option<Timestamp>,
     /// What became of its findings so far.
     pub statistics: BTreeMap<String, CheckStatistics>,
+    /// The findings that it mitigates, in order: those that are suppressed or skipped are not among them.
+    pub mitigates: Vec<String>,
+}
+
+impl Task {
+    /// The audit that its request names.
+    pub fn audit(&self) -> Option<&str> {
+        self.request.pointer("/target/auditTaskId")?.as_str()
+    }
 }
 
 /// Numbers that never go down.
@@ -87,5 +96,6 @@ fn view(scope: &Scope, task: &TaskState, now: Timestamp) -> Task {
         start: task.start,
         end: (!task.is_running(now)).then(|| task.end()),
         statistics: task.statistics(now),
+        mitigates: task.mitigates().map(str::to_owned).collect(),
     }
 }

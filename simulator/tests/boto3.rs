@@ -23,7 +23,10 @@ impl Drop for Running {
 
 #[test]
 fn boto3_tests_pass() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tests/boto3");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .join("tests/boto3");
     let python = tools::python::environment(&folder.join("requirements.txt")).unwrap();
     let (_simulator, endpoint) = simulator();
     let status = Command::new(python)

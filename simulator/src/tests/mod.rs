@@ -10,8 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::config::{Choice, LimitCheck, Quotas, Readings, Replay, ReplayOtherBody, Suppressed, TokenOfOtherTask};
+use crate::config::Quotas;
 use crate::fault::{Ending, Fault, FaultKind};
+use crate::readings::{Choice, LimitCheck, Readings, Replay, ReplayOtherBody, Suppressed, TokenOfOtherTask};
 use crate::state::{Request, State};
 use crate::{AUDIT_IN_PROGRESS, AUDIT_OF_DEVICES, AUDIT_OF_EVERYTHING, Config, Operation, Outcome};
 
