@@ -36,16 +36,28 @@ class Admin:
     def calls(self, account):
         return [call for call in self.request("GET", "calls") if call["account"] == account]
 
+    def names(self, kind):
+        """The names of all schedules, or of all actions."""
+        member = {"schedules": "scheduledAuditName", "actions": "actionName"}[kind]
+        return {entry[member] for entry in self.request("GET", kind)}
+
     def outcome(self, pattern, **outcome):
         self.request("PUT", f"outcomes/{pattern}", outcome)
 
 
 @pytest.fixture
 def admin():
-    """The admin API; settings, faults and outcomes are as before afterwards."""
+    """The admin API; settings, faults, outcomes, schedules, problems and actions are as before afterwards."""
     admin = Admin()
     before = admin.request("GET", "settings")
+    schedules, actions = admin.names("schedules"), admin.names("actions")
     yield admin
+    for added in admin.names("schedules") - schedules:
+        admin.request("DELETE", f"schedules/{added}")
+    for added in admin.names("actions") - actions:
+        admin.request("DELETE", f"actions/{added}")
+    if admin.request("GET", "problems"):
+        admin.request("DELETE", "problems/*")
     admin.settings(**before)
     admin.request("DELETE", "faults")
     admin.request("DELETE", "outcomes")

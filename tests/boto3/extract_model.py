@@ -14,16 +14,26 @@ import botocore
 
 OPERATIONS = [
     "CancelAuditMitigationActionsTask",
+    "CancelAuditTask",
+    "CreateMitigationAction",
+    "CreateScheduledAudit",
+    "DeleteMitigationAction",
+    "DeleteScheduledAudit",
     "DescribeAuditFinding",
     "DescribeAuditMitigationActionsTask",
     "DescribeAuditTask",
     "DescribeMitigationAction",
+    "DescribeScheduledAudit",
     "ListAuditFindings",
     "ListAuditMitigationActionsExecutions",
     "ListAuditMitigationActionsTasks",
     "ListAuditTasks",
     "ListMitigationActions",
+    "ListScheduledAudits",
     "StartAuditMitigationActionsTask",
+    "StartOnDemandAuditTask",
+    "UpdateMitigationAction",
+    "UpdateScheduledAudit",
 ]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import time
 
 import botocore.session
 import pytest
@@ -11,12 +12,15 @@ from botocore.model import ListShape, MapShape, StringShape, StructureShape
 import extract_model
 from conftest import start
 
-COMMITTED = pathlib.Path(__file__).parent.parent / "simulator/src/model.json"
+COMMITTED = pathlib.Path(__file__).parents[2] / "simulator/src/model.json"
 
 SERVICE = botocore.session.get_session().get_service_model("iot")
 
 TASK = {"taskId": "t-1"}
-WINDOW = {"startTime": 1_700_000_000, "endTime": 1_800_000_000}
+# Audits are kept for 90 days; a window that begins before is refused.
+WINDOW = {"startTime": int(time.time()) - 86_400, "endTime": int(time.time()) + 86_400}
+ROLE = "arn:aws:iam::123456789012:role/mitigation"
+TAGS = [{"Key": "team", "Value": "fleet"}]
 RESOURCE = {
     "deviceCertificateId": "a" * 64,
     "caCertificateId": "a" * 64,
@@ -78,6 +82,46 @@ INPUTS = {
     "DescribeAuditTask": {"taskId": "a"},
     "ListMitigationActions": {"actionType": "UPDATE_CA_CERTIFICATE", "maxResults": 5},
     "DescribeMitigationAction": {"actionName": "action"},
+    "CreateMitigationAction": {
+        "actionName": "action",
+        "roleArn": ROLE,
+        "actionParams": {"publishFindingToSnsParams": {"topicArn": "arn:aws:sns:eu-west-1:123456789012:findings"}},
+        "tags": TAGS,
+    },
+    # There is no such action, so nobody sees that these are the parameters of six.
+    "UpdateMitigationAction": {
+        "actionName": "no-such-action",
+        "roleArn": ROLE,
+        "actionParams": {
+            "updateDeviceCertificateParams": {"action": "DEACTIVATE"},
+            "updateCACertificateParams": {"action": "DEACTIVATE"},
+            "addThingsToThingGroupParams": {"thingGroupNames": ["group"], "overrideDynamicGroups": True},
+            "replaceDefaultPolicyVersionParams": {"templateName": "BLANK_POLICY"},
+            "enableIoTLoggingParams": {"roleArnForLogging": ROLE, "logLevel": "ERROR"},
+            "publishFindingToSnsParams": {"topicArn": "arn:aws:sns:eu-west-1:123456789012:findings"},
+        },
+    },
+    "DeleteMitigationAction": {"actionName": "action"},
+    "StartOnDemandAuditTask": {"targetCheckNames": ["X"]},
+    "CancelAuditTask": {"taskId": "a"},
+    "ListScheduledAudits": {"maxResults": 5},
+    "DescribeScheduledAudit": {"scheduledAuditName": "schedule"},
+    "CreateScheduledAudit": {
+        "scheduledAuditName": "schedule",
+        "frequency": "MONTHLY",
+        "dayOfMonth": "LAST",
+        "dayOfWeek": "SUN",
+        "targetCheckNames": ["X"],
+        "tags": TAGS,
+    },
+    "UpdateScheduledAudit": {
+        "scheduledAuditName": "schedule",
+        "frequency": "MONTHLY",
+        "dayOfMonth": "1",
+        "dayOfWeek": "SUN",
+        "targetCheckNames": ["X"],
+    },
+    "DeleteScheduledAudit": {"scheduledAuditName": "schedule"},
 }
 
 
@@ -101,11 +145,11 @@ def string_violations(shape):
     good = "1" if shape.name in ("AwsAccountId", "PolicyVersionId") else "a"
     if "max" in rules:
         yield "max", good * (rules["max"] + 1)
-    if "min" in rules:
+    if rules.get("min"):
         yield "min", good * (rules["min"] - 1)
-    # The model's pattern for IssuerCertificateSubject takes all of ASCII that can be seen.
+    # The pattern for IssuerCertificateSubject takes all of ASCII that can be seen, that for tags every letter there is.
     if "pattern" in rules:
-        yield "pattern", "a" * (rules.get("min", 1) - 1) + "é"
+        yield "pattern", "a" * (rules.get("min", 1) - 1) + "€"
     if shape.enum:
         yield "enum", "NONE_OF_THESE"
 
@@ -152,7 +196,9 @@ def cases():
 def unchecked(client, admin):
     """A client that sends anything, and a server without limits that takes odd targets."""
     admin.settings(
-        quotas={"start": None, "cancel": None, "describe": None, "list": None},
+        quotas={
+            "start": None, "cancel": None, "describe": None, "list": None, "scheduled_audits": None, "define": None
+        },
         readings={"finding_ids_with_others": "accept"},
     )
     iot = client(parameter_validation=False)
@@ -162,7 +208,7 @@ def unchecked(client, admin):
 def test_the_committed_model_is_botocores():
     assert COMMITTED.read_text() == extract_model.render(extract_model.extract()), (
         "botocore's model has changed: write model.json again with "
-        "`python tests/boto3/extract_model.py > tests/simulator/src/model.json`"
+        "`python tests/boto3/extract_model.py > simulator/src/model.json`"
     )
 
 
@@ -196,20 +242,31 @@ def test_a_violation_of_the_model_is_refused(operation, path, value, unchecked):
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_answers_have_no_members_that_the_model_lacks(iot, account):
+def test_answers_have_no_members_that_the_model_lacks(iot, admin, account):
     """botocore drops what it doesn't know, so this looks at the bytes."""
     seen = {}
     iot.meta.events.register(
         "before-parse.iot.*", lambda operation_model, response_dict, **_: seen.update({operation_model.name: response_dict})
     )
     start(iot, "t-1")
+    running = admin.request("POST", "audits/run", {"checks": ["X"], "taskStatus": "IN_PROGRESS"})
     for operation, value in {
+        "CreateMitigationAction": INPUTS["CreateMitigationAction"],
+        "UpdateMitigationAction": {"actionName": "action", "roleArn": ROLE},
+        "DeleteMitigationAction": {"actionName": "action"},
+        "CreateScheduledAudit": INPUTS["CreateScheduledAudit"],
+        "UpdateScheduledAudit": INPUTS["UpdateScheduledAudit"],
+        "ListScheduledAudits": {},
+        "DescribeScheduledAudit": {"scheduledAuditName": "schedule"},
+        "DeleteScheduledAudit": {"scheduledAuditName": "schedule"},
+        "StartOnDemandAuditTask": INPUTS["StartOnDemandAuditTask"],
+        "CancelAuditTask": running,
         "DescribeAuditMitigationActionsTask": TASK,
         "ListAuditMitigationActionsTasks": {"startTime": 0, "endTime": 4_000_000_000},
         "ListAuditMitigationActionsExecutions": {**TASK, "findingId": "all-03-1"},
         "ListAuditFindings": {"taskId": "a3aea009955e501a31b764abe1bebd3d"},
         "DescribeAuditFinding": {"findingId": "all-03-1"},
-        "ListAuditTasks": {"startTime": 0, "endTime": 4_000_000_000},
+        "ListAuditTasks": WINDOW,
         "DescribeAuditTask": {"taskId": "a3aea009955e501a31b764abe1bebd3d"},
         "ListMitigationActions": {},
         "DescribeMitigationAction": {"actionName": "UpdateCA"},

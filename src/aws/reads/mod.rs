@@ -22,6 +22,7 @@ use crate::core::answer::{
     ActionDefinition, Audit, AuditsPage, Effect, ErrorClass, Failure, Finding, FindingsPage, Operation, ReadAnswer,
     ScheduledAudit,
 };
+use crate::core::mitigation_plan::{PlanAnswer, PlanRead};
 
 /// The longest id or name in the service's model.
 const MAX_NAME: usize = 128;
@@ -33,6 +34,20 @@ const MAX_TOKEN: usize = 4_096;
 const PAGE: u16 = 250;
 
 impl Service {
+    /// Makes a call for a plan.
+    pub async fn read_for_plan(&self, region: &str, read: &PlanRead) -> PlanAnswer {
+        match read {
+            PlanRead::Audit(audit) => PlanAnswer::Audit(self.describe_audit(region, audit).await),
+            PlanRead::Finding(finding) => PlanAnswer::Finding(self.describe_finding(region, finding).await),
+            PlanRead::Action(name) => PlanAnswer::Action(self.describe_action(region, name).await),
+            PlanRead::Findings {
+                audit,
+                check,
+                next_token,
+            } => PlanAnswer::Findings(self.list_findings(region, audit, check, next_token.as_deref()).await),
+        }
+    }
+
     /// `DescribeAuditTask`
     pub async fn describe_audit(&self, region: &str, audit: &str) -> ReadAnswer<Audit> {
         let call = self.client(region).describe_audit_task().task_id(audit);

@@ -181,6 +181,7 @@ fn add_audit(aws: &Server, id: &str, status: &str, days_ago: u64) {
         start: Some(start),
         scheduled_audit_name: None,
         checks: vec!["LOGGING_DISABLED_CHECK".to_owned()],
+        ..Audit::default()
     };
     aws.add_audit(audit).unwrap();
 }
