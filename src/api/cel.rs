@@ -3,7 +3,7 @@
 //! A typed access (`self.spec.target`) to a stored value of another type is an error, CEL has nothing that catches one,
 //! and a rule that ends with an error refuses every write, also of what is unchanged. A chain of optionals that begins
 //! with `optional.of(self)`, or with an optional `oldSelf`, reads the stored JSON as it is, whatever the schema says. (Seen
-//! on Kubernetes 1.36; read in the CEL of 1.30.)
+//! on Kubernetes 1.30 and 1.37.)
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 
@@ -16,13 +16,18 @@ pub(super) const NEW: &str = "optional.of(self)";
 pub(super) const OLD: &str = "oldSelf";
 
 /// The value at a path, as in `spec.target`: an optional. By `orValue` it is a text or a number that may have any type.
+///
+/// Each step stands within the one before it, not behind it: what stands before `optFlatMap` is copied, and the CEL of
+/// Kubernetes 1.30 refuses a copy that has an `optFlatMap` of its own ("incompatible type already exists").
 pub(super) fn at(object: &str, path: &str) -> String {
-    let mut members = path.split('.');
-    let first = format!("{object}.?{}", members.next().unwrap_or_default());
-    // To select a member of a list is an error; of anything else that has no members it is none.
-    members.fold(first, |parent, member| {
-        format!("{parent}.optFlatMap(o, type(dyn(o)) == map ? optional.of(o).?{member} : optional.none())")
-    })
+    match path.split_once('.') {
+        None => format!("{object}.?{path}"),
+        // To select a member of a list is an error; of anything else that has no members it is none.
+        Some((first, rest)) => format!(
+            "{object}.?{first}.optFlatMap(o, type(dyn(o)) == map ? {} : optional.none())",
+            at("optional.of(o)", rest)
+        ),
+    }
 }
 
 /// Whether there is a value at a path.

@@ -113,8 +113,11 @@ async fn create(tasks: &Api<DynamicObject>, object: &Value, params: &PostParams)
 /// The answer, or the text that kubectl shows.
 fn message<T>(answer: kube::Result<T>) -> Result<T, String> {
     answer.map_err(|error| match error {
-        // Older API servers name the type of the refused value as well.
-        kube::Error::Api(status) => status.message.replace("Invalid value: \"object\": ", "Invalid value: "),
+        // Older API servers name the type of the refused value as well, and 1.30 has other words for a length.
+        kube::Error::Api(status) => status
+            .message
+            .replace("Invalid value: \"object\": ", "Invalid value: ")
+            .replace("Too long: may not be longer than", "Too long: may not be more than"),
         other => panic!("no answer of the API server: {other}"),
     })
 }

@@ -246,15 +246,15 @@ async fn refused() {
         ),
         (
             json!({"activeDeadlineSeconds": 1.5}),
-            "spec.activeDeadlineSeconds in body must be of type int64",
+            "spec.activeDeadlineSeconds in body must be of type int",
         ),
         (
             json!({"activeDeadlineSeconds": 1e19}),
-            "spec.activeDeadlineSeconds in body must be of type int64",
+            "spec.activeDeadlineSeconds in body must be of type int",
         ),
         (
             json!({"ttlSecondsAfterFinished": 1e19}),
-            "spec.ttlSecondsAfterFinished in body must be of type int64",
+            "spec.ttlSecondsAfterFinished in body must be of type int",
         ),
         (
             json!({"ttlSecondsAfterFinished": -1}),

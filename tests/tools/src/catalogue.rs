@@ -4,24 +4,19 @@ use crate::cargo_tool::CargoTool;
 use crate::go_source::GoSource;
 use crate::go_tool::{Assets, GoTool};
 
-/// Without these the server calls itself v0.0.0, and clients doubt what it can do.
-const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 \
-    -X k8s.io/component-base/version.gitMajor=1 \
-    -X k8s.io/component-base/version.gitMinor=36";
-
 /// Without these helm takes itself for one of Kubernetes 1.20, and refuses the chart.
 const HELM_3_VERSION: &str = "-X helm.sh/helm/v3/internal/version.version=v3.22.0 \
     -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 \
-    -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=36 \
+    -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37 \
     -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1 \
-    -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=36";
+    -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=37";
 /// The next major version knows its Kubernetes from the client library that it is built with.
 const HELM_4_VERSION: &str = "-X helm.sh/helm/v4/internal/version.version=v4.3.1";
 
 /// The API server's store.
 pub const ETCD: GoTool = GoTool {
     name: "etcd",
-    module: "kubernetes",
+    module: "etcd",
     package: "go.etcd.io/etcd/server/v3",
     link_flags: "",
     minutes: 1,
@@ -35,7 +30,7 @@ pub const KUBE_APISERVER: GoTool = GoTool {
     name: "kube-apiserver",
     module: "kubernetes",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
-    link_flags: KUBERNETES_VERSION,
+    link_flags: "",
     minutes: 4,
     tags: "",
     assets: Assets::Required,
@@ -48,7 +43,7 @@ pub const KUBE_CONTROLLER_MANAGER: GoTool = GoTool {
     name: "kube-controller-manager",
     module: "kubernetes",
     package: "k8s.io/kubernetes/cmd/kube-controller-manager",
-    link_flags: KUBERNETES_VERSION,
+    link_flags: "",
     minutes: 2,
     tags: "",
     assets: Assets::Preferred,

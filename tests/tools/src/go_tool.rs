@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{assets, cache, kubernetes, prerequisite};
+use crate::{assets, cache, kubernetes, kubernetes::Version, prerequisite};
 
 /// What a folder of ready-made binaries (`KUBEBUILDER_ASSETS`) means for a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) enum Assets {
 pub struct GoTool {
     /// The binary's name.
     pub name: &'static str,
-    /// The folder with its `go.mod`.
+    /// The folder with its `go.mod`; of a part of Kubernetes, what stands before the dash and the version.
     pub(crate) module: &'static str,
     /// The Go package of its `main`.
     pub(crate) package: &'static str,
@@ -53,9 +53,21 @@ impl GoTool {
         {
             return Ok(path);
         }
-        let (module, link_flags) = version.map_or((self.module, self.link_flags), |v| (v.module, v.link_flags));
+        self.path_for(version.unwrap_or(kubernetes::NEWEST))
+    }
+
+    /// The same for a version of Kubernetes, whatever is chosen or ready-made.
+    ///
+    /// # Errors
+    /// When Go isn't installed, or the build fails.
+    pub fn path_for(&self, version: Version) -> Result<PathBuf> {
+        let (module, link) = if self.is_versioned {
+            let module = format!("{}-{}", self.module, version.minor());
+            (module, format!("-s -w {}", version.link_flags()))
+        } else {
+            (self.module.to_owned(), format!("-s -w {}", self.link_flags))
+        };
         let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(module);
-        let link = format!("-s -w {link_flags}");
         let mut flags = vec!["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", &link];
         if !self.tags.is_empty() {
             flags.extend(["-tags", self.tags]);
