@@ -3,7 +3,8 @@
 //! A typed access (`self.spec.target`) to a stored value of another type is an error, CEL has nothing that catches one,
 //! and a rule that ends with an error refuses every write, also of what is unchanged. A chain of optionals that begins
 //! with `optional.of(self)`, or with an optional `oldSelf`, reads the stored JSON as it is, whatever the schema says. (Seen
-//! on Kubernetes 1.30 and 1.37.)
+//! on Kubernetes 1.30 and 1.36. From 1.37 on it is read by the schema, and ends with an error where it isn't of its type:
+//! such an object is only let go by a definition without rules.)
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 

@@ -1,38 +1,11 @@
-//! Programs that are run one after the other, each with its name and its duration.
+//! Programs that the commands run.
 
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
-
-/// What has been run so far.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    steps: Vec<(String, bool, Duration)>,
-}
-
-impl Report {
-    /// Runs a step under a headline, and notes how long it took.
-    pub(crate) fn step<T>(&mut self, name: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
-        println!("\n== {name}");
-        let start = Instant::now();
-        let result = run();
-        self.steps.push((name.to_owned(), result.is_ok(), start.elapsed()));
-        result.with_context(|| format!("{name} failed"))
-    }
-
-    /// Prints each step's result and duration.
-    pub(crate) fn print(&self) {
-        println!("\n== summary");
-        for (name, passed, duration) in &self.steps {
-            let verdict = if *passed { "passed" } else { "FAILED" };
-            println!("{verdict}  {:>7.1} s  {name}", duration.as_secs_f64());
-        }
-    }
-}
 
 /// The folder of this checkout.
 pub(crate) fn root() -> PathBuf {

@@ -9,6 +9,11 @@ pub(crate) fn run() -> Result<()> {
     for tool in tools::ALL {
         println!("{}: {}", tool.name, tool.path()?.display());
     }
+    // What is run on the oldest Kubernetes in each run of all tests.
+    for tool in [tools::KUBE_APISERVER, tools::KUBE_CONTROLLER_MANAGER] {
+        let path = tool.path_for(tools::kubernetes::OLDEST)?;
+        println!("{} of the oldest Kubernetes: {}", tool.name, path.display());
+    }
     let deny = tools::CARGO_DENY;
     println!("{}: {}", deny.name, deny.path()?.display());
     Ok(())

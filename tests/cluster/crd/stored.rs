@@ -246,11 +246,34 @@ async fn no_rule_locks_in_what_was_stored_before_it() {
     }
 }
 
+/// Whether the API server's CEL reads what is stored as it is. That of 1.37 reads it by the schema, and a rule ends with
+/// an error on what isn't of its type: no rule that looks at the spec can let such an object pass.
+async fn reads_what_is_stored(cluster: &Cluster) -> bool {
+    let version = cluster.client().await.unwrap().apiserver_version().await.unwrap();
+    version.minor.trim_end_matches('+').parse::<u32>().unwrap() < 37
+}
+
+/// Where a rule can't let a broken object pass, a definition without rules can: this is the way out that the docs name.
+async fn is_let_go_by_a_definition_without_rules(cluster: &Cluster, tasks: &Api<DynamicObject>, name: &str) {
+    let label = json!({"metadata": {"labels": {"a": "b"}}});
+    let refused = edit(tasks, name, &label).await.unwrap_err();
+    assert!(refused.contains("invalid data, expected"), "{refused}");
+    install(cluster, &permissive()).await;
+    eventually(LIMIT, "the rules are gone", async || edit(tasks, name, &label).await)
+        .await
+        .unwrap();
+    let mut failures = Failures::default();
+    let_go(tasks, name, &mut failures).await;
+}
+
 /// A spec whose parts are not what they should be can't be read by any operator, and is let go all the same.
 #[tokio::test]
 async fn no_broken_spec_is_locked_in() {
     let objects = broken_objects();
-    let (_cluster, tasks) = stored_before(objects.iter().map(|(name, spec, _)| (name.as_str(), spec))).await;
+    let (cluster, tasks) = stored_before(objects.iter().map(|(name, spec, _)| (name.as_str(), spec))).await;
+    if !reads_what_is_stored(&cluster).await {
+        return is_let_go_by_a_definition_without_rules(&cluster, &tasks, "text-spec-new").await;
+    }
     let mut failures = Failures::default();
     for (name, spec, status) in &objects {
         failures.refused(
@@ -274,7 +297,10 @@ async fn no_broken_spec_is_locked_in() {
 #[tokio::test]
 async fn each_broken_spec_can_be_corrected() {
     let objects = broken_objects();
-    let (_cluster, tasks) = stored_before(objects.iter().map(|(name, spec, _)| (name.as_str(), spec))).await;
+    let (cluster, tasks) = stored_before(objects.iter().map(|(name, spec, _)| (name.as_str(), spec))).await;
+    if !reads_what_is_stored(&cluster).await {
+        return;
+    }
     let mut failures = Failures::default();
     for (name, spec, status) in &objects {
         // After a start, only what no rule can compare may be put right: the outermost member that is broken.

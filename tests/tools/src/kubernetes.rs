@@ -28,7 +28,10 @@ impl Version {
     pub(crate) fn link_flags(self) -> String {
         let variable = "-X k8s.io/component-base/version.git";
         let (major, minor) = self.minor().split_once('.').unwrap_or_default();
-        format!("{variable}Version=v{} {variable}Major={major} {variable}Minor={minor}", self.0)
+        format!(
+            "{variable}Version=v{} {variable}Major={major} {variable}Minor={minor}",
+            self.0
+        )
     }
 }
 
@@ -66,10 +69,7 @@ mod tests {
         for version in VERSIONS {
             let module = format!("kubernetes-{}/go.mod", version.minor());
             let file = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&module)).unwrap();
-            assert!(
-                file.contains(&format!("k8s.io/kubernetes v{} ", version.0)),
-                "{module}"
-            );
+            assert!(file.contains(&format!("k8s.io/kubernetes v{} ", version.0)), "{module}");
         }
         assert_eq!(
             OLDEST.link_flags(),

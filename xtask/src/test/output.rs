@@ -6,13 +6,15 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader},
-    process::{Child, Command},
+    process::Child,
     sync::mpsc::{RecvTimeoutError, channel},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
+
+use super::lane::Output;
 
 /// The longest that one test may take. The longest of those that pass takes three minutes.
 const LIMIT: Duration = Duration::from_mins(10);
@@ -43,9 +45,10 @@ struct Program {
 }
 
 impl Tests {
-    /// Passes cargo's output on as it comes, until its end, and kills a test program with a test that goes on too long.
-    pub(super) fn follow(&mut self, cargo: &mut Child) -> Result<()> {
-        let output = cargo.stdout.take().context("cargo has no output")?;
+    /// Passes a test program's output on as it comes, until its end, and kills it when a test goes on too long. What a
+    /// test has started ends with it, however it ends.
+    pub(super) fn follow(&mut self, program: &mut Child, to: &Output) -> Result<()> {
+        let output = program.stdout.take().context("a test program has no output")?;
         let (sender, lines) = channel();
         thread::spawn(move || {
             for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
@@ -57,7 +60,7 @@ impl Tests {
         loop {
             match lines.recv_timeout(Duration::from_secs(1)) {
                 Ok(line) => {
-                    println!("{line}");
+                    to.line(&line);
                     self.add(&line, Instant::now());
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -65,15 +68,10 @@ impl Tests {
             }
             if let Some(test) = self.overdue(Instant::now()) {
                 let failure = format!("{test}: killed after {} minutes", LIMIT.as_secs() / 60);
-                println!("{failure}");
+                to.line(&failure);
                 self.failures.push(failure);
-                self.running.iter_mut().for_each(|program| program.slow.clear());
-                // What a test has started ends with it, however it ends; cargo goes on with the next program.
-                let parent = cargo.id().to_string();
-                Command::new("pkill")
-                    .args(["-KILL", "-P", &parent])
-                    .status()
-                    .context("cannot run pkill")?;
+                self.running.iter_mut().for_each(|running| running.slow.clear());
+                program.kill().context("cannot kill a test program")?;
             }
         }
         self.end_program();
@@ -142,6 +140,15 @@ impl Tests {
         self.passed += passed;
         self.skipped += skipped;
         self.failed += failed + tests.saturating_sub(passed + failed + skipped);
+    }
+
+    /// Adds the tests of another lane.
+    pub(super) fn join(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.failures.extend(other.failures);
+        self.slow.extend(other.slow);
     }
 
     /// Prints what took long and what failed, and the numbers last.
