@@ -14,8 +14,8 @@ use super::status::draft::StatusDraft;
 use super::step::Step;
 use crate::api::{Approval, MitigationPlan, Phase, Reason};
 use crate::core::answer::Operation;
-use crate::core::mitigation_plan::bounds::{Excess, excess};
 use crate::core::mitigation_plan::PlanOutcome;
+use crate::core::mitigation_plan::bounds::{Excess, excess};
 use crate::core::queue::Admission;
 use crate::core::timing;
 
@@ -302,7 +302,10 @@ fn unreadable(o: &Observation<'_>, desired: &DesiredTask, retry: &Retry) -> Stat
 }
 
 fn next_read(o: &Observation<'_>, desired: &DesiredTask, region: &str) -> Option<Step> {
-    let read = o.memory.plan.next(&desired.plan_request(region), o.observed.generation)?;
+    let read = o
+        .memory
+        .plan
+        .next(&desired.plan_request(region), o.observed.generation)?;
     Some(Step::ReadForPlan {
         region: region.to_owned(),
         read,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::api::Target;
+use crate::api::{MitigationPlan, PlannedAction, Target};
 use crate::core::answer::Described;
 use crate::core::task::desired::DesiredTask;
 
@@ -27,6 +27,23 @@ pub fn difference(task: &Described, desired: &DesiredTask) -> Option<Difference>
     target_difference(target, &desired.target)
         .or_else(|| (*mapping != desired.mapping).then_some("auditCheckToActionsMapping"))
         .map(Difference::Member)
+}
+
+/// The actions of a plan that were applied otherwise than they were planned: a Start takes names only, so a definition
+/// that is changed just before it counts. Nothing where the service doesn't tell what it applied.
+pub fn redefined_actions<'a>(plan: &'a MitigationPlan, task: &Described) -> Vec<&'a str> {
+    let Some(applied) = task.actions.as_ref().filter(|applied| !applied.is_empty()) else {
+        return Vec::new();
+    };
+    let is_as_planned = |planned: &PlannedAction| {
+        applied.iter().any(|applied| {
+            applied.name == planned.name
+                && applied.role_arn == planned.role_arn
+                && applied.parameters == planned.parameters
+        })
+    };
+    let actions = plan.actions.iter().filter(|planned| !is_as_planned(planned));
+    actions.map(|planned| planned.name.as_str()).collect()
 }
 
 fn target_difference(task: &Target, desired: &Target) -> Option<&'static str> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::identity;
-use crate::core::mitigation_plan::PlanRequest;
 use crate::api::{Approval, AuditMitigationTaskSpec, DeletionPolicy, StartRecord, Target};
+use crate::core::mitigation_plan::PlanRequest;
 
 /// What a resource asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use super::observed::ObservedTask;
 use crate::api::{AuditMitigationTaskStatus, DeletionPolicy, Phase, Reason};
 use crate::core::answer::Operation;
 use crate::core::task::check_names;
-use crate::core::task::status::phase::ConditionType;
-use crate::core::task::status::phase::find;
+use crate::core::task::compare::redefined_actions;
+use crate::core::task::status::approved::find_approved;
+use crate::core::task::status::phase::{ConditionType, find, has_ended};
 
 /// An event to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +43,13 @@ pub fn event_drafts(observed: &ObservedTask, after: &AuditMitigationTaskStatus, 
         events.extend(misspelled_checks(observed));
         events.extend(ttl_of_a_tracked_resource(observed));
     }
+    events.extend(plan_approved(observed, after));
     events.extend(started(observed, after));
-    // That a task runs was said by the event of its start.
-    let changed = transition(observed, after).filter(|(_, ready)| ready.reason != Reason::InProgress.as_str());
+    // That a task runs was said by the event of its start; that it is about to be started under its plan, is said by that.
+    let is_said_otherwise = |reason: &str| {
+        reason == Reason::InProgress.as_str() || reason == Reason::Starting.as_str() && after.plan.is_some()
+    };
+    let changed = transition(observed, after).filter(|(_, ready)| !is_said_otherwise(&ready.reason));
     if let Some((phase, ready)) = changed
         && let Some(reason) = Reason::parse(&ready.reason)
     {
@@ -56,7 +61,9 @@ pub fn event_drafts(observed: &ObservedTask, after: &AuditMitigationTaskStatus, 
         });
     } else {
         events.extend(refused_cancel(observed, after, memory));
+        events.extend(another_plan(observed, after));
     }
+    events.extend(actions_differ(observed, after, memory));
     events
 }
 
@@ -75,6 +82,56 @@ fn started(observed: &ObservedTask, after: &AuditMitigationTaskStatus) -> Option
             Reason::AlreadyExists
         },
         note: started.message.clone(),
+    })
+}
+
+/// Somebody has approved the plan.
+fn plan_approved(observed: &ObservedTask, after: &AuditMitigationTaskStatus) -> Option<EventDraft> {
+    let is_approved = |approved: &&Condition| approved.reason == Reason::PlanApproved.as_str();
+    let approved = find_approved(&after.conditions).filter(is_approved)?;
+    let before = observed.status.as_ref();
+    let was_approved = before
+        .and_then(|before| find_approved(&before.conditions))
+        .is_some_and(|before| is_approved(&before));
+    (!was_approved).then(|| EventDraft {
+        is_warning: false,
+        action: "Approve".to_owned(),
+        reason: Reason::PlanApproved,
+        note: approved.message.clone(),
+    })
+}
+
+/// The plan that waits for approval is another one now.
+fn another_plan(observed: &ObservedTask, after: &AuditMitigationTaskStatus) -> Option<EventDraft> {
+    let ready =
+        find(&after.conditions, ConditionType::Ready).filter(|_| after.phase == Some(Phase::AwaitingApproval))?;
+    let before = observed.status.as_ref()?.plan.as_ref()?;
+    let is_another = after.plan.as_ref()?.hash != before.hash;
+    let reason = Reason::parse(&ready.reason).filter(|_| is_another)?;
+    Some(EventDraft {
+        is_warning: is_warning(Phase::AwaitingApproval, reason),
+        action: "AwaitingApproval".to_owned(),
+        reason,
+        note: ready.message.clone(),
+    })
+}
+
+/// What was applied is not what was planned.
+fn actions_differ(observed: &ObservedTask, after: &AuditMitigationTaskStatus, memory: &Memory) -> Option<EventDraft> {
+    if observed.phase().is_some_and(has_ended) || !after.phase.is_some_and(has_ended) {
+        return None;
+    }
+    let (task_id, plan) = (after.task_id.as_deref()?, after.plan.as_ref()?);
+    let redefined = redefined_actions(plan, memory.described(task_id)?);
+    (!redefined.is_empty()).then(|| EventDraft {
+        is_warning: true,
+        action: "Compare".to_owned(),
+        reason: Reason::ActionsDiffer,
+        note: format!(
+            "task {task_id} applied {} otherwise than status.plan shows: the action was redefined between the last look at \
+             the plan and the start",
+            redefined.join(", ")
+        ),
     })
 }
 
@@ -156,6 +213,7 @@ fn is_warning(phase: Phase, reason: Reason) -> bool {
                 | Reason::ServiceUnavailable
                 | Reason::UnexpectedAnswer
                 | Reason::RegionMissing
+                | Reason::PlanChanged
                 | Reason::ResourceTooLarge
                 | Reason::UnknownState
                 | Reason::CancelIgnored

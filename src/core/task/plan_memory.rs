@@ -65,7 +65,10 @@ impl PlanMemory {
         moment: Moment<'_>,
         retries: &mut Retries,
     ) {
-        let begun = self.reading.take().filter(|begun| begun.generation == moment.generation);
+        let begun = self
+            .reading
+            .take()
+            .filter(|begun| begun.generation == moment.generation);
         let mut begun = begun.unwrap_or_else(|| Begun {
             generation: moment.generation,
             began: moment.now.monotonic.checked_sub(took).unwrap_or(moment.now.monotonic),

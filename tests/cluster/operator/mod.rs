@@ -1,6 +1,7 @@
 //! The operator's own process on a real API server, with the real AWS SDK against the simulator.
 
 mod answers;
+mod approval;
 mod audits;
 mod bad_input;
 mod cancel;

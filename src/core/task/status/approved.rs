@@ -64,7 +64,7 @@ pub(super) fn show(
     let Some(judgement) = judgement else {
         after.plan.clone_from(&before.plan);
         // Its generation says which spec it speaks of; after the start that is every one.
-        let is_started = after.task_id.is_some() || after.attempt.is_some();
+        let is_started = after.task_id.is_some();
         let generation = if is_started {
             Some(observed.generation)
         } else {

@@ -13,6 +13,7 @@ use crate::core::task::attempt::{AttemptAnswer, KnownAttempt};
 use crate::core::task::known_task::KnownTask;
 use crate::core::task::memory::{CancelOutcome, LastCancel, LastDescribe, Memory};
 use crate::core::task::observation::Settings;
+use crate::core::task::plan_memory::PlanMemory;
 use crate::core::task::retry::{Moment, Retries};
 use crate::core::task::status::draft::StatusDraft;
 use crate::core::task::status::subject::TaskIn;
@@ -327,6 +328,7 @@ fn memory(record: Option<StartRecord>) -> impl Strategy<Value = Memory> {
                 last_describe,
                 last_cancel,
                 failed_actions,
+                plan: PlanMemory::default(),
                 retries,
             },
         )

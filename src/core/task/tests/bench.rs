@@ -251,7 +251,12 @@ impl Bench {
                         return step;
                     }
                 }
-                Step::Start(_) | Step::Describe(_) | Step::Cancel(_) | Step::ListFailedActions(_) | Step::Delete => {
+                Step::Start(_)
+                | Step::Describe(_)
+                | Step::Cancel(_)
+                | Step::ReadForPlan { .. }
+                | Step::ListFailedActions(_)
+                | Step::Delete => {
                     return step;
                 }
                 Step::Wait(_) => {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::approval::{MANY, awaiting, bounded};
 use super::bench::{Bench, REGION, found, found_another, lost, refused, success};
 use crate::api::Phase;
 use crate::core::answer::{DescribeAnswer, ErrorClass, StartAnswer, TaskState};
@@ -59,7 +60,7 @@ fn in_phase(phase: Phase) -> Bench {
             bench.rest();
             bench
         }
-        Phase::AwaitingApproval => unreachable!("see the tests of the approval"),
+        Phase::AwaitingApproval => awaiting(&bounded(), MANY),
         Phase::Suspended => {
             let mut bench = Bench::new(&json!({ "suspend": true }));
             bench.rest();

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::account::Account;
 use super::bench::spec;
 use super::service::{Fault, Outages, Reading};
 use super::site::ApiFault;
@@ -24,7 +25,8 @@ pub(super) fn reading() -> impl Strategy<Value = Reading> {
 
 /// With an id of its own or the default one, with a token of its own or the default one.
 pub(super) fn manifest() -> impl Strategy<Value = Value> {
-    (any::<bool>(), prop_oneof![3 => Just(false), 1 => Just(true)]).prop_map(|(has_id, has_token)| {
+    let rarely = || prop_oneof![3 => Just(false), 1 => Just(true)];
+    (any::<bool>(), rarely(), rarely()).prop_map(|(has_id, has_token, has_bounds)| {
         let mut spec = spec();
         let members = spec.as_object_mut().unwrap();
         if !has_id {
@@ -32,6 +34,12 @@ pub(super) fn manifest() -> impl Strategy<Value = Value> {
         }
         if has_token {
             members.insert("clientRequestToken".to_owned(), json!("shared-token"));
+        }
+        if has_bounds {
+            members.insert(
+                "approval".to_owned(),
+                json!({ "requiredAbove": { "findings": 2, "percent": 2 } }),
+            );
         }
         spec
     })
@@ -117,10 +125,11 @@ pub(super) fn outages() -> impl Strategy<Value = Outages> {
             1 => Just(Some(Fault::LostAfter)),
         ]
     };
-    (fault(), fault(), fault()).prop_map(|(start, describe, cancel)| Outages {
+    (fault(), fault(), fault(), fault()).prop_map(|(start, describe, cancel, read)| Outages {
         start,
         describe,
         cancel,
+        read,
     })
 }
 
@@ -137,6 +146,39 @@ fn edit() -> impl Strategy<Value = Value> {
         Just(json!({ "ttlSecondsAfterFinished": 86_400 })),
         Just(json!({ "activeDeadlineSeconds": 60 })),
         Just(json!({ "deletionPolicy": "Orphan" })),
+    ]
+}
+
+/// Bounds and approvals that come and go; also one that nobody's plan ever had.
+fn approval() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => Just(Event::Approve),
+        1 => Just(json!({ "approval": null })).prop_map(Event::Edit),
+        1 => Just(json!({ "approval": {} })).prop_map(Event::Edit),
+        1 => Just(json!({ "approval": { "plan": null } })).prop_map(Event::Edit),
+        1 => Just(json!({ "approval": { "plan": "aaaaaaaaaaaaaaaa" } })).prop_map(Event::Edit),
+        1 => Just(json!({ "approval": { "requiredAbove": { "findings": 1 } } })).prop_map(Event::Edit),
+        1 => Just(json!({ "approval": { "requiredAbove": { "percent": 3 } } })).prop_map(Event::Edit),
+        1 => Just(json!({ "approval": { "requiredAbove": null } })).prop_map(Event::Edit),
+    ]
+}
+
+/// What plans are made of: none to a few findings, redefined now and then, an audit that has ended most of the time.
+fn account() -> impl Strategy<Value = Account> {
+    let in_progress = prop_oneof![4 => Just(false), 1 => Just(true)];
+    (0_u8..5, 0_u8..2, in_progress).prop_map(|(findings, definition, is_in_progress)| Account {
+        findings,
+        definition,
+        is_in_progress,
+    })
+}
+
+/// All that, and people who approve plans while what they are made of changes.
+pub(super) fn anything_about_plans() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        6 => anything(),
+        2 => (0_usize..2, approval()).prop_map(|(at, event)| Happening::At(at, event)),
+        1 => account().prop_map(Happening::Change),
     ]
 }
 

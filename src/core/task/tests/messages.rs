@@ -216,6 +216,11 @@ fn each_operation_is_called_what_iam_calls_it() {
             "CancelAuditMitigationActionsTask",
             "ListAuditMitigationActionsExecutions",
             "ListAuditFindings",
+            "DescribeAuditTask",
+            "DescribeAuditFinding",
+            "DescribeMitigationAction",
+            "ListAuditTasks",
+            "DescribeScheduledAudit",
         ]
     );
 }

@@ -7,8 +7,10 @@
     reason = "tests"
 )]
 
+mod account;
 mod already_exists;
 mod answers;
+mod approval;
 mod arbitrary;
 mod attempts;
 pub(crate) mod bench;

@@ -4,9 +4,10 @@
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::bench::spec;
-use super::happenings::{anything, manifest, mishap, reading};
+use super::happenings::{anything, anything_about_plans, manifest, mishap, reading};
 use super::lives;
 use super::service::Reading;
 use super::world::{Event, Happening, World};
@@ -83,6 +84,40 @@ proptest! {
         };
         if is_free(0) && is_free(1) {
             assert_free(&mut world);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(lives(400))]
+
+    /// P8: whatever changes while plans are made and approved, nothing is started beyond the bounds without the approval
+    /// of the plan that was current ([`super::service`] checks each Start), and it comes to rest.
+    #[test]
+    fn whatever_is_approved_nothing_else_is_started(
+        reading in reading(),
+        bounds in prop_oneof![
+            Just(json!({})),
+            Just(json!({ "requiredAbove": { "findings": 2 } })),
+            Just(json!({ "requiredAbove": { "percent": 2 } })),
+        ],
+        life in prop::collection::vec(anything_about_plans(), 0..80),
+    ) {
+        let mut manifest = spec();
+        manifest["approval"] = bounds;
+        let mut world = World::new(reading, &manifest);
+        for happening in &life {
+            world.happen(happening);
+        }
+        world.come_to_rest();
+        for at in 0..2 {
+            let Some(phase) = world.phase(at) else { continue };
+            let store = &world.sites[at].store;
+            let rests = is_finished(phase)
+                || matches!(phase, Phase::Unknown | Phase::AwaitingApproval)
+                || phase == Phase::Suspended && world.spec_says(at, "suspend");
+            prop_assert!(rests, "{:#?}", store.json());
+            prop_assert!(store.observed().is_observed());
         }
     }
 }

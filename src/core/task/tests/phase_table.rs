@@ -19,6 +19,7 @@ const TABLE: &str = "
 | Pending | False | False | False | False | False | True | False |
 | Queued | False | False | False | False | False | True | False |
 | Suspended | False | False | False | False | False | False | False |
+| AwaitingApproval | False | False | False | False | False | False | False |
 | Running | True | False | False | False | False | True | False |
 | Canceling | True | False | False | False | False | True | False |
 | Completed | True | True | False | True | True | False | False |

@@ -4,9 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::bench::{failure, not_running, refused};
-use crate::api::{StartRecord, Target};
-use crate::core::answer::{CancelAnswer, DescribeAnswer, Described, Effect, ErrorClass, StartAnswer, TaskState};
+use super::account::Account;
+use super::bench::{failure, not_running, refused, start_of_time};
+use crate::api::{MitigationPlan, StartRecord, Target};
+use crate::core::answer::{
+    CancelAnswer, DescribeAnswer, Described, Effect, ErrorClass, ReadAnswer, StartAnswer, TaskState,
+};
+use crate::core::mitigation_plan::bounds::excess;
+use crate::core::mitigation_plan::{PlanAnswer, PlanRead};
 use crate::core::task::desired::DesiredTask;
 
 /// How long a task runs.
@@ -68,6 +73,8 @@ pub(super) struct Outages {
     pub(super) start: Option<Fault>,
     pub(super) describe: Option<Fault>,
     pub(super) cancel: Option<Fault>,
+    /// Of each call for a plan.
+    pub(super) read: Option<Fault>,
 }
 
 /// Who calls: what the service itself can't see.
@@ -94,6 +101,22 @@ pub(super) struct Task {
     canceled: Option<Timestamp>,
 }
 
+/// What tells one record from another.
+type Key = (String, String, Timestamp);
+
+fn key(record: &StartRecord) -> Key {
+    (record.uid.clone(), record.request_hash.clone(), record.time)
+}
+
+/// What is known of a record.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// When it was written.
+    since: Timestamp,
+    /// Whether every Start under it was answered, as far as the process that leads knows; none was sent yet else.
+    is_answered: Option<bool>,
+}
+
 /// One account and region.
 #[derive(Clone, Debug)]
 pub(super) struct Service {
@@ -108,10 +131,13 @@ pub(super) struct Service {
     /// What goes wrong with each call of an operation, until it is mended.
     pub(super) outages: Outages,
     pub(super) calls: usize,
+    records: BTreeMap<Key, Known>,
+    /// What plans are made of, and since when it was so; the present is the last.
+    pub(super) accounts: Vec<(Timestamp, Account)>,
 }
 
 impl Service {
-    pub(super) const fn new(reading: Reading) -> Self {
+    pub(super) fn new(reading: Reading) -> Self {
         Self {
             reading,
             tasks: Vec::new(),
@@ -122,9 +148,99 @@ impl Service {
                 start: None,
                 describe: None,
                 cancel: None,
+                read: None,
             },
             calls: 0,
+            records: BTreeMap::new(),
+            accounts: vec![(start_of_time(), Account::PLAIN)],
         }
+    }
+
+    /// Somebody redefines an action or suppresses a finding, or the audit ends.
+    pub(super) fn change(&mut self, account: Account, now: Timestamp) {
+        self.accounts.push((now, account));
+    }
+
+    /// The audit comes to its end.
+    pub(super) fn end_audit(&mut self, now: Timestamp) {
+        let ended = Account {
+            is_in_progress: false,
+            ..self.account()
+        };
+        self.change(ended, now);
+    }
+
+    fn account(&self) -> Account {
+        self.accounts.last().map_or(Account::PLAIN, |(_, account)| *account)
+    }
+
+    pub(super) fn read_for_plan(
+        &mut self,
+        caller: &Caller,
+        read: &PlanRead,
+        now: Timestamp,
+        fault: Option<Fault>,
+    ) -> PlanAnswer {
+        self.calls += 1;
+        let Some(class) = self.class(caller, now, fault.or(self.outages.read)) else {
+            return self.account().answer(read);
+        };
+        let failed = failure(class, Effect::None);
+        match read {
+            PlanRead::Audit(_) => PlanAnswer::Audit(ReadAnswer::Failed(failed)),
+            PlanRead::Finding(_) => PlanAnswer::Finding(ReadAnswer::Failed(failed)),
+            PlanRead::Action(_) => PlanAnswer::Action(ReadAnswer::Failed(failed)),
+            PlanRead::Findings { .. } => PlanAnswer::Findings(Err(failed)),
+        }
+    }
+
+    /// A record stands from now on.
+    pub(super) fn recorded(&mut self, record: &StartRecord, now: Timestamp) {
+        self.records.insert(
+            key(record),
+            Known {
+                since: now,
+                is_answered: None,
+            },
+        );
+    }
+
+    /// A process has died or lost the lease: its successor doesn't know what was answered.
+    pub(super) fn forget_answers(&mut self) {
+        for known in self.records.values_mut() {
+            known.is_answered = Some(false);
+        }
+    }
+
+    /// P8: a start is sent within the bounds, or under the approval of the plan as it was a minute ago or later. What
+    /// may have been sent before, under the same record, is only settled by the same start: there it is the time of the
+    /// record that counts.
+    fn check_approval(&mut self, record: &StartRecord, desired: &DesiredTask, now: Timestamp) {
+        let Some(approval) = &desired.approval else { return };
+        let known = self.records.get(&key(record)).copied();
+        let decided = known
+            .filter(|known| known.is_answered == Some(false))
+            .map_or(now, |known| known.since);
+        let a_minute_ago = decided - SignedDuration::from_secs(61);
+        let until = self.accounts.iter().skip(1).map(|(until, _)| *until).chain([now]);
+        let lately: Vec<Account> = std::iter::zip(&self.accounts, until)
+            .filter(|(_, until)| *until >= a_minute_ago)
+            .map(|((_, account), _)| *account)
+            .collect();
+        // A plan is read call by call, so its parts may be of different moments.
+        let plans = lately.iter().flat_map(|one| {
+            lately.iter().map(|other| Account {
+                definition: other.definition,
+                ..*one
+            })
+        });
+        let may_start =
+            |plan: &MitigationPlan| excess(plan, approval).is_none() || approval.plan.as_ref() == Some(&plan.hash);
+        let known: Vec<_> = plans.map(|account| account.plan(desired, &record.region)).collect();
+        assert!(
+            known.iter().any(may_start),
+            "started beyond the bounds without approval: {approval:?} {lately:?}"
+        );
     }
 
     /// The tasks that resources of the world have started.
@@ -183,7 +299,12 @@ impl Service {
         fault: Option<Fault>,
     ) -> StartAnswer {
         self.calls += 1;
+        self.check_approval(record, desired, now);
         let fault = fault.or(self.outages.start);
+        let is_lost = matches!(fault, Some(Fault::LostBefore | Fault::LostAfter | Fault::Late(_)));
+        if let Some(known) = self.records.get_mut(&key(record)) {
+            known.is_answered = Some(known.is_answered != Some(false) && !is_lost);
+        }
         let lost = || StartAnswer::Failed(failure(ErrorClass::ServiceUnavailable, Effect::Unknown));
         match fault {
             Some(Fault::Refused(class)) => refused(class),

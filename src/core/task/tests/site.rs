@@ -3,6 +3,7 @@
 //! An operator does what `controller::reconcile` does, one step at a call, so that anything can happen in between.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -181,7 +182,7 @@ impl Site {
         };
         let looks = matches!(
             step,
-            Step::Read | Step::Describe(_) | Step::ListFailedActions(_) | Step::Wait(_)
+            Step::Read | Step::Describe(_) | Step::ReadForPlan { .. } | Step::ListFailedActions(_) | Step::Wait(_)
         );
         if by_former && !looks {
             // It waits for the lease, and ends before it has it.
@@ -213,7 +214,11 @@ impl Site {
                 operator.pass = None;
                 return Done::Step(step);
             }
-            Step::Start(_) | Step::Describe(_) | Step::Cancel(_) | Step::ListFailedActions(_) => {
+            Step::Start(_)
+            | Step::Describe(_)
+            | Step::Cancel(_)
+            | Step::ReadForPlan { .. }
+            | Step::ListFailedActions(_) => {
                 let ahead = self.ahead_after_call.take().unwrap_or(self.ahead);
                 operator.call(
                     &step,
@@ -364,6 +369,12 @@ impl Operator {
             Step::Cancel(task) => {
                 let answer = service.cancel(&caller, &task.task_id, now, fault);
                 memory.cancel_answered(answer, moment);
+                self.is_fresh_no_more();
+            }
+            Step::ReadForPlan { region, read } => {
+                let desired = observed.desired.as_ref().expect("a plan needs a good spec");
+                let answer = service.read_for_plan(&caller, read, now, fault);
+                memory.plan_answered(&desired.plan_request(region), read, answer, Duration::ZERO, moment);
                 self.is_fresh_no_more();
             }
             _ => memory.failed_actions = Some(FailedActions::default()),

@@ -135,6 +135,7 @@ impl Store {
             "auditCheckToActionsMapping",
             "clientRequestToken",
             "region",
+            "approval",
         ];
         let started = object["status"]["taskId"].is_string() || object["status"]["attempt"].is_object();
         let is_frozen = started && object["status"]["phase"] != "Conflict";

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+use super::account::Account;
 use super::bench::{at as moment, start_of_time, time_of};
 use super::ledger::Ledger;
 use super::service::{Fault, Outages, Reading, Service};
@@ -24,6 +25,8 @@ pub(super) enum Happening {
     Fail(Fault),
     /// From now on these calls go wrong, each time.
     Break(Outages),
+    /// Somebody changes what plans are made of.
+    Change(Account),
     /// Somebody else starts a task under the id, with the same content or another.
     StartElsewhere { same: bool },
 }
@@ -49,6 +52,8 @@ pub(super) enum Event {
     SetClockInCall(i64),
     /// A person edits the spec.
     Edit(Value),
+    /// A person approves the plan that the status shows.
+    Approve,
     /// A person deletes the resource.
     Delete,
     /// Somebody applies the manifest, if the resource isn't there.
@@ -102,6 +107,7 @@ impl World {
             Happening::Pass(seconds) => self.pass(SignedDuration::from_secs(*seconds)),
             Happening::Fail(fault) => self.fault = Some(*fault),
             Happening::Break(outages) => self.service.outages = *outages,
+            Happening::Change(account) => self.service.change(*account, self.now),
             Happening::StartElsewhere { same } => {
                 let stored = self.sites.iter().find_map(|site| site.store.read());
                 if let Some(Ok(desired)) = stored.map(|object| ObservedTask::parse(&object).desired) {
@@ -116,11 +122,22 @@ impl World {
 
     fn happen_at(&mut self, at: usize, event: &Event) {
         let now = self.now;
-        self.is_meddled_with |= matches!(event, Event::Restore { .. } | Event::RollBack(_) | Event::Apply);
+        let puts_back = matches!(event, Event::Restore { .. } | Event::RollBack(_) | Event::Apply);
+        self.is_meddled_with |= puts_back;
+        if puts_back {
+            self.service.forget_answers();
+        }
         match event {
             Event::Work(steps) => self.work(at, false, *steps),
             Event::WorkOn(steps) => self.work(at, true, *steps),
             Event::Edit(patch) => self.edit(at, patch),
+            Event::Approve => {
+                let stored = self.sites[at].store.read().map(|object| ObservedTask::parse(&object));
+                let plan = stored.and_then(|observed| observed.status?.plan);
+                if let Some(plan) = plan {
+                    self.edit(at, &json!({ "approval": { "plan": plan.hash } }));
+                }
+            }
             Event::Apply => {
                 if self.sites[at].store.read().is_none() {
                     let uid = self.new_uid();
@@ -143,8 +160,14 @@ impl World {
                     self.sites[at].store.roll_back(&backup);
                 }
             }
-            Event::Crash => self.sites[at].crash(now),
-            Event::ChangeLeader => self.sites[at].change_leader(now),
+            Event::Crash => {
+                self.service.forget_answers();
+                self.sites[at].crash(now);
+            }
+            Event::ChangeLeader => {
+                self.service.forget_answers();
+                self.sites[at].change_leader(now);
+            }
             Event::See(changes_ago) => self.sites[at].see(*changes_ago),
             Event::Fail(fault) => self.sites[at].api_fault = Some(*fault),
             Event::SetClock(seconds) => {
@@ -170,6 +193,9 @@ impl World {
         self.service.deliver(self.now);
         for site in &mut self.sites {
             for write in site.deliver(self.now) {
+                if let super::store::Change::Record { record, .. } = &write.change {
+                    self.service.recorded(record, self.now);
+                }
                 self.ledger.written(&write, true, &self.service, self.now);
             }
         }
@@ -205,6 +231,7 @@ impl World {
                 Some(step)
             }
             Done::Wrote(write) => {
+                self.note_record(&write);
                 self.ledger.written(&write, false, &self.service, self.now);
                 self.writes += usize::from(matches!(write.change, super::store::Change::Status(_)));
                 Some(Step::Read)
@@ -212,10 +239,17 @@ impl World {
         }
     }
 
+    fn note_record(&mut self, write: &super::store::Write) {
+        if let super::store::Change::Record { record, .. } = &write.change {
+            self.service.recorded(record, self.now);
+        }
+    }
+
     /// Nothing goes wrong any more: works until everything rests for good.
     pub(super) fn come_to_rest(&mut self) {
         self.fault = None;
         self.service.outages = Outages::default();
+        self.service.end_audit(self.now);
         for site in &mut self.sites {
             site.former = None;
             site.api_fault = None;

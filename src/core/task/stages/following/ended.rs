@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::View;
 use crate::api::{FindingStatistics, Phase, Reason};
 use crate::core::answer::{Described, TaskState};
+use crate::core::task::compare::redefined_actions;
 use crate::core::task::plan::Plan;
 use crate::core::task::status::draft::StatusDraft;
 use crate::core::task::status::findings::{failed_findings, skipped_findings, total_findings};
@@ -51,11 +52,25 @@ impl View<'_> {
             Reason::CanceledByDeletion => format!("task {task_id} was cancelled because the resource was deleted"),
             _ => return self.canceled_elsewhere(),
         };
+        let what = format!("{what}{}", self.redefined(task));
         if self.ended_before_this_resource(task) {
             format!("{what}. That was before this resource was created: nothing was run again. {ANOTHER_RUN}")
         } else {
             what
         }
+    }
+
+    /// Somebody redefined an action between the last look at the plan and the start.
+    fn redefined(&self, task: &Described) -> String {
+        let plan = self.o.observed.status.as_ref().and_then(|status| status.plan.as_ref());
+        let redefined = plan.map(|plan| redefined_actions(plan, task)).unwrap_or_default();
+        if redefined.is_empty() {
+            return String::new();
+        }
+        format!(
+            ". What AWS applied as {} is not what status.plan shows: it was redefined just before the start",
+            redefined.join(", ")
+        )
     }
 
     fn failure(&self, task: &Described) -> String {
