@@ -560,6 +560,7 @@ async fn each_read_says_what_is_not_there_and_what_is_denied() {
     assert_eq!(service.describe_audit(REGION, "none").await, ReadAnswer::NotFound);
     assert_eq!(service.describe_finding(REGION, "none").await, ReadAnswer::NotFound);
     assert_eq!(service.describe_action(REGION, "none").await, ReadAnswer::NotFound);
+    assert_eq!(service.describe_schedule(REGION, "none").await, ReadAnswer::NotFound);
     account
         .simulator
         .inject(Fault::new(crate::error(400, "InvalidRequestException")).times(1));
@@ -586,6 +587,10 @@ async fn each_read_says_what_is_not_there_and_what_is_denied() {
             (
                 Paced::DescribeAction,
                 failed(service.describe_action(REGION, "A").await),
+            ),
+            (
+                Paced::DescribeSchedule,
+                failed(service.describe_schedule(REGION, "D").await),
             ),
             (
                 Paced::ListFindings,
