@@ -75,12 +75,12 @@ impl Problem {
                 self.refusal(),
                 Some("TaskAlreadyExistsException" | "InvalidRequestException")
             ),
-            Operation::Describe => self.refusal() == Some("ResourceNotFoundException"),
             Operation::Cancel => matches!(
                 self.refusal(),
                 Some("InvalidRequestException" | "ResourceNotFoundException")
             ),
-            Operation::DescribeAudit
+            Operation::Describe
+            | Operation::DescribeAudit
             | Operation::DescribeFinding
             | Operation::DescribeAction
             | Operation::DescribeSchedule => self.refusal() == Some("ResourceNotFoundException"),

@@ -6,6 +6,7 @@ use crate::core::answer::{ErrorClass, Failure, Operation};
 
 /// The longest reason of the service in a message that says more than the reason.
 const MAX_REASON: usize = 320;
+const INVALID_REQUEST: &str = "InvalidRequestException";
 
 impl Problem {
     /// The class of the failure, its effect, and what a person should read.
@@ -85,6 +86,10 @@ fn unexpected(name: &str, answer: &ErrorAnswer, reason: &str) -> String {
     } else {
         format!(" ({reason})")
     };
+    // Every operation documents this one, though few callers expect it.
+    if code == INVALID_REQUEST && (400..500).contains(status) {
+        return format!("{name} was refused as an invalid request{says}; check the ids and names in the spec");
+    }
     format!(
         "{name} was answered with HTTP status {status} and error code {code}{says}, which the service doesn't document for \
          it; check the operator's region and endpoint"

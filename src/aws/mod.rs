@@ -19,6 +19,7 @@ mod service;
 mod setting;
 mod shapes;
 mod text;
+mod times;
 mod trial;
 
 pub use pace::Pace;

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_iot::operation::describe_audit_mitigation_actions_task::DescribeAuditMitigationActionsTaskOutput;
-use aws_sdk_iot::primitives::DateTime;
 use aws_sdk_iot::types::{
     AuditMitigationActionExecutionMetadata, AuditMitigationActionsTaskStatus, AuditMitigationActionsTaskTarget,
     TaskStatisticsForAuditCheck,
 };
-use jiff::Timestamp;
 
 use super::reads;
 use super::text::cut_to;
+use super::times;
 use crate::api::{FindingFailure, FindingStatistics, Target};
 use crate::core::answer::{Described, TaskState};
 
@@ -69,8 +68,8 @@ pub(super) fn mapping(mapping: &BTreeMap<String, Vec<String>>) -> HashMap<String
 pub(super) fn described(output: DescribeAuditMitigationActionsTaskOutput) -> Described {
     Described {
         state: state(output.task_status.as_ref()),
-        start_time: output.start_time.as_ref().and_then(timestamp),
-        end_time: output.end_time.as_ref().and_then(timestamp),
+        start_time: output.start_time.as_ref().and_then(times::whole_seconds),
+        end_time: output.end_time.as_ref().and_then(times::whole_seconds),
         statistics: statistics_by_check(output.task_statistics.unwrap_or_default()),
         target: output.target.map(|target| Target {
             audit_task_id: target.audit_task_id,
@@ -129,23 +128,9 @@ fn name(text: &str) -> String {
     cut_to(text, MAX_NAME)
 }
 
-/// Whole seconds: Kubernetes stores no more, and no years before 0. None of the service's times lie before 1970.
-pub(super) fn timestamp(time: &DateTime) -> Option<Timestamp> {
-    let seconds = Some(time.secs()).filter(|seconds| *seconds >= 0)?;
-    Timestamp::from_second(seconds).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_that_kubernetes_cannot_store_is_none() {
-        for (seconds, kept) in [(-1, false), (0, true), (1_760_000_000, true), (i64::MAX, false)] {
-            let time = timestamp(&DateTime::from_secs(seconds));
-            assert_eq!(time.map(Timestamp::as_second), kept.then_some(seconds));
-        }
-    }
 
     #[test]
     fn statistics_are_bounded() {

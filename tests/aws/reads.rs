@@ -560,6 +560,15 @@ async fn each_read_says_what_is_not_there_and_what_is_denied() {
     assert_eq!(service.describe_audit(REGION, "none").await, ReadAnswer::NotFound);
     assert_eq!(service.describe_finding(REGION, "none").await, ReadAnswer::NotFound);
     assert_eq!(service.describe_action(REGION, "none").await, ReadAnswer::NotFound);
+    assert_eq!(service.describe_schedule(REGION, "none").await, ReadAnswer::NotFound);
+    account
+        .simulator
+        .inject(Fault::new(crate::error(400, "InvalidRequestException")).times(1));
+    let refused = failed(service.describe_audit(REGION, "a").await);
+    assert_eq!(
+        refused.message,
+        "DescribeAuditTask was refused as an invalid request (said by the service); check the ids and names in the spec"
+    );
     let now = Timestamp::now();
     for (kind, class) in [
         (FaultKind::AccessDenied, ErrorClass::AccessDenied),
@@ -578,6 +587,10 @@ async fn each_read_says_what_is_not_there_and_what_is_denied() {
             (
                 Paced::DescribeAction,
                 failed(service.describe_action(REGION, "A").await),
+            ),
+            (
+                Paced::DescribeSchedule,
+                failed(service.describe_schedule(REGION, "D").await),
             ),
             (
                 Paced::ListFindings,

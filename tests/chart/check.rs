@@ -67,13 +67,27 @@ async fn helm_test_says_that_a_good_release_can_work() {
                     "ok: AWS IoT in eu-central-1 answers DescribeAuditMitigationActionsTask",
                     "ok: AWS IoT in eu-central-1 answers ListAuditMitigationActionsExecutions",
                     "ok: AWS IoT in eu-central-1 answers ListAuditFindings",
+                    "ok: AWS IoT in eu-central-1 answers DescribeAuditTask",
+                    "ok: AWS IoT in eu-central-1 answers DescribeAuditFinding",
+                    "ok: AWS IoT in eu-central-1 answers DescribeMitigationAction",
+                    "ok: AWS IoT in eu-central-1 answers ListAuditTasks",
+                    "ok: AWS IoT in eu-central-1 answers DescribeScheduledAudit",
                     "skipped: StartAuditMitigationActionsTask and CancelAuditMitigationActionsTask, which can't be tried \
                      without an effect: see that the operator's role is allowed them",
                 ]
             );
             assert!(tested.status.success(), "{tested:?}");
             let calls = installed.aws.calls();
-            let reads = [Operation::DESCRIBE, Operation::EXECUTIONS, Operation::ListAuditFindings];
+            let reads = [
+                Operation::DESCRIBE,
+                Operation::EXECUTIONS,
+                Operation::ListAuditFindings,
+                Operation::DescribeAuditTask,
+                Operation::DescribeAuditFinding,
+                Operation::DescribeMitigationAction,
+                Operation::ListAuditTasks,
+                Operation::DescribeScheduledAudit,
+            ];
             let made: Vec<_> = calls.iter().filter_map(|call| call.operation).collect();
             assert_eq!(made, reads, "what reads is tried once, and nothing that has an effect");
         }
@@ -108,6 +122,34 @@ async fn helm_test_names_everything_that_is_wrong() {
         }
         assert!(!said.contains("may not get, list"), "{said}");
     }
+}
+
+/// A role with the five actions of before: plans and policies are for whoever wants them.
+#[tokio::test]
+async fn helm_test_warns_of_what_only_plans_and_policies_need() {
+    let installed = Installed::new(EACH[0], &[], "").await;
+    let purposes = [
+        (Operation::DescribeAuditTask, "approval of plans and for policies"),
+        (Operation::DescribeAuditFinding, "approval of plans"),
+        (Operation::DescribeMitigationAction, "approval of plans"),
+        (Operation::ListAuditTasks, "policies"),
+        (Operation::DescribeScheduledAudit, "policies"),
+    ];
+    for (operation, _) in purposes {
+        installed.aws.inject(Fault::new(FaultKind::AccessDenied).on(operation));
+    }
+    let (tested, said) = helm_test(EACH[0], &installed).await;
+    assert!(tested.status.success(), "{tested:?}");
+    for (operation, purpose) in purposes {
+        let line = said.lines().find(|line| line.contains(&format!("iot:{operation}")));
+        let line = line.unwrap_or_else(|| panic!("{operation}: {said}"));
+        assert!(
+            line.starts_with("warning: AWS IoT in eu-central-1: ")
+                && line.ends_with(&format!("(only needed for {purpose})")),
+            "{line}"
+        );
+    }
+    assert!(!said.contains("problem"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The IAM policy that the docs and the chart refer to: every operation that is called, and none more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -13,22 +13,42 @@ use simulator::{Call, Failure, Outcome};
 use crate::helm::EACH;
 use crate::installed::{Installed, LIMIT};
 
+/// The statements of the policy: what each allows, by its Sid.
+fn statements() -> BTreeMap<String, (BTreeSet<String>, Value)> {
+    let policy: Value = serde_json::from_str(include_str!("../../deploy/iam-policy.json")).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter().map(|statement| {
+        assert_eq!(
+            (&statement["Effect"], &statement["Condition"]),
+            (&json!("Allow"), &Value::Null)
+        );
+        let actions = statement["Action"].as_array().unwrap();
+        let operation = |action: &Value| action.as_str().unwrap().strip_prefix("iot:").unwrap().to_owned();
+        let sid = statement["Sid"].as_str().unwrap().to_owned();
+        let allowed: BTreeSet<String> = actions.iter().map(operation).collect();
+        assert_eq!(allowed.len(), actions.len(), "an action stands twice");
+        (sid, (allowed, statement["Resource"].clone()))
+    });
+    statements.collect()
+}
+
 /// The operations that the policy allows.
 fn allowed() -> BTreeSet<String> {
-    let policy: Value = serde_json::from_str(include_str!("../../deploy/iam-policy.json")).unwrap();
-    let [statement] = policy["Statement"].as_array().unwrap().as_slice() else {
-        panic!("one statement")
-    };
-    // These operations have no resource types and no condition keys.
-    assert_eq!(
-        (&statement["Effect"], &statement["Resource"], &statement["Condition"]),
-        (&json!("Allow"), &json!("*"), &Value::Null)
-    );
-    let actions = statement["Action"].as_array().unwrap();
-    let operation = |action: &Value| action.as_str().unwrap().strip_prefix("iot:").unwrap().to_owned();
-    let allowed: BTreeSet<String> = actions.iter().map(operation).collect();
-    assert_eq!(allowed.len(), actions.len(), "an action stands twice");
-    allowed
+    statements().into_values().flat_map(|(allowed, _)| allowed).collect()
+}
+
+/// An operation without resource types would be denied where the policy names a resource. What is a definition is named
+/// in every partition.
+#[test]
+fn the_policy_names_resources_where_the_service_has_them() {
+    let resources = |sid: &str| statements()[sid].1.clone();
+    assert_eq!(resources("AuditMitigationTasks"), "*");
+    assert_eq!(resources("PlansAndPolicies"), "*");
+    let definitions = ["mitigationaction", "scheduledaudit"].map(|kind| format!("arn:*:iot:*:*:{kind}/*"));
+    assert_eq!(resources("DefinitionsForPlansAndPolicies"), json!(definitions));
+    let of_definitions = &statements()["DefinitionsForPlansAndPolicies"].0;
+    let expected = ["DescribeMitigationAction", "DescribeScheduledAudit"].map(str::to_owned);
+    assert_eq!(*of_definitions, BTreeSet::from(expected));
+    assert_eq!(statements().len(), 3);
 }
 
 /// What the status says of a missing right, and what the metrics count, are these operations.
@@ -104,7 +124,7 @@ fn source(folder: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The running operator calls each of them: none is left over from an earlier version.
+/// The running operator calls each of those that every task needs: none is left over from an earlier version.
 #[tokio::test]
 async fn the_policy_allows_what_is_seen_on_the_wire() {
     let installed = Installed::new(EACH[0], &["fleet"], "").await;
@@ -130,7 +150,7 @@ async fn the_policy_allows_what_is_seen_on_the_wire() {
     // An operation that the simulator doesn't know is null.
     let name = |call: &Call| json!(call.operation).as_str().unwrap().to_owned();
     let called: BTreeSet<String> = installed.aws.calls().iter().map(name).collect();
-    assert_eq!(called, allowed());
+    assert_eq!(called, statements()["AuditMitigationTasks"].0);
     operator.stop(LIMIT).await.unwrap();
 }
 

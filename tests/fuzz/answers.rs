@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
 use crate::answer::{KNOWN_CODES, answer};
+use crate::reads::Reads;
 use crate::server::{Reply, Server};
 
 /// What a text that goes into a status, an event or a log may have at most.
@@ -66,6 +67,7 @@ impl Account {
                     describe: service.describe(&address()).await,
                     cancel: service.cancel(&address()).await,
                     failed_actions: service.failed_actions("uid", &address(), &ended()).await,
+                    reads: Reads::from(service).await,
                 }
             };
             tokio::time::timeout(LIMIT, heard).await.unwrap()
@@ -79,6 +81,7 @@ struct Heard {
     describe: DescribeAnswer,
     cancel: CancelAnswer,
     failed_actions: FailedActions,
+    reads: Reads,
 }
 
 impl Heard {
@@ -120,6 +123,7 @@ impl Heard {
                     .map(String::as_str),
             );
         }
+        texts.extend(self.reads.messages());
         texts
     }
 }
@@ -210,6 +214,10 @@ proptest! {
     fn any_answer_is_classified_bounded_and_believed_only_if_it_can_be(bytes in answer()) {
         static ACCOUNT: LazyLock<Account> = LazyLock::new(Account::new);
         let heard = ACCOUNT.hear(Reply::Bytes(bytes.clone()));
+        heard.reads.check()?;
+        if let DescribeAnswer::Found(task) = &heard.describe {
+            crate::reads::check_actions(task.actions.iter().flatten())?;
+        }
         for text in heard.texts() {
             prop_assert!(text.chars().count() <= LONGEST_TEXT, "{} characters", text.chars().count());
         }
@@ -219,6 +227,9 @@ proptest! {
                 let text = serde_json::to_string(&time).unwrap();
                 prop_assert_eq!(text.len(), "\"2026-01-01T00:00:00Z\"".len(), "{} fits no Kubernetes object", text);
             }
+        }
+        if heard.reads.has_not_found() {
+            prop_assert!(status_of(&bytes).is_some_and(|status| (400..500).contains(&status)));
         }
         let is_success = status_of(&bytes).is_some_and(|status| (200..300).contains(&status));
         match &heard.start {
@@ -241,7 +252,7 @@ proptest! {
     }
 }
 
-/// Nothing ends it but the limit on its size: the time-out alone would let gigabytes through. Four operations ask, each
+/// Nothing ends it but the limit on its size: the time-out alone would let gigabytes through. Ten operations ask, each
 /// under each framing, and what lies in the buffers of the connections counts as taken.
 #[test]
 fn an_endless_answer_is_given_up() {
@@ -266,7 +277,7 @@ fn an_endless_answer_is_given_up() {
         );
     }
     let taken = account.server.taken() >> 20;
-    assert!((64..256).contains(&taken), "{taken} MiB were read");
+    assert!((160..640).contains(&taken), "{taken} MiB were read");
 }
 
 /// The connection ends in the head, or in the body of an answer of whatever status.

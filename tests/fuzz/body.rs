@@ -72,9 +72,9 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A task that failed, as the service describes it, with up to three of its values replaced.
+/// Something as the service describes it, with up to three of its values replaced.
 pub(crate) fn described() -> impl Strategy<Value = Vec<u8>> {
-    edited(vec![a_task()]).prop_map(|value| value.to_string().into_bytes())
+    edited(vec![a_task(), a_read()]).prop_map(|value| value.to_string().into_bytes())
 }
 
 fn a_task() -> Value {
@@ -89,7 +89,39 @@ fn a_task() -> Value {
         "taskStatistics": { "LOGGING_DISABLED_CHECK": counts, "OTHER_CHECK": counts },
         "target": { "auditTaskId": "a3aea009955e501a31b764abe1bebd3d" },
         "auditCheckToActionsMapping": { "LOGGING_DISABLED_CHECK": ["EnableLogging"] },
-        "actionsDefinition": [],
+        "actionsDefinition": [{
+            "name": "EnableLogging", "id": "a", "roleArn": "arn:aws:iam::123456789012:role/logging",
+            "actionParams": { "enableIoTLoggingParams": { "roleArnForLogging": "arn:l", "logLevel": "ERROR" } },
+        }],
+    })
+}
+
+/// An audit, a finding, an action and a schedule, each as it is described, in one.
+fn a_read() -> Value {
+    let counts = json!({
+        "checkRunStatus": "COMPLETED_NON_COMPLIANT", "totalResourcesCount": 100, "nonCompliantResourcesCount": 4,
+        "suppressedNonCompliantResourcesCount": 1, "errorCode": "INSUFFICIENT_PERMISSIONS",
+    });
+    json!({
+        "taskStatus": "COMPLETED", "taskStartTime": 1_700_000_000.123, "scheduledAuditName": "DailyAudit",
+        "auditDetails": { "LOGGING_DISABLED_CHECK": counts, "OTHER_CHECK": counts },
+        "finding": a_finding(),
+        "actionName": "Quarantine", "actionId": "a", "actionType": "ADD_THINGS_TO_THING_GROUP",
+        "roleArn": "arn:aws:iam::123456789012:role/quarantine", "lastModifiedDate": 1_700_000_000,
+        "actionParams": {
+            "addThingsToThingGroupParams": { "thingGroupNames": ["one", "two"], "overrideDynamicGroups": true },
+        },
+        "frequency": "DAILY", "targetCheckNames": ["LOGGING_DISABLED_CHECK", "OTHER_CHECK"],
+    })
+}
+
+fn a_finding() -> Value {
+    json!({
+        "findingId": "f-1", "checkName": "LOGGING_DISABLED_CHECK", "isSuppressed": false,
+        "reasonForNonComplianceCode": "LOGGING_DISABLED",
+        "nonCompliantResource": { "resourceIdentifier": {
+            "policyVersionIdentifier": { "policyName": "p", "policyVersionId": "1" },
+        }},
     })
 }
 
@@ -105,8 +137,11 @@ fn mutated() -> impl Strategy<Value = Value> {
                 "startTime": 1_700_000_000, "endTime": 1_700_000_001, "errorCode": "INSUFFICIENT_PERMISSIONS",
                 "message": "no",
             }],
-            "findings": [{ "findingId": "f-1", "checkName": "LOGGING_DISABLED_CHECK" }],
+            "findings": [a_finding(), a_finding()],
+            "tasks": [{ "taskId": "a-1", "taskStatus": "COMPLETED" }, { "taskId": "a-2", "taskStatus": "FAILED" }],
+            "nextToken": "two",
         }),
+        a_read(),
     ])
 }
 

@@ -13,4 +13,5 @@
 mod answer;
 mod answers;
 mod body;
+mod reads;
 mod server;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_iot::operation::describe_mitigation_action::DescribeMitigationActionOutput;
 use aws_sdk_iot::types::{MitigationAction, MitigationActionParams};
 
-use super::super::shapes::timestamp;
+use super::super::times::whole_seconds;
 use super::{MAX_ARN, MAX_NAME, Unexpected, exact};
 use crate::core::answer::ActionDefinition;
 
@@ -23,7 +23,7 @@ pub(super) fn defined(name: &str, output: DescribeMitigationActionOutput) -> Res
     let type_ = output.action_type.map(|type_| type_.as_str().to_owned());
     Ok(ActionDefinition {
         type_: exact(type_, MAX_NAME, "a type that no action can have")?,
-        last_modified: output.last_modified_date.as_ref().and_then(timestamp),
+        last_modified: output.last_modified_date.as_ref().and_then(whole_seconds),
         ..definition(
             output.action_name.or_else(|| Some(name.to_owned())),
             output.action_id,

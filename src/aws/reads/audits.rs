@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_sdk_iot::operation::describe_audit_task::DescribeAuditTaskOutput;
 use aws_sdk_iot::operation::describe_scheduled_audit::DescribeScheduledAuditOutput;
 use aws_sdk_iot::operation::list_audit_tasks::ListAuditTasksOutput;
-use aws_sdk_iot::primitives::DateTime;
 use aws_sdk_iot::types::{AuditCheckDetails, AuditCheckRunStatus, AuditFrequency, AuditTaskMetadata, AuditTaskStatus};
-use jiff::{Timestamp, Unit};
 
 use super::super::text::cut_to;
+use super::super::times::milliseconds;
 use super::{MAX_NAME, PAGE, Unexpected, exact, next_page};
 use crate::core::answer::{
     Audit, AuditState, AuditedCheck, AuditsPage, CheckState, Frequency, ListedAudit, ScheduledAudit,
@@ -26,7 +25,7 @@ const NO_CHECK: &str = "a name that no check can have";
 pub(super) fn audit(output: DescribeAuditTaskOutput) -> Result<Audit, Unexpected> {
     Ok(Audit {
         state: state(output.task_status.as_ref()),
-        start_time: output.task_start_time.as_ref().and_then(precise),
+        start_time: output.task_start_time.as_ref().and_then(milliseconds),
         scheduled_audit_name: exact(
             output.scheduled_audit_name,
             MAX_NAME,
@@ -85,13 +84,6 @@ fn check_state(status: Option<&AuditCheckRunStatus>) -> CheckState {
         Some(other) => CheckState::Other(cut_to(other.as_str(), MAX_STATE)),
         None => CheckState::Other(String::new()),
     }
-}
-
-/// With milliseconds: they are written as a fraction of seconds, which a float holds a little too low.
-fn precise(time: &DateTime) -> Option<Timestamp> {
-    let seconds = Some(time.secs()).filter(|seconds| *seconds >= 0)?;
-    let time = Timestamp::new(seconds, i32::try_from(time.subsec_nanos()).ok()?).ok()?;
-    time.round(Unit::Millisecond).ok()
 }
 
 pub(super) fn page(output: ListAuditTasksOutput, asked: Option<&str>) -> Result<AuditsPage, Unexpected> {

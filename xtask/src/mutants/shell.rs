@@ -71,6 +71,20 @@ const MUTANTS: &[Mutant] = &[
         tests: &[],
     },
     Mutant {
+        name: "a-plan-with-suppressed-findings",
+        without: "findings that the service would not mitigate are not listed for a plan",
+        rule: Rule::Skip,
+        program: &["--test", "aws"],
+        tests: &["reads::"],
+    },
+    Mutant {
+        name: "audits-that-nobody-scheduled",
+        without: "an audit that somebody ran by hand is not listed for a policy",
+        rule: Rule::Skip,
+        program: &["--test", "aws"],
+        tests: &["reads::"],
+    },
+    Mutant {
         name: "an-answer-without-a-bound",
         without: "an answer is read up to a bound",
         rule: Rule::Value("256 << 20"),

@@ -71,7 +71,13 @@ fn the_rates_are_kept_and_used_and_never_more_than_the_service_allows_in_any_sec
         (Operation::Cancel, 8.0, 10),
         (Operation::ListExecutions, 8.0, 10),
         (Operation::ListFindings, 8.0, 10),
+        (Operation::ListAudits, 8.0, 10),
+        (Operation::DescribeAudit, 20.0, 25),
+        (Operation::DescribeFinding, 20.0, 25),
+        (Operation::DescribeAction, 20.0, 25),
+        (Operation::DescribeSchedule, 4.0, 5),
     ];
+    assert_eq!(rows.len(), Operation::ALL.len());
     for (operation, rate, quota) in rows {
         let mut limiter = limiter();
         ask(&mut limiter, "first", operation, start_of_time()).unwrap();
