@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::make::CheckFindings;
+use super::counting::CheckFindings;
 use super::request::PlanRequest;
 use crate::core::answer::ActionDefinition;
 use crate::core::canonical::{base32_hash, hex_hash_of_text, target_json};

@@ -5,6 +5,8 @@
 //! known is never taken for little.
 
 pub mod bounds;
+mod counting;
+mod facts;
 mod hash;
 mod make;
 pub mod reading;

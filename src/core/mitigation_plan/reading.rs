@@ -1,8 +1,8 @@
 //! What is read for a plan, one call after the other.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::facts::{Facts, Listing};
 use super::make::make;
 use super::request::PlanRequest;
 use crate::api::MitigationPlan;
@@ -12,8 +12,6 @@ use crate::core::answer::{
 
 /// The most calls for one plan.
 pub const MAX_CALLS: usize = 120;
-/// The most pages of findings of one check; a page has 250.
-const MAX_PAGES: usize = 4;
 /// How long the calls of one plan may take together, without the waits for their turns.
 const MAX_TIME: Duration = Duration::from_secs(20);
 
@@ -77,60 +75,32 @@ pub enum PlanOutcome {
     NoAction(String),
 }
 
-/// What was read until now.
+/// What was read until now, and what it has cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanReading {
-    pub(super) audit: Option<Audit>,
-    /// By id. The findings that are named one by one.
-    pub(super) named: BTreeMap<String, Finding>,
-    /// By name.
-    pub(super) actions: BTreeMap<String, ActionDefinition>,
-    /// By check.
-    pub(super) listings: BTreeMap<String, Listing>,
+    facts: Facts,
     calls: usize,
     took: Duration,
-}
-
-/// The findings of one check, as far as they were listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Listing {
-    /// By id, so that one that two pages show counts once.
-    pub(super) findings: BTreeMap<String, Finding>,
-    /// There was something that nobody can count.
-    pub(super) is_incomplete: bool,
-    pages: usize,
-    next_token: Option<String>,
-}
-
-impl Listing {
-    /// Whether all findings of the check are there.
-    pub(super) const fn is_complete(&self) -> bool {
-        self.pages > 0 && self.next_token.is_none() && !self.is_incomplete
-    }
-
-    const fn has_more(&self) -> bool {
-        self.pages == 0 || self.next_token.is_some() && self.pages < MAX_PAGES
-    }
 }
 
 impl PlanReading {
     /// The next call; `None` when all is read that may be.
     pub fn next(&self, request: &PlanRequest<'_>) -> Option<PlanRead> {
         let audit = request.target.audit_task_id.as_ref();
-        if let Some(audit) = audit.filter(|_| self.audit.is_none()) {
+        if let Some(audit) = audit.filter(|_| self.facts.audit.is_none()) {
             return Some(PlanRead::Audit(audit.clone()));
         }
-        let missing = |id: &&&str| !self.named.contains_key(**id);
+        let missing = |id: &&&str| !self.facts.named.contains_key(**id);
         if let Some(finding) = request.findings().iter().find(missing) {
             return Some(PlanRead::Finding((*finding).to_owned()));
         }
-        let missing = |name: &&&str| !self.actions.contains_key(**name);
+        let missing = |name: &&&str| !self.facts.actions.contains_key(**name);
         if let Some(action) = request.actions().iter().find(missing) {
             return Some(PlanRead::Action((*action).to_owned()));
         }
         // Only a listing may be cut: what else is missing would be missing in the hash.
         let audit = audit.filter(|_| self.calls < MAX_CALLS)?;
-        let listing = |check: &String| self.listings.get(check);
+        let listing = |check: &String| self.facts.listings.get(check);
         let check = request
             .mapping
             .keys()
@@ -138,7 +108,7 @@ impl PlanReading {
         Some(PlanRead::Findings {
             audit: audit.clone(),
             check: check.clone(),
-            next_token: listing(check).and_then(|listing| listing.next_token.clone()),
+            next_token: listing(check).and_then(|listing| listing.next_token().cloned()),
         })
     }
 
@@ -159,7 +129,7 @@ impl PlanReading {
             return Ok(Some(outcome));
         }
         if self.next(request).is_none() {
-            return Ok(Some(PlanOutcome::Made(Box::new(make(self, request)))));
+            return Ok(Some(PlanOutcome::Made(Box::new(make(&self.facts, request)))));
         }
         if self.took > MAX_TIME {
             return Err(self.too_slow());
@@ -173,30 +143,23 @@ impl PlanReading {
                 ReadAnswer::Found(audit) if audit.state == AuditState::InProgress => {
                     return Ok(Some(PlanOutcome::AuditInProgress));
                 }
-                ReadAnswer::Found(audit) => self.audit = Some(audit),
+                ReadAnswer::Found(audit) => self.facts.audit = Some(audit),
                 ReadAnswer::NotFound => return Ok(Some(PlanOutcome::NoAudit(id.clone()))),
                 ReadAnswer::Failed(failure) => return Err(failure),
             },
             (PlanRead::Finding(id), PlanAnswer::Finding(answer)) => match answer {
-                ReadAnswer::Found(finding) => drop(self.named.insert(id.clone(), finding)),
+                ReadAnswer::Found(finding) => drop(self.facts.named.insert(id.clone(), finding)),
                 ReadAnswer::NotFound => return Ok(Some(PlanOutcome::NoFinding(id.clone()))),
                 ReadAnswer::Failed(failure) => return Err(failure),
             },
             (PlanRead::Action(name), PlanAnswer::Action(answer)) => match answer {
-                ReadAnswer::Found(action) => drop(self.actions.insert(name.clone(), action)),
+                ReadAnswer::Found(action) => drop(self.facts.actions.insert(name.clone(), action)),
                 ReadAnswer::NotFound => return Ok(Some(PlanOutcome::NoAction(name.clone()))),
                 ReadAnswer::Failed(failure) => return Err(failure),
             },
             (PlanRead::Findings { check, .. }, PlanAnswer::Findings(answer)) => {
                 let page = answer?;
-                let listing = self.listings.entry(check.clone()).or_default();
-                listing.is_incomplete |= page.is_incomplete;
-                listing.pages += 1;
-                listing.next_token = page.next_token;
-                let unsuppressed = page.findings.into_iter().filter(|finding| !finding.is_suppressed);
-                listing
-                    .findings
-                    .extend(unsuppressed.map(|finding| (finding.id.clone(), finding)));
+                self.facts.listings.entry(check.clone()).or_default().add(page);
             }
             // The answer to another question says nothing: the question is asked again.
             _ => {}

@@ -10,7 +10,7 @@ use crate::api::{AuditMitigationTaskStatus, DeletionPolicy, Phase, Reason};
 use crate::core::answer::Operation;
 use crate::core::task::check_names;
 use crate::core::task::compare::redefined_actions;
-use crate::core::task::status::approved::find_approved;
+use crate::core::task::status::phase::find_approved;
 use crate::core::task::status::phase::{ConditionType, find, has_ended};
 
 /// An event to write.

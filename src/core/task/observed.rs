@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::desired::DesiredTask;
-use super::status::approved::find_approved;
+use super::status::phase::find_approved;
 use super::status::phase::{ConditionType, find};
 use super::tracker::Tracker;
 use crate::api::{

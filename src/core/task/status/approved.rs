@@ -5,10 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::{AuditMitigationTaskStatus, MitigationPlan, Reason};
 use crate::core::task::observed::ObservedTask;
+use crate::core::task::status::phase::{APPROVED, find_approved};
 use crate::core::timing;
-
-/// The condition's type. It stands beside those of the table of phases, and only where `spec.approval` is set.
-pub const APPROVED: &str = "Approved";
 
 /// What was made of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,11 +35,6 @@ impl Judgement {
         });
         is_said && status.plan.as_ref().is_some_and(|plan| is_same(plan, &self.plan))
     }
-}
-
-/// The condition Approved.
-pub fn find_approved(conditions: &[Condition]) -> Option<&Condition> {
-    conditions.iter().find(|condition| condition.type_ == APPROVED)
 }
 
 /// Shows a judgement, or what was shown before. What is not asked for any more before a start goes.

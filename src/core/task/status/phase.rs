@@ -95,3 +95,11 @@ pub fn find(conditions: &[Condition], condition: ConditionType) -> Option<&Condi
         .iter()
         .find(|candidate| candidate.type_ == condition.as_str())
 }
+
+/// The condition's type. It stands beside those of the table of phases, and only where `spec.approval` is set.
+pub const APPROVED: &str = "Approved";
+
+/// The condition Approved.
+pub fn find_approved(conditions: &[Condition]) -> Option<&Condition> {
+    conditions.iter().find(|condition| condition.type_ == APPROVED)
+}

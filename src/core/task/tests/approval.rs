@@ -11,7 +11,7 @@ use crate::core::answer::{DescribeAnswer, Effect, ErrorClass, Operation, ReadAns
 use crate::core::mitigation_plan::{PlanAnswer, PlanRead};
 use crate::core::queue::{Admission, Place};
 use crate::core::task::place::place;
-use crate::core::task::status::approved::find_approved;
+use crate::core::task::status::phase::find_approved;
 use crate::core::task::step::Step;
 
 pub(super) const MANY: Account = Account {
