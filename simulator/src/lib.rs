@@ -20,6 +20,7 @@ mod input;
 mod lists;
 mod mitigation;
 mod model;
+mod operate;
 mod operation;
 mod outcome;
 mod rate;

@@ -150,6 +150,22 @@ fn an_audit_in_progress_shows_nothing_until_it_ends() {
 }
 
 #[test]
+fn a_check_can_end_before_its_audit() {
+    let mut simulation = Simulation::new();
+    simulation.problem(&Problem::new(CERTIFICATES).id("cert"));
+    simulation.problem(&Problem::new(LOGGING).id("log"));
+    let mut audit = of(&[CERTIFICATES, LOGGING], "IN_PROGRESS");
+    let ended = CheckResult::status("COMPLETED_NON_COMPLIANT");
+    audit.check_results.insert(LOGGING.to_owned(), ended);
+    let id = simulation.run(audit);
+    let seen = simulation.audit(&id);
+    assert_eq!(seen["taskStatus"], "IN_PROGRESS");
+    assert_eq!(seen["taskStatistics"]["nonCompliantChecks"], 1);
+    assert_eq!(seen["auditDetails"][LOGGING]["nonCompliantResourcesCount"], 1);
+    assert_eq!(simulation.findings(&json!({"taskId": id})), [format!("{id}-log")]);
+}
+
+#[test]
 fn an_audit_ends_by_itself_after_its_duration() {
     let mut simulation = Simulation::new();
     simulation.state.config.settings.audit_duration = Duration::from_secs(10);
