@@ -22,6 +22,7 @@ pub(crate) fn router() -> Router<Shared> {
     Router::new()
         .route("/_simulator/audits", get(audits).post(add_audit))
         .route("/_simulator/audits/run", post(run_audit))
+        .route("/_simulator/audits/{id}", delete(remove_audits))
         .route("/_simulator/audits/{id}/complete", post(complete_audit))
         .route("/_simulator/findings", get(findings).post(add_finding))
         .route("/_simulator/findings/{id}/suppress", post(suppress))
@@ -83,6 +84,11 @@ async fn add_audit(State(shared): State<Shared>, Json(audit): Json<Audit>) -> Re
 async fn run_audit(State(shared): State<Shared>, Json(audit): Json<Audit>) -> Response {
     let id = change(&shared, |state, now| state.run_audit(now, audit));
     told(StatusCode::CREATED, id.map(|id| json!({ "taskId": id })))
+}
+
+async fn remove_audits(State(shared): State<Shared>, Path(glob): Path<String>) -> Response {
+    let count = change(&shared, |state, _| state.catalogue.remove_audits(&glob));
+    removed(count, &format!("audit {glob}"))
 }
 
 /// How an audit ends.

@@ -177,6 +177,15 @@ impl Catalogue {
         });
     }
 
+    /// Removes the audits whose id matches a glob, with their findings; tells how many.
+    pub(crate) fn remove_audits(&mut self, glob: &str) -> usize {
+        let (before, glob) = (self.audits.len(), WildMatch::new(glob));
+        self.audits.retain(|id, _| !glob.matches(id));
+        self.by_audit.retain(|audit, _| !glob.matches(audit));
+        self.findings.retain(|_, finding| !glob.matches(&finding.task_id));
+        before.saturating_sub(self.audits.len())
+    }
+
     /// Suppresses the findings whose id matches a glob, or ends that; what they tell of is found so from now on.
     pub(crate) fn suppress(&mut self, glob: &str, suppressed: bool) -> usize {
         let glob = WildMatch::new(glob);

@@ -20,6 +20,7 @@ mod input;
 mod lists;
 mod mitigation;
 mod model;
+mod operate;
 mod operation;
 mod outcome;
 mod rate;
@@ -52,3 +53,8 @@ pub use readings::{
 pub use samples::{AUDIT_IN_PROGRESS, AUDIT_OF_DEVICES, AUDIT_OF_EVERYTHING};
 pub use server::{Error, Server};
 pub use view::{Counters, Task};
+
+/// Compiles and runs the example of the reference.
+#[cfg(doctest)]
+#[doc = include_str!("../REFERENCE.md")]
+struct Reference;

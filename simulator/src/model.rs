@@ -3,6 +3,7 @@
 //! `model.json` is cut from the model that botocore ships; a test compares the two, so it can't drift.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
@@ -114,17 +115,15 @@ impl Model {
     /// # Errors
     /// When the committed file is broken.
     pub fn load() -> Result<Self, ModelError> {
+        // Made once in a process: the classes of all of Unicode take a while.
+        static PATTERNS: OnceLock<HashMap<String, Regex>> = OnceLock::new();
         let mut model: Self = serde_json::from_str(include_str!("model.json"))?;
-        for pattern in model.shapes.values().filter_map(|shape| shape.pattern.as_ref()) {
-            // Java's name for the class of visible characters.
-            let translated = pattern.replace(r"\p{Graph}", "[:graph:]");
-            // The service matches the whole string, whether or not the pattern says so, and `\w` is ASCII to it. Only
-            // tags have classes of all of Unicode.
-            let regex = RegexBuilder::new(&format!("^(?:{translated})$"))
-                .unicode(translated.contains(r"\p{L}"))
-                .build()?;
-            model.patterns.insert(pattern.clone(), regex);
-        }
+        model.patterns = if let Some(patterns) = PATTERNS.get() {
+            patterns.clone()
+        } else {
+            let patterns = patterns(&model)?;
+            PATTERNS.get_or_init(|| patterns).clone()
+        };
         Ok(model)
     }
 
@@ -148,6 +147,22 @@ impl Model {
     pub fn check(&self, shape: &str, value: &Value) -> crate::validate::Verdict {
         crate::validate::check(self, shape, value)
     }
+}
+
+fn patterns(model: &Model) -> Result<HashMap<String, Regex>, regex::Error> {
+    let patterns = model.shapes.values().filter_map(|shape| shape.pattern.as_ref());
+    patterns
+        .map(|pattern| {
+            // Java's name for the class of visible characters.
+            let translated = pattern.replace(r"\p{Graph}", "[:graph:]");
+            // The service matches the whole string, whether or not the pattern says so, and `\w` is ASCII to it. Only
+            // tags have classes of all of Unicode.
+            let regex = RegexBuilder::new(&format!("^(?:{translated})$"))
+                .unicode(translated.contains(r"\p{L}"))
+                .build()?;
+            Ok((pattern.clone(), regex))
+        })
+        .collect()
 }
 
 /// The labels' values, where the path fits the template.

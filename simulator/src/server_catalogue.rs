@@ -76,6 +76,18 @@ impl Server {
         self.change(|state, now| state.complete_audit(now, id, status, results))
     }
 
+    /// The audits that there are, oldest first.
+    pub fn audits(&self) -> Vec<Audit> {
+        let mut audits: Vec<Audit> = self.change(|state, _| state.catalogue.audits.values().cloned().collect());
+        audits.sort_by_key(|audit| audit.start);
+        audits
+    }
+
+    /// Removes the audits whose id matches a glob, with their findings, as if their time had passed; tells how many.
+    pub fn remove_audits(&self, glob: &str) -> usize {
+        self.change(|state, _| state.catalogue.remove_audits(glob))
+    }
+
     /// Adds a finding, or replaces it.
     ///
     /// # Errors

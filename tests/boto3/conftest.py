@@ -13,6 +13,9 @@ import pytest
 ENDPOINT = os.environ.get("SIMULATOR_ENDPOINT", "http://127.0.0.1:4566")
 
 
+MEMBERS = {"schedules": "scheduledAuditName", "actions": "actionName", "audits": "taskId"}
+
+
 class Admin:
     """The simulator's admin API."""
 
@@ -37,9 +40,8 @@ class Admin:
         return [call for call in self.request("GET", "calls") if call["account"] == account]
 
     def names(self, kind):
-        """The names of all schedules, or of all actions."""
-        member = {"schedules": "scheduledAuditName", "actions": "actionName"}[kind]
-        return {entry[member] for entry in self.request("GET", kind)}
+        """The names of all schedules, or of all actions, or the ids of all audits."""
+        return {entry[MEMBERS[kind]] for entry in self.request("GET", kind)}
 
     def outcome(self, pattern, **outcome):
         self.request("PUT", f"outcomes/{pattern}", outcome)
@@ -47,15 +49,14 @@ class Admin:
 
 @pytest.fixture
 def admin():
-    """The admin API; settings, faults, outcomes, schedules, problems and actions are as before afterwards."""
+    """The admin API; settings, faults, outcomes, and what there is to mitigate are as before afterwards."""
     admin = Admin()
     before = admin.request("GET", "settings")
-    schedules, actions = admin.names("schedules"), admin.names("actions")
+    names = {kind: admin.names(kind) for kind in MEMBERS}
     yield admin
-    for added in admin.names("schedules") - schedules:
-        admin.request("DELETE", f"schedules/{added}")
-    for added in admin.names("actions") - actions:
-        admin.request("DELETE", f"actions/{added}")
+    for kind, known in names.items():
+        for added in admin.names(kind) - known:
+            admin.request("DELETE", f"{kind}/{added}")
     if admin.request("GET", "problems"):
         admin.request("DELETE", "problems/*")
     admin.settings(**before)

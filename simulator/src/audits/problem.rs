@@ -57,7 +57,7 @@ impl Problem {
     /// An id, or with a count what the ids begin with.
     #[must_use]
     pub fn id(mut self, id: &str) -> Self {
-        self.problem_id = id.to_owned();
+        id.clone_into(&mut self.problem_id);
         self
     }
 

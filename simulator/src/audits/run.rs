@@ -107,7 +107,7 @@ impl State {
         Ok(())
     }
 
-    /// The calls `StartOnDemandAuditTask` …
+    /// `StartOnDemandAuditTask`.
     pub(crate) fn start_audit(&mut self, now: Timestamp, input: &Value) -> Result<Value, ServiceError> {
         let audits = self.catalogue.audits.values();
         let running = audits.filter(|audit| audit.is_running(now) && audit.task_type == "ON_DEMAND_AUDIT_TASK");
@@ -132,7 +132,7 @@ impl State {
         Ok(json!({ "taskId": id }))
     }
 
-    /// … and `CancelAuditTask`.
+    /// `CancelAuditTask`.
     pub(crate) fn cancel_audit(&mut self, now: Timestamp, input: &Value) -> Result<Value, ServiceError> {
         let id = text(input, "taskId").unwrap_or_default();
         if self.audit(now, id).is_none() {

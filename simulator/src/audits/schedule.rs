@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::fmt::serde::unsigned_duration::friendly::compact;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::plus;
@@ -91,7 +91,7 @@ impl Scheduled {
         let (Some(mut next), Some(every)) = (self.next, self.schedule.every) else {
             return Vec::new();
         };
-        let kept = plus(Timestamp::UNIX_EPOCH, every.saturating_mul(CATCH_UP)).duration_since(Timestamp::UNIX_EPOCH);
+        let kept = SignedDuration::try_from(every.saturating_mul(CATCH_UP)).unwrap_or(SignedDuration::MAX);
         next = next.max(now.checked_sub(kept).unwrap_or(next));
         let mut due = Vec::new();
         while next <= now {

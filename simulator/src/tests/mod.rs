@@ -1,8 +1,11 @@
 //! Calls against the pure state. Each answer is checked against the service's model on the way.
 
+mod actions;
+mod audits;
 mod faults;
 mod lists;
 mod lives;
+mod schedules;
 mod starts;
 
 use std::time::Duration;
