@@ -180,6 +180,25 @@ pub const CARGO_MUTANTS: CargoTool = CargoTool {
     minutes: 3,
 };
 
+/// Lists what a program is made of (SBOM).
+pub const CARGO_CYCLONEDX: CargoTool = CargoTool {
+    name: "cargo-cyclonedx",
+    version: "0.5.9",
+    minutes: 2,
+};
+
+/// Judges the workflows of GitHub Actions.
+pub const ACTIONLINT: GoTool = GoTool {
+    name: "actionlint",
+    module: "actionlint",
+    package: "github.com/rhysd/actionlint/cmd/actionlint",
+    link_flags: "",
+    minutes: 1,
+    tags: "",
+    assets: Assets::Preferred,
+    is_versioned: false,
+};
+
 /// Argo CD, for its definitions below `manifests/crds`.
 pub const ARGO_CD: GoSource = GoSource {
     pinned_in: "argocd",
@@ -229,7 +248,8 @@ pub const FLUX_HEALTH: GoTool = GoTool {
 };
 
 /// Every tool that is built from a Go module.
-pub const ALL: [GoTool; 14] = [
+pub const ALL: [GoTool; 15] = [
+    ACTIONLINT,
     ETCD,
     KUBE_APISERVER,
     KUBE_CONTROLLER_MANAGER,
