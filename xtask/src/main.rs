@@ -5,6 +5,7 @@ mod binaries;
 mod demo;
 mod image;
 mod mutants;
+mod pictures;
 mod release;
 mod soak;
 mod step;
@@ -27,6 +28,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Builds the operator as static binaries for amd64 and arm64 and, where buildah is installed, its images.
     Image,
+    /// Draws the pictures of the docs anew: the demo in a terminal, and the dashboard after it.
+    Pictures,
     /// What makes a release; see docs/releasing.md.
     #[command(subcommand)]
     Release(release::Command),
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Image => image::run(),
+        Command::Pictures => pictures::run(),
         Command::Release(command) => release::run(&command),
         Command::Advisories => release::advisories(),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -148,6 +148,18 @@ pub const PROMTOOL: GoTool = GoTool {
     is_versioned: false,
 };
 
+/// Answers the dashboard's queries, for its picture. Not among [`ALL`]: no test needs it.
+pub const PROMETHEUS: GoTool = GoTool {
+    name: "prometheus",
+    module: "prometheus",
+    package: "github.com/prometheus/prometheus/cmd/prometheus",
+    link_flags: "",
+    minutes: 3,
+    tags: "remove_all_sd",
+    assets: Assets::Preferred,
+    is_versioned: false,
+};
+
 /// The Prometheus operator, for its definitions below `example/prometheus-operator-crd`.
 pub const PROMETHEUS_OPERATOR: GoSource = GoSource {
     pinned_in: "prometheus-operator",
@@ -247,7 +259,7 @@ pub const FLUX_HEALTH: GoTool = GoTool {
     is_versioned: false,
 };
 
-/// Every tool that is built from a Go module.
+/// Every tool that tests need and that is built from a Go module.
 pub const ALL: [GoTool; 15] = [
     ACTIONLINT,
     ETCD,
