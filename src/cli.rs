@@ -38,7 +38,7 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Say what would keep an operator with these flags from working, and change nothing.
     Check(Box<RunArgs>),
-    /// Print the `CustomResourceDefinition`.
+    /// Print the `CustomResourceDefinition`s.
     Crd,
 }
 

@@ -2,6 +2,9 @@
 
 pub mod answer;
 pub mod canonical;
+pub mod condition;
+pub mod event;
+pub mod policy;
 pub mod mitigation_plan;
 pub mod queue;
 pub mod rate_limiter;
