@@ -8,3 +8,4 @@ mod model;
 mod own_tasks;
 mod rest;
 mod verdict;
+mod world;
