@@ -26,6 +26,11 @@ pub const fn name(frequency: Frequency) -> &'static str {
     }
 }
 
+/// The frequency of this name, where this version knows it.
+pub fn of_name(text: &str) -> Option<Frequency> {
+    Frequency::ALL.into_iter().find(|frequency| name(*frequency) == text)
+}
+
 /// How long after its start an audit is acted on: by default until the next is due. Of a schedule whose frequency this
 /// version doesn't know, a day: a missed audit is cheap.
 pub fn deadline(given: Option<Duration>, frequency: Option<Frequency>) -> Duration {

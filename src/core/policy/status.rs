@@ -226,10 +226,7 @@ fn schedule(o: &PolicyObservation<'_>, before: &AuditMitigationPolicyStatus) -> 
 }
 
 fn known_frequency(schedule: &WatchedSchedule) -> Option<Frequency> {
-    let name = schedule.frequency.as_deref()?;
-    Frequency::ALL
-        .into_iter()
-        .find(|frequency| period::name(*frequency) == name)
+    period::of_name(schedule.frequency.as_deref()?)
 }
 
 /// What is known of the audits while the spec can't be understood.

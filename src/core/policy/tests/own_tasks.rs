@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, task};
 use crate::api::{Phase, StoredTask};
-use crate::core::policy::own_task::{OwnTask, Standing, Tie};
+use crate::core::policy::own_task::{OwnTask, Standing};
 use crate::core::policy::step::Step;
+use crate::core::task::tie::Tie;
 
 fn stored(metadata: &Value, status: Value) -> StoredTask {
     let mut object = json!({

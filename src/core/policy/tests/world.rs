@@ -18,9 +18,10 @@ use crate::core::policy::decide::decide;
 use crate::core::policy::memory::PolicyMemory;
 use crate::core::policy::observation::PolicyObservation;
 use crate::core::policy::observed::ObservedPolicy;
-use crate::core::policy::own_task::{OwnTask, Standing, Tie};
+use crate::core::policy::own_task::{OwnTask, Standing};
 use crate::core::policy::region_audits::RegionAudits;
 use crate::core::policy::step::Step;
+use crate::core::task::tie::Tie;
 use crate::core::timing::Now;
 
 #[derive(Clone, Debug)]
