@@ -64,6 +64,8 @@ reasons! {
     WithinBounds,
     /// `spec.approval.plan` names the plan.
     PlanApproved,
+    /// The policy that made the task approves the plan: its `spec.approval.plan` names it.
+    ApprovedByPolicy,
     /// The audit is still in progress, so its findings aren't all there.
     AuditInProgress,
     /// There is no such audit.

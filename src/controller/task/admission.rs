@@ -51,7 +51,8 @@ impl Context {
 
     /// The place of a resource as far as the resource alone says it.
     pub(super) fn first_place(&self, observed: &ObservedTask, size: usize, now: Now) -> Place {
-        let fresh = ResourceState::new(self.shared.leader_since);
+        let mut fresh = ResourceState::new(self.shared.leader_since);
+        fresh.approved_by_policy = self.approved_by_policy(observed);
         let o = self.observe(observed, size, &fresh, false, now);
         place(&o, &Stage::of(&o))
     }

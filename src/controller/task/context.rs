@@ -57,8 +57,15 @@ impl Context {
             memory: &state.memory,
             is_claimed_by_older: claimed,
             altered_status: state.altered_status.as_ref(),
+            approved_by_policy: state.approved_by_policy.as_deref(),
             settings: &self.settings,
         }
+    }
+
+    /// The hash of the plan that the policy of this resource approves now.
+    pub(super) fn approved_by_policy(&self, observed: &ObservedTask) -> Option<String> {
+        let policies = &self.shared.policies;
+        policies.approved_plan(&observed.namespace, &observed.tie)
     }
 
     /// A resource is gone.

@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 use super::desired::DesiredTask;
 use super::status::phase::find_approved;
 use super::status::phase::{ConditionType, find};
+use super::tie::Tie;
 use super::tracker::Tracker;
 use crate::api::{
     AuditMitigationTaskStatus, DeletionPolicy, FINALIZER, Parsed, Phase, Reason, START_RECORD_ANNOTATION, StartRecord,
@@ -38,6 +39,8 @@ pub struct ObservedTask {
     pub desired: Result<DesiredTask, String>,
     /// Who makes the resource again when it is deleted.
     pub tracker: Option<Tracker>,
+    /// What ties it to a policy.
+    pub tie: Tie,
     /// What the controller wrote last; `None` when it has not looked at the resource yet.
     pub status: Option<AuditMitigationTaskStatus>,
 }
@@ -74,6 +77,7 @@ impl ObservedTask {
             record,
             desired,
             tracker: Tracker::of(stored),
+            tie: Tie::of(stored),
             status,
             namespace,
             name,

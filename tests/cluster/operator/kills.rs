@@ -44,6 +44,8 @@ enum Scenario {
     Failed,
     /// The resource is deleted after its end.
     Ttl,
+    /// A plan waits for approval, is approved, and is carried out.
+    Approval,
 }
 
 /// A point in a life: before or after the how manieth request of a kind. Numbered by kind, since how often a task is
@@ -191,6 +193,11 @@ async fn a_resource_whose_time_to_live_ends() {
     at_every_point(Scenario::Ttl).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_is_approved() {
+    at_every_point(Scenario::Approval).await;
+}
+
 /// The same around the start with leader election on: the next process waits for the dead one's lease.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_around_its_start() {
@@ -244,6 +251,7 @@ impl Scenario {
         match self {
             Self::Failed => spec["target"] = json!({ "findingIds": ["f-1", "f-2"] }),
             Self::Ttl => spec["ttlSecondsAfterFinished"] = json!(0),
+            Self::Approval => spec["approval"] = json!({}),
             Self::Plain | Self::AlreadyExists | Self::Cancel | Self::Deletion => {}
         }
         spec
@@ -257,7 +265,7 @@ impl Scenario {
             }
             Self::Cancel | Self::Deletion => world.aws.set_outcome("*", Outcome::held()),
             Self::Failed => world.aws.set_outcome("*", failing()),
-            Self::Plain | Self::Ttl => {}
+            Self::Plain | Self::Ttl | Self::Approval => {}
         }
     }
 
@@ -291,6 +299,16 @@ impl Scenario {
                 released(world).await;
             }
             Self::Ttl => world.until_gone("one").await,
+            Self::Approval => {
+                let status = world.phase("one", Phase::AwaitingApproval).await;
+                assert_eq!(world.aws.tasks().len(), 0, "nothing is started before the approval");
+                let hash = status.plan.expect("a plan").hash;
+                world
+                    .edit("one", &json!({ "spec": { "approval": { "plan": hash } } }))
+                    .await;
+                world.phase("one", Phase::Completed).await;
+                released(world).await;
+            }
         }
     }
 
@@ -300,7 +318,7 @@ impl Scenario {
         assert_eq!(world.aws.starts(ID), 1, "{what}");
         let task = world.aws.task(ID).unwrap();
         let expected = match self {
-            Self::Plain | Self::AlreadyExists | Self::Ttl => "COMPLETED",
+            Self::Plain | Self::AlreadyExists | Self::Ttl | Self::Approval => "COMPLETED",
             Self::Cancel | Self::Deletion => "CANCELED",
             Self::Failed => "FAILED",
         };

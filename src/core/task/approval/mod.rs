@@ -9,13 +9,13 @@ use self::messages::unreadable;
 use self::state::{State, is_approved};
 use super::desired::DesiredTask;
 use super::observation::Observation;
-use super::observed::ObservedTask;
 use super::plan::Plan;
 use super::retry::Retry;
 use super::status::approved::Judgement;
 use super::status::draft::StatusDraft;
+use super::status::phase::find_approved;
 use super::step::Step;
-use crate::api::{Approval, Phase, Reason};
+use crate::api::{Approval, MitigationPlan, Phase, Reason};
 use crate::core::answer::Operation;
 use crate::core::mitigation_plan::bounds::excess;
 use crate::core::queue::Admission;
@@ -87,12 +87,19 @@ pub(super) fn is_passed(o: &Observation<'_>, approval: &Approval) -> bool {
     !is_backing_off && matches!(State::of(o, approval), State::Passed { .. })
 }
 
-/// Whether the plan that the status shows is within the bounds or approved: what an attempt was sent under, unless the
-/// approval was withdrawn since.
-pub(super) fn still_holds(observed: &ObservedTask, desired: &DesiredTask) -> bool {
+/// Whether what an attempt was sent under still holds: the plan that the status shows is within the bounds or approved.
+/// Once the status shows the attempt the approval can't be withdrawn any more.
+pub(super) fn still_holds(o: &Observation<'_>, desired: &DesiredTask) -> bool {
     let Some(approval) = &desired.approval else { return true };
-    let plan = observed.status.as_ref().and_then(|status| status.plan.as_ref());
-    plan.is_some_and(|plan| excess(plan, approval).is_none() || is_approved(plan, approval))
+    let Some(status) = &o.observed.status else { return false };
+    let is_frozen =
+        status.attempt.is_some() && find_approved(&status.conditions).is_some_and(|approved| approved.status == "True");
+    let holds = |plan: &MitigationPlan| {
+        excess(plan, approval).is_none()
+            || is_approved(plan, approval)
+            || o.approved_by_policy == Some(plan.hash.as_str())
+    };
+    is_frozen || status.plan.as_ref().is_some_and(holds)
 }
 
 fn next_read(o: &Observation<'_>, desired: &DesiredTask, region: &str) -> Option<Step> {

@@ -88,6 +88,10 @@ impl State {
                 Reason::PlanApproved,
                 format!("{what}, which spec.approval.plan approves"),
             ),
+            Some(_) if o.approved_by_policy == Some(plan.hash.as_str()) => (
+                Reason::ApprovedByPolicy,
+                format!("{what}, which spec.approval.plan of its policy approves"),
+            ),
             Some(excess) => return Self::Required(judge_required(o, approval, plan, excess)),
         };
         Self::Passed {
