@@ -13,9 +13,8 @@ use super::plan::Plan;
 use super::retry::Retry;
 use super::status::approved::Judgement;
 use super::status::draft::StatusDraft;
-use super::status::phase::find_approved;
 use super::step::Step;
-use crate::api::{Approval, MitigationPlan, Phase, Reason};
+use crate::api::{Approval, Phase, Reason};
 use crate::core::answer::Operation;
 use crate::core::mitigation_plan::bounds::excess;
 use crate::core::queue::Admission;
@@ -88,18 +87,15 @@ pub(super) fn is_passed(o: &Observation<'_>, approval: &Approval) -> bool {
 }
 
 /// Whether what an attempt was sent under still holds: the plan that the status shows is within the bounds or approved.
-/// Once the status shows the attempt the approval can't be withdrawn any more.
+/// Once the status shows the attempt `spec.approval` is frozen; a policy may approve another plan any time.
 pub(super) fn still_holds(o: &Observation<'_>, desired: &DesiredTask) -> bool {
     let Some(approval) = &desired.approval else { return true };
-    let Some(status) = &o.observed.status else { return false };
-    let is_frozen =
-        status.attempt.is_some() && find_approved(&status.conditions).is_some_and(|approved| approved.status == "True");
-    let holds = |plan: &MitigationPlan| {
+    let plan = o.observed.status.as_ref().and_then(|status| status.plan.as_ref());
+    plan.is_some_and(|plan| {
         excess(plan, approval).is_none()
             || is_approved(plan, approval)
             || o.approved_by_policy == Some(plan.hash.as_str())
-    };
-    is_frozen || status.plan.as_ref().is_some_and(holds)
+    })
 }
 
 fn next_read(o: &Observation<'_>, desired: &DesiredTask, region: &str) -> Option<Step> {

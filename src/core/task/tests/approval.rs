@@ -198,11 +198,6 @@ fn a_policy_approves_the_plan_of_its_task() {
     assert!(matches!(bench.plan(MANY), Step::Start(_)));
     assert_eq!(bench.approved(), says("True", Reason::ApprovedByPolicy));
     assert_eq!(bench.told(), ["ApprovalRequired", "PlanApproved"]);
-    bench.answer_start(lost());
-    bench.next();
-    bench.approved_by_policy = None;
-    bench.call_start_again();
-
     let mut withdrawn = awaiting(&bounded(), MANY);
     withdrawn.approved_by_policy = Some(hash);
     assert!(matches!(withdrawn.plan(MANY), Step::Start(_)));
