@@ -212,6 +212,7 @@ impl Bench {
             memory: &self.memory,
             is_claimed_by_older: self.is_claimed_by_older,
             altered_status: self.altered_status.as_ref(),
+            plan_of_policy: None,
             settings: &self.settings,
         };
         ask(&o, &Stage::of(&o))

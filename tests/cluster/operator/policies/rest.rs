@@ -3,7 +3,7 @@
 use serde_json::json;
 use simulator::Operation;
 
-use super::{SCHEDULE, World, policy};
+use super::{SCHEDULE, World};
 use crate::operator::http_get;
 use crate::operator::requests::requests;
 
@@ -79,5 +79,4 @@ async fn policies_wait_for_their_definition_and_tasks_do_not() {
         .await;
     crate::operator::prepare(cluster).await;
     world.watch("nightly", &json!({})).await;
-    let _ = policy("nightly", &json!({}));
 }
