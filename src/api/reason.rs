@@ -64,7 +64,7 @@ reasons! {
     WithinBounds,
     /// `spec.approval.plan` names the plan.
     PlanApproved,
-    /// The policy that made the task approves the plan: its `spec.approval.plan` names it.
+    /// `spec.approval.plan` of the task's policy names the plan.
     ApprovedByPolicy,
     /// The audit is still in progress, so its findings aren't all there.
     AuditInProgress,

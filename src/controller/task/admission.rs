@@ -51,9 +51,9 @@ impl Context {
 
     /// The place of a resource as far as the resource alone says it.
     pub(super) fn first_place(&self, observed: &ObservedTask, size: usize, now: Now) -> Place {
-        let mut fresh = ResourceState::new(self.shared.leader_since);
-        fresh.approved_by_policy = self.approved_by_policy(observed);
-        let o = self.observe(observed, size, &fresh, false, now);
+        let fresh = ResourceState::new(self.shared.leader_since);
+        let plan = self.plan_of_policy(observed);
+        let o = self.observe(observed, size, &fresh, false, plan.as_deref(), now);
         place(&o, &Stage::of(&o))
     }
 

@@ -87,8 +87,8 @@ impl<'a> Pass<'a> {
     /// would be admitted without a slot.
     fn decide(&mut self, observed: &ObservedTask) -> Decision {
         let context = self.context;
-        self.state.approved_by_policy = context.approved_by_policy(observed);
-        let o = context.observe(observed, self.size, &self.state, self.is_fresh, now());
+        let plan = context.plan_of_policy(observed);
+        let o = context.observe(observed, self.size, &self.state, self.is_fresh, plan.as_deref(), now());
         let stage = Stage::of(&o);
         let admission = context.enter_queue(&self.object, observed, place(&o, &stage), o.now.monotonic);
         let decision = decide(&o, &stage, admission);

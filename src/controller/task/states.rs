@@ -17,8 +17,6 @@ pub(super) struct ResourceState {
     pub(super) known_since: Instant,
     /// A status that the API server stores otherwise than it was written.
     pub(super) altered_status: Option<AuditMitigationTaskStatus>,
-    /// The hash of the plan that the resource's policy approves, as it was when it was last asked.
-    pub(super) approved_by_policy: Option<String>,
     /// A version of the resource for which a write was refused, and until when none is tried again.
     held_writes: Option<(Option<String>, Instant)>,
     /// The resource as the last own write left it, until the watch cache has caught up.
@@ -34,7 +32,6 @@ impl ResourceState {
             memory: Memory::default(),
             known_since,
             altered_status: None,
-            approved_by_policy: None,
             held_writes: None,
             latest: None,
             errors: 0,
@@ -63,7 +60,6 @@ impl ResourceState {
             memory,
             known_since,
             altered_status,
-            approved_by_policy: _,
             held_writes,
             latest,
             errors,

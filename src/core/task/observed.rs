@@ -37,10 +37,10 @@ pub struct ObservedTask {
     pub unreadable_record: Option<String>,
     /// What is asked for, or why it can't be understood.
     pub desired: Result<DesiredTask, String>,
+    /// What ties the resource to a policy.
+    pub tie: Tie,
     /// Who makes the resource again when it is deleted.
     pub tracker: Option<Tracker>,
-    /// What ties it to a policy.
-    pub tie: Tie,
     /// What the controller wrote last; `None` when it has not looked at the resource yet.
     pub status: Option<AuditMitigationTaskStatus>,
 }
@@ -76,8 +76,8 @@ impl ObservedTask {
             unreadable_record: unreadable.filter(|_| record.is_none()),
             record,
             desired,
-            tracker: Tracker::of(stored),
             tie: Tie::of(stored),
+            tracker: Tracker::of(stored),
             status,
             namespace,
             name,

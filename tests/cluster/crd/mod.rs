@@ -8,6 +8,7 @@ mod examples;
 mod explain;
 mod names;
 mod nulls;
+mod policies;
 mod stored;
 pub(crate) mod values;
 
@@ -25,6 +26,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// The definition as it is delivered.
 pub const CRD: &str = include_str!("../../../crds/auditmitigationtasks.yaml");
+
+/// The definition of policies.
+pub const POLICY_CRD: &str = include_str!("../../../crds/auditmitigationpolicies.yaml");
 
 /// One namespace of a cluster that knows the resource. Objects are untyped: most of these the types couldn't hold.
 struct Server {

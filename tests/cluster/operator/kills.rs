@@ -50,18 +50,18 @@ enum Scenario {
 
 /// A point in a life: before or after the how manieth request of a kind. Numbered by kind, since how often a task is
 /// polled differs from life to life.
-type Point = (String, usize, Side);
+pub(super) type Point = (String, usize, Side);
 
 /// Writes down the requests of a life, and ends it at one of them.
-struct Tap {
+pub(super) struct Tap {
     last: Option<Point>,
-    pause: Arc<Pause>,
+    pub(super) pause: Arc<Pause>,
     namespace: String,
-    asked: Mutex<Vec<String>>,
+    pub(super) asked: Mutex<Vec<String>>,
 }
 
 impl Tap {
-    fn new(last: Option<Point>, namespace: &str) -> Arc<Self> {
+    pub(super) fn new(last: Option<Point>, namespace: &str) -> Arc<Self> {
         Arc::new(Self {
             last,
             pause: Arc::default(),
@@ -70,7 +70,7 @@ impl Tap {
         })
     }
 
-    fn fate(&self, asked: &Asked) -> Fate {
+    pub(super) fn fate(&self, asked: &Asked) -> Fate {
         // Watches have no end, and events are written on the side: nothing is decided by them.
         let is_aside = asked.query.contains("watch=true")
             || asked.path.contains("/events")
@@ -214,7 +214,7 @@ async fn a_leader_around_its_start() {
     );
 }
 
-fn start(world: &World) -> Process {
+pub(super) fn start(world: &World) -> Process {
     world.cluster.spawn("operator", world.operator_command()).unwrap()
 }
 

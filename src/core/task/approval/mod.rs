@@ -6,7 +6,7 @@ mod messages;
 mod state;
 
 use self::messages::unreadable;
-use self::state::{State, is_approved};
+use self::state::{State, is_approved, is_approved_by_policy};
 use super::desired::DesiredTask;
 use super::observation::Observation;
 use super::plan::Plan;
@@ -86,15 +86,13 @@ pub(super) fn is_passed(o: &Observation<'_>, approval: &Approval) -> bool {
     !is_backing_off && matches!(State::of(o, approval), State::Passed { .. })
 }
 
-/// Whether what an attempt was sent under still holds: the plan that the status shows is within the bounds or approved.
-/// Once the status shows the attempt `spec.approval` is frozen; a policy may approve another plan any time.
+/// Whether the plan that the status shows is within the bounds or approved: what an attempt was sent under, unless the
+/// approval was withdrawn since.
 pub(super) fn still_holds(o: &Observation<'_>, desired: &DesiredTask) -> bool {
     let Some(approval) = &desired.approval else { return true };
     let plan = o.observed.status.as_ref().and_then(|status| status.plan.as_ref());
     plan.is_some_and(|plan| {
-        excess(plan, approval).is_none()
-            || is_approved(plan, approval)
-            || o.approved_by_policy == Some(plan.hash.as_str())
+        excess(plan, approval).is_none() || is_approved(plan, approval) || is_approved_by_policy(o, plan)
     })
 }
 

@@ -192,17 +192,17 @@ fn the_approved_plan_is_made_again_and_started() {
 fn a_policy_approves_the_plan_of_its_task() {
     let mut bench = awaiting(&bounded(), MANY);
     let hash = bench.shown().hash;
-    bench.approved_by_policy = Some("aaaaaaaaaaaaaaaa".to_owned());
+    bench.plan_of_policy = Some("aaaaaaaaaaaaaaaa".to_owned());
     assert_eq!(bench.next(), Step::Wait(None), "another task's, perhaps");
-    bench.approved_by_policy = Some(hash.clone());
+    bench.plan_of_policy = Some(hash.clone());
     assert!(matches!(bench.plan(MANY), Step::Start(_)));
     assert_eq!(bench.approved(), says("True", Reason::ApprovedByPolicy));
     assert_eq!(bench.told(), ["ApprovalRequired", "PlanApproved"]);
     let mut withdrawn = awaiting(&bounded(), MANY);
-    withdrawn.approved_by_policy = Some(hash);
+    withdrawn.plan_of_policy = Some(hash);
     assert!(matches!(withdrawn.plan(MANY), Step::Start(_)));
     withdrawn.restart();
-    withdrawn.approved_by_policy = None;
+    withdrawn.plan_of_policy = None;
     for _ in 0..5 {
         assert!(
             matches!(withdrawn.next_call(), Step::Describe(_)),
