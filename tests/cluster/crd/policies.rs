@@ -24,7 +24,15 @@ impl Server {
         let resource = ApiResource::erase::<AuditMitigationPolicy>(&());
         let policies: Api<DynamicObject> = Api::namespaced_with(cluster.client().await.unwrap(), &namespace, &resource);
         eventually(LIMIT, "the resource is served", async || {
-            policies.list(&ListParams::default()).await
+            policies
+                .list(&ListParams::default())
+                .await
+                .map_err(|error| error.to_string())?;
+            // kubectl knows the short name by discovery, which comes later.
+            cluster
+                .kubectl_ok(&["get", "amp"])
+                .await
+                .map_err(|error| error.to_string())
         })
         .await
         .unwrap();
