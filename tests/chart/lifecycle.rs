@@ -88,12 +88,18 @@ async fn does_its_work(installed: &Installed, namespace: &str, run: &str) {
     assert!(ended.success(), "{ended}: {}", operator.log());
 }
 
+/// Whether a right is for policies, which are at work in none of these tests.
+fn is_for_policies(right: &str) -> bool {
+    right == "create auditmitigationtasks" || right.contains("auditmitigationpolicies")
+}
+
 /// What a role grants and nobody uses is a right too many.
 async fn uses_each_right(installed: &Installed) {
     let granted: BTreeSet<_> = WATCHED
         .iter()
         .chain([&LEASES, &LEASE])
         .flat_map(|rights| rights.verbs.iter().map(|verb| format!("{verb} {}", rights.resource)))
+        .filter(|right| !is_for_policies(right))
         .collect();
     eventually(LIMIT, "each right is in the log of what was done", async || {
         let requests = installed
@@ -174,9 +180,14 @@ async fn probes_are_answered_on_both_families_of_addresses() {
 async fn rights_are_few_also_for_users() {
     let installed = Installed::new(EACH[0], &["fleet"], "").await;
     for (verb, resource) in [
-        ("create", "auditmitigationtasks"),
         ("update", "auditmitigationtasks"),
         ("deletecollection", "auditmitigationtasks"),
+        ("approve", "auditmitigationtasks"),
+        ("create", "auditmitigationpolicies"),
+        ("patch", "auditmitigationpolicies"),
+        ("delete", "auditmitigationpolicies"),
+        ("approve", "auditmitigationpolicies"),
+        ("update", "auditmitigationpolicies/status"),
         ("update", "auditmitigationtasks/status"),
         ("list", "secrets"),
         ("get", "configmaps"),
@@ -212,11 +223,14 @@ async fn rights_are_few_also_for_users() {
         })
         .await
         .unwrap();
-        for verb in ["create", "patch", "delete"] {
-            assert!(
-                !installed.may(role, "fleet", verb, "auditmitigationtasks").await,
-                "{role} {verb}"
-            );
+        assert!(installed.may(role, "fleet", "list", "auditmitigationpolicies").await);
+        for resource in ["auditmitigationtasks", "auditmitigationpolicies"] {
+            for verb in ["create", "patch", "delete", "approve"] {
+                assert!(
+                    !installed.may(role, "fleet", verb, resource).await,
+                    "{role} {verb} {resource}"
+                );
+            }
         }
     }
 }
@@ -243,6 +257,77 @@ async fn the_guard_for_tenants_is_not_in_the_operators_way() {
     })
     .await
     .unwrap();
+    does_its_work(&installed, "fleet", "guarded").await;
+}
+
+/// Under the guard for approvals the operator does all that it does, and a task waits for whoever has the verb: by the
+/// command that its status shows.
+#[tokio::test]
+async fn the_guard_for_approvals_is_not_in_the_operators_way() {
+    let guard = "approvalGuard.enabled=true,approvalGuard.required=true,approvalGuard.maxFindings=0";
+    let installed = Installed::new(EACH[0], &["fleet"], guard).await;
+    for (role, user) in [("edit", "editor"), ("edit", "approver"), ("approve", "approver")] {
+        let binding = format!("{user}-{role}");
+        let (role, user) = (format!("--clusterrole=system-{NAME}-{role}"), format!("--user={user}"));
+        let create = ["create", "rolebinding", &binding, &role, &user, "--namespace", "fleet"];
+        installed.cluster.kubectl_ok(&create).await.unwrap();
+    }
+    let [editor, approver] = ["editor", "approver"].map(|user| installed.cluster.kubeconfig_for(user, None).unwrap());
+    let approval = json!({ "requiredAbove": { "findings": 0 } });
+    let task = Installed::task("task", &json!({ "approval": approval }));
+    let free = Installed::task("free", &json!({})).spec;
+    let free = json!({ "apiVersion": "devicedefender.dev/v1alpha1", "kind": "AuditMitigationTask",
+        "metadata": { "name": "free", "namespace": "fleet" }, "spec": free });
+    eventually(LIMIT, "the guard is in force", async || {
+        let create = ["create", "--dry-run=server", "--filename=-"];
+        let output = installed
+            .cluster
+            .kubectl_as(&editor, &create, &free.to_string())
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let is_refused = said.contains("without spec.approval you need the verb approve");
+        if is_refused { Ok(()) } else { Err(said) }
+    })
+    .await
+    .unwrap();
+    installed
+        .tasks("fleet")
+        .create(&PostParams::default(), &task)
+        .await
+        .unwrap();
+    let mut operator = installed.start_operator().await;
+    installed
+        .phase("fleet", "task", Phase::AwaitingApproval, &operator)
+        .await;
+    let waiting = json!(installed.tasks("fleet").get("task").await.unwrap());
+    let conditions = waiting["status"]["conditions"].as_array().unwrap();
+    let ready = conditions
+        .iter()
+        .find(|condition| condition["type"] == "Ready")
+        .unwrap();
+    let (_, command) = ready["message"].as_str().unwrap().split_once("kubectl ").unwrap();
+    // As a shell takes it: the quotes are around one word.
+    let args: Vec<&str> = command.split(' ').map(|word| word.trim_matches('\'')).collect();
+    let refused = installed.cluster.kubectl_as(&editor, &args, "").await.unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    let words =
+        "to set or change spec.approval.plan you need the verb approve on auditmitigationtasks in namespace fleet";
+    assert!(said.contains(words), "{said}");
+    assert_eq!(installed.aws.tasks(), []);
+    let approved = installed.cluster.kubectl_as(&approver, &args, "").await.unwrap();
+    let said = String::from_utf8_lossy(&approved.stderr);
+    assert!(approved.status.success(), "{said}");
+    installed.phase("fleet", "task", Phase::Completed, &operator).await;
+    // Who it was, as docs/tenants.md says.
+    let metadata = installed.tasks("fleet").get("task").await.unwrap().metadata;
+    let has_approved = metadata.managed_fields.unwrap().into_iter().any(|entry| {
+        entry.manager.as_deref() == Some("kubectl-patch")
+            && json!(entry.fields_v1)["f:spec"]["f:approval"]["f:plan"].is_object()
+    });
+    assert!(has_approved);
+    operator.stop(LIMIT).await.unwrap();
+
     does_its_work(&installed, "fleet", "guarded").await;
 }
 
