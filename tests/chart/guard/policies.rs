@@ -85,6 +85,7 @@ async fn a_policy_needs_one_rule_that_allows_all_of_it() {
 /// A policy that was there before its rule went away is edited, paused and deleted, and neither changed nor let go.
 #[tokio::test]
 async fn what_a_policy_asks_for_is_judged_and_nothing_else() {
+    const REFUSAL: &str = "may start no tasks";
     let cluster = Guarded::shared().await;
     let namespace = cluster.namespace("policy", &json!({})).await;
     let api = policies(cluster.tenant().await, &namespace);
@@ -99,7 +100,6 @@ async fn what_a_policy_asks_for_is_judged_and_nothing_else() {
         let answer = api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
         answer.map(|_| ()).map_err(said)
     };
-    const REFUSAL: &str = "may start no tasks";
     eventually(LIMIT, "the guard is in force", async || {
         match create(&namespace, &json!({})).await {
             Err(said) if said.contains(REFUSAL) => Ok(()),
