@@ -41,13 +41,13 @@ struct Watcher {
 
 impl Pollers {
     pub(super) fn new(interval: Duration) -> (Self, PollerWorker) {
-        let (begin, begun) = mpsc::unbounded_channel();
+        let (begin, regions) = mpsc::unbounded_channel();
         let pollers = Self {
             regions: Mutex::default(),
             begin,
             interval,
         };
-        (pollers, PollerWorker(begun))
+        (pollers, PollerWorker(regions))
     }
 
     /// What was found in a region, once somebody has looked. From now on somebody does, while there are policies in it.
