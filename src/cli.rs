@@ -38,7 +38,7 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Say what would keep an operator with these flags from working, and change nothing.
     Check(Box<RunArgs>),
-    /// Print the `CustomResourceDefinition`.
+    /// Print the `CustomResourceDefinition`s.
     Crd,
 }
 
@@ -85,6 +85,9 @@ pub struct RunArgs {
     /// The longest wait between two Describe calls of a task.
     #[arg(long, env, default_value = "60s", value_parser = duration)]
     pub max_poll_interval: Duration,
+    /// The shortest wait between two looks for audits in a region that has policies.
+    #[arg(long, env, default_value = "1m", value_parser = duration)]
+    pub audit_poll_interval: Duration,
     /// How long a deletion waits for the service.
     #[arg(long, env, default_value = "10m", value_parser = duration)]
     pub cancel_timeout: Duration,
@@ -111,6 +114,9 @@ impl RunArgs {
         let mut problems = Vec::new();
         if self.min_poll_interval.is_zero() {
             problems.push("--min-poll-interval must be longer than 0s".to_owned());
+        }
+        if self.audit_poll_interval.is_zero() {
+            problems.push("--audit-poll-interval must be longer than 0s".to_owned());
         }
         if self.max_poll_interval < self.min_poll_interval {
             problems.push("--max-poll-interval must not be shorter than --min-poll-interval".to_owned());

@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
     match command.unwrap_or_else(|| Command::Run(Box::new(run))) {
         Command::Run(args) => operate(*args).await,
         Command::Check(args) => check(&args).await,
-        Command::Crd => match api::crd::to_yaml() {
+        Command::Crd => match api::crds::to_yaml() {
             Ok(yaml) => print(&yaml, ExitCode::SUCCESS),
             Err(error) => {
                 complain(&error.to_string());

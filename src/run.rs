@@ -87,6 +87,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     };
     let limits = Limits {
         running_tasks: args.max_running_tasks.into(),
+        audit_poll_interval: args.audit_poll_interval,
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

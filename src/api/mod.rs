@@ -2,10 +2,23 @@
 
 pub mod approval;
 mod cel;
+mod columns;
+pub mod crds;
+mod deletion_policy;
+mod parsed;
+pub mod policy;
+pub mod reason;
 mod schema;
 pub mod task;
 
 pub use approval::{Approval, ApprovalBounds};
+pub use deletion_policy::DeletionPolicy;
+pub use parsed::Parsed;
+pub use policy::{
+    AUDIT_START_TIME_ANNOTATION, AuditMitigationPolicy, AuditMitigationPolicySpec, AuditMitigationPolicyStatus,
+    AuditOutcome, AuditRecord, POLICY_LABEL, StoredPolicy, WatchedSchedule, Watching,
+};
+pub use reason::Reason;
 pub use task::*;
 
 /// The name under which the controller writes (field manager, reporting controller of events).

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceColumnDefinition, CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
+    JSONSchemaPropsOrBool, ValidationRule,
 };
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::json;
+
+use super::deletion_policy::DeletionPolicy;
 
 /// What the service takes for the ids of tasks and findings, for tokens and for names of actions.
 pub(super) const ID_PATTERN: &str = "^[a-zA-Z0-9_-]+$";
@@ -60,9 +64,38 @@ pub(super) fn check_to_reason_codes(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// A definition with what the derived schema can't say: columns, rules, defaults, and what `describe` adds.
+pub(super) fn complete(
+    mut crd: CustomResourceDefinition,
+    columns: &[CustomResourceColumnDefinition],
+    rules: Vec<ValidationRule>,
+    describe: fn(&mut JSONSchemaProps),
+) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        version.additional_printer_columns = Some(columns.to_vec());
+        let schema = version.schema.as_mut();
+        let Some(root) = schema.and_then(|schema| schema.open_api_v3_schema.as_mut()) else {
+            continue;
+        };
+        tidy(root);
+        root.x_kubernetes_validations = Some(rules.clone());
+        // A rule says it: `required` would refuse every write to an object that was stored without a spec.
+        root.required = None;
+        if let Some(status) = property(root, &["status"]) {
+            // kstatus and Argo CD know from the first moment that nobody has looked at the resource yet.
+            status.default = Some(JSON(json!({ "observedGeneration": -1 })));
+        }
+        if let Some(policy) = property(root, &["spec", "deletionPolicy"]) {
+            policy.default = Some(JSON(json!(DeletionPolicy::default())));
+        }
+        describe(root);
+    }
+    crd
+}
+
 /// A field that isn't set is absent, never null: else null and absent would be two values to the rules of what may
 /// change. Descriptions are wrapped by who shows them, and their backticks are for Rust's documentation only.
-pub(super) fn tidy(schema: &mut JSONSchemaProps) {
+fn tidy(schema: &mut JSONSchemaProps) {
     if let Some(text) = schema.description.as_mut() {
         *text = text.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ");
     }

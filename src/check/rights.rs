@@ -21,15 +21,25 @@ pub struct Rights {
 }
 
 /// In each watched namespace.
-pub const WATCHED: [Rights; 3] = [
+pub const WATCHED: [Rights; 5] = [
     Rights {
         group: "devicedefender.dev",
         resource: "auditmitigationtasks",
-        verbs: &["get", "list", "watch", "patch", "delete"],
+        verbs: &["get", "list", "watch", "create", "patch", "delete"],
     },
     Rights {
         group: "devicedefender.dev",
         resource: "auditmitigationtasks/status",
+        verbs: &["patch"],
+    },
+    Rights {
+        group: "devicedefender.dev",
+        resource: "auditmitigationpolicies",
+        verbs: &["get", "list", "watch"],
+    },
+    Rights {
+        group: "devicedefender.dev",
+        resource: "auditmitigationpolicies/status",
         verbs: &["patch"],
     },
     Rights {

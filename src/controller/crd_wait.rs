@@ -11,25 +11,26 @@ use tokio::time::{sleep, timeout};
 use super::watch::{Watchable, apis};
 use super::write::TIMEOUT;
 use crate::causes::explain_kube;
-use crate::health::Health;
-
-/// How often to look.
-const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Waits until the API server serves the resource and lets this operator list it, in one of the namespaces to watch at
-/// least: one of several that can't be listed holds up no other.
-pub(super) async fn wait_for_crd<K: Watchable>(client: &Client, namespaces: &[String], health: &Health) {
+/// least: one of several that can't be listed holds up no other. It looks this often, and tells each time what is missing.
+pub(super) async fn wait_for_crd<K: Watchable>(
+    client: &Client,
+    namespaces: &[String],
+    interval: Duration,
+    tell: impl Fn(&str),
+) {
     let mut said = String::new();
     loop {
         let Some(problem) = problem::<K>(client, namespaces).await else {
             return;
         };
-        health.set_waiting(&problem);
+        tell(&problem);
         if problem != said {
             tracing::warn!("{problem}");
             said = problem;
         }
-        sleep(INTERVAL).await;
+        sleep(interval).await;
     }
 }
 

@@ -34,6 +34,12 @@ impl Error {
         self.has_status(409)
     }
 
+    /// Whether there is an object of that name already.
+    pub fn is_already_there(&self) -> bool {
+        let says_so = |status: &kube::core::Status| status.code == 409 && status.reason == "AlreadyExists";
+        matches!(self, Self::Kube(error) if matches!(&**error, kube::Error::Api(status) if says_so(status)))
+    }
+
     /// Whether the resource is gone.
     pub fn is_gone(&self) -> bool {
         self.has_status(404)

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::api::CONTROLLER_NAME;
-use crate::core::task::events::EventDraft;
+use crate::core::event::EventDraft;
 
 /// Events that wait to be written; more are dropped, and said to be.
 const BUFFER: usize = 1_024;

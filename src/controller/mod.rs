@@ -9,12 +9,16 @@ mod error;
 mod events;
 mod liveness;
 mod lock;
+mod policy;
+mod policy_directory;
 mod requeue;
+mod run;
 mod shared;
 mod task;
 mod watch;
 mod write;
 
 pub use api_server_monitor::ApiServerMonitor;
-pub use task::{Limits, Parts, run, wait_for_crd};
+pub use run::{Limits, Parts, run};
+pub use task::wait_for_crd;
 pub use write::TIMEOUT;

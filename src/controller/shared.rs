@@ -6,6 +6,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::events::EventWriter;
+use super::policy_directory::PolicyDirectory;
 use crate::aws::Service;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
@@ -24,6 +25,8 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     /// Where people are told.
     pub(super) events: EventWriter,
+    /// What tasks and policies know of each other.
+    pub(super) policies: PolicyDirectory,
     /// Once it is cancelled nothing is begun any more.
     pub(super) stop: CancellationToken,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, ReplaceOperation};
-use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt as _};
 use serde::Serialize;
@@ -47,6 +47,18 @@ where
         within_time(self.api.get(&self.name)).await
     }
 
+    /// Makes it; an error for which [`Error::is_already_there`] holds when there is one of its name.
+    pub(super) async fn create(&self, object: &K) -> Result<K, Error>
+    where
+        K: Serialize,
+    {
+        let parameters = PostParams {
+            field_manager: Some(CONTROLLER_NAME.to_owned()),
+            ..PostParams::default()
+        };
+        within_time(self.api.create(&parameters, object)).await
+    }
+
     /// Replaces the whole status.
     pub(super) async fn write_status(&self, seen: &K, status: &impl Serialize) -> Result<K, Error> {
         let patch = Patch::Json::<()>(JsonPatch(vec![
@@ -76,11 +88,16 @@ where
 
     /// Deletes exactly the resource that was seen.
     pub(super) async fn delete(&self, seen: &K) -> Result<(), Error> {
+        self.delete_version(seen.uid(), seen.resource_version()).await
+    }
+
+    /// Deletes it, if it still is this version of this object.
+    pub(super) async fn delete_version(&self, uid: Option<String>, version: Option<String>) -> Result<(), Error> {
         let parameters = DeleteParams {
             // mutant: a-deletion-of-what-has-changed
             preconditions: Some(Preconditions {
-                uid: seen.uid(),
-                resource_version: seen.resource_version(),
+                uid,
+                resource_version: version,
             }),
             ..DeleteParams::background()
         };

@@ -2,7 +2,10 @@
 
 pub mod answer;
 pub mod canonical;
+pub mod condition;
+pub mod event;
 pub mod mitigation_plan;
+pub mod policy;
 pub mod queue;
 pub mod rate_limiter;
 pub mod task;

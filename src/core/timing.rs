@@ -94,12 +94,7 @@ impl PollBounds {
         let wait = (age / 10).max(self.min);
         // Jitter only ever lengthens: the shortest wait is a promise to the account.
         let longest = self.max.max(self.min);
-        later(
-            last,
-            wait.min(FAR_FUTURE)
-                .mul_f64(1.0 + 0.1 * jitter((uid, last)))
-                .min(longest),
-        )
+        later(last, lengthened(wait.min(FAR_FUTURE), (uid, last)).min(longest))
     }
 }
 
@@ -127,6 +122,11 @@ pub fn shortened(wait: Duration, seed: impl Hash) -> Duration {
     wait.mul_f64(1.0 - 0.25 * jitter(seed))
 }
 
+/// A wait of a tenth more at most, where a shorter one would break a promise.
+pub fn lengthened(wait: Duration, seed: impl Hash) -> Duration {
+    wait.mul_f64(1.0 + 0.1 * jitter(seed))
+}
+
 /// A moment after another; a year later instead of an overflow.
 pub fn later(instant: Instant, wait: Duration) -> Instant {
     instant + wait.min(FAR_FUTURE)
@@ -139,17 +139,22 @@ pub fn after(time: Timestamp, wait: Duration) -> Timestamp {
 
 /// The time as a status keeps it: the API's times have no fractions of a second.
 pub fn whole_seconds(time: Timestamp) -> Timestamp {
-    rounded(time, RoundMode::Floor)
+    rounded(time, Unit::Second, RoundMode::Floor)
 }
 
 /// The same for a time that must not come too early.
 pub fn next_whole_second(time: Timestamp) -> Timestamp {
-    rounded(time, RoundMode::Ceil)
+    rounded(time, Unit::Second, RoundMode::Ceil)
 }
 
-fn rounded(time: Timestamp, mode: RoundMode) -> Timestamp {
+/// The time as the service tells it.
+pub fn whole_milliseconds(time: Timestamp) -> Timestamp {
+    rounded(time, Unit::Millisecond, RoundMode::Floor)
+}
+
+fn rounded(time: Timestamp, unit: Unit, mode: RoundMode) -> Timestamp {
     // Fails at the ends of time only.
-    time.round(TimestampRound::new().smallest(Unit::Second).mode(mode))
+    time.round(TimestampRound::new().smallest(unit).mode(mode))
         .unwrap_or(time)
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
-use crate::api::Phase;
+use crate::api::{AuditOutcome, Phase};
 use crate::core::answer::ErrorClass;
 
 /// How a reconcile ended.
@@ -115,6 +115,22 @@ impl Default for BuildLabels {
     fn default() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// What became of an audit, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct AuditLabels {
+    outcome: &'static str,
+    region: String,
+}
+
+impl AuditLabels {
+    pub(super) const fn new(outcome: AuditOutcome, region: String) -> Self {
+        Self {
+            outcome: outcome.as_str(),
+            region,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod counter;
 mod labels;
+mod policies;
 mod regions;
 mod state;
 
@@ -14,11 +15,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::api::Phase;
+use crate::api::{AuditOutcome, Phase};
 use crate::core::answer::Operation;
 use counter::Counter;
-use labels::{BuildLabels, CallLabels, OperationLabels, PhaseLabels, ReconcileLabels, RetryLabels};
+use labels::{AuditLabels, BuildLabels, CallLabels, OperationLabels, PhaseLabels, ReconcileLabels, RetryLabels};
 pub use labels::{CallOutcome, ReconcileOutcome, RetryReason};
+pub use policies::PolicySnapshot;
+use policies::PolicyState;
 use regions::Regions;
 use state::State;
 pub use state::{QueueSnapshot, Snapshot, TaskCount};
@@ -41,8 +44,10 @@ pub struct Metrics {
     abandoned: Counter,
     orphaned_tasks: Counter,
     leader: Gauge,
+    audits: Family<AuditLabels, Counter>,
     regions: Regions,
     state: State,
+    policies: PolicyState,
 }
 
 impl Metrics {
@@ -59,7 +64,9 @@ impl Metrics {
             abandoned: Counter::default(),
             orphaned_tasks: Counter::default(),
             leader: Gauge::default(),
+            audits: Family::default(),
             state: State::new(regions.clone()),
+            policies: PolicyState::new(regions.clone()),
             regions,
         };
         // From the beginning, so that the first failure of all is an increase.
@@ -116,6 +123,11 @@ impl Metrics {
             self.orphaned_tasks.clone(),
         );
         registry.register(
+            "audits_total",
+            "Audits that a policy has noted, by what became of them and region",
+            self.audits.clone(),
+        );
+        registry.register(
             "leader",
             "Whether this process does the work: 1, or 0 for one that stands by",
             self.leader.clone(),
@@ -124,6 +136,7 @@ impl Metrics {
         build.get_or_create(&BuildLabels::default()).set(1);
         registry.register("build_info", "Always 1; the label is the version that runs", build);
         registry.register_collector(Box::new(self.state.clone()));
+        registry.register_collector(Box::new(self.policies.clone()));
         registry
     }
 
@@ -132,6 +145,9 @@ impl Metrics {
         self.regions.exists(region);
         for operation in Operation::ALL {
             self.start_counting(operation.name(), region);
+        }
+        for outcome in AuditOutcome::ALL {
+            let _ = self.audits.get_or_create(&AuditLabels::new(outcome, region.to_owned()));
         }
     }
 
@@ -143,6 +159,17 @@ impl Metrics {
     /// Whom to ask for what isn't counted, at each scrape; `None` when the work has ended.
     pub fn observe(&self, source: impl Fn() -> Option<Snapshot> + Send + Sync + 'static) {
         self.state.comes_from(source);
+    }
+
+    /// Whom to ask for the policies, at each scrape; `None` when the work has ended.
+    pub fn observe_policies(&self, source: impl Fn() -> Option<Vec<PolicySnapshot>> + Send + Sync + 'static) {
+        self.policies.comes_from(source);
+    }
+
+    /// A policy has noted an audit.
+    pub fn audit_noted(&self, outcome: AuditOutcome, region: &str) {
+        let labels = AuditLabels::new(outcome, self.regions.label(region));
+        self.audits.get_or_create(&labels).inc();
     }
 
     /// A reconcile has ended.

@@ -4,58 +4,72 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::helm::{EACH, objects, the};
+use crate::helm::{EACH, definition, objects, the};
 use crate::{file, yaml};
 
+/// The definitions as they are delivered, by plural.
+pub(crate) const DELIVERED: [(&str, &str); 2] = [
+    (
+        "auditmitigationtasks",
+        include_str!("../../crds/auditmitigationtasks.yaml"),
+    ),
+    (
+        "auditmitigationpolicies",
+        include_str!("../../crds/auditmitigationpolicies.yaml"),
+    ),
+];
+
 #[test]
-fn the_crd_is_the_delivered_one() {
-    let delivered = include_str!("../../crds/auditmitigationtasks.yaml");
+fn the_crds_are_the_delivered_ones() {
+    let delivered = DELIVERED.map(|(_, text)| text).join("---\n");
     assert!(
         file("files/crd.yaml") == delivered,
-        "copy crds/auditmitigationtasks.yaml to charts/audit-mitigation-operator/files/crd.yaml"
+        "files/crd.yaml of the chart is not what is in crds: run `UPDATE_GENERATED=1 cargo test --lib api::crds`"
     );
 }
 
-/// Beside what helm needs in its metadata, nothing of the definition may change on its way through the template.
+/// Beside what helm needs in its metadata, nothing of a definition may change on its way through the template.
 #[test]
-fn the_rendered_crd_has_the_delivered_spec() {
-    let delivered = objects(include_str!("../../crds/auditmitigationtasks.yaml"));
-    let delivered = the(&delivered, "CustomResourceDefinition");
+fn the_rendered_crds_have_the_delivered_specs() {
     for helm in EACH {
         let rendered = helm.objects("fleet", &["--set", "crds.annotations.example\\.com/a=b"]);
-        let rendered = the(&rendered, "CustomResourceDefinition");
-        assert_eq!(rendered["spec"], delivered["spec"]);
-        assert_eq!(rendered["metadata"]["name"], delivered["metadata"]["name"]);
-        let annotations = &rendered["metadata"]["annotations"];
-        assert_eq!(annotations["helm.sh/resource-policy"], "keep");
-        assert_eq!(annotations["example.com/a"], "b");
-        assert_eq!(rendered["metadata"]["labels"]["app.kubernetes.io/managed-by"], "Helm");
+        let not_kept = helm.objects("fleet", &["--set", "crds.keep=false"]);
+        for (plural, delivered) in DELIVERED {
+            let delivered = objects(delivered);
+            let delivered = the(&delivered, "CustomResourceDefinition");
+            let rendered = definition(&rendered, plural);
+            assert_eq!(rendered["spec"], delivered["spec"]);
+            assert_eq!(rendered["metadata"]["name"], delivered["metadata"]["name"]);
+            let annotations = &rendered["metadata"]["annotations"];
+            assert_eq!(annotations["helm.sh/resource-policy"], "keep");
+            assert_eq!(annotations["example.com/a"], "b");
+            assert_eq!(rendered["metadata"]["labels"]["app.kubernetes.io/managed-by"], "Helm");
+            assert_eq!(definition(&not_kept, plural)["metadata"]["annotations"], Value::Null);
+        }
         let without = helm.objects("fleet", &["--set", "crds.install=false"]);
         assert!(
             without
                 .iter()
                 .all(|object| object["kind"] != "CustomResourceDefinition")
         );
-        let not_kept = helm.objects("fleet", &["--set", "crds.keep=false"]);
-        let metadata = &the(&not_kept, "CustomResourceDefinition")["metadata"];
-        assert_eq!(metadata["annotations"], Value::Null);
     }
 }
 
-/// What Artifact Hub shows of the definition.
+/// What Artifact Hub shows of the definitions.
 #[test]
-fn the_annotations_name_the_delivered_crd() {
+fn the_annotations_name_the_delivered_crds() {
     let chart = yaml("Chart.yaml");
     let annotation = |name: &str| chart["annotations"][format!("artifacthub.io/{name}")].as_str().unwrap();
     let crds: Value = serde_saphyr::from_str(annotation("crds")).unwrap();
-    let delivered = objects(include_str!("../../crds/auditmitigationtasks.yaml"));
-    let delivered = the(&delivered, "CustomResourceDefinition");
-    let [crd] = crds.as_array().unwrap().as_slice() else {
-        panic!("one definition")
-    };
-    assert_eq!(crd["name"], delivered["metadata"]["name"]);
-    assert_eq!(crd["kind"], delivered["spec"]["names"]["kind"]);
-    assert_eq!(crd["version"], delivered["spec"]["versions"][0]["name"]);
+    let crds = crds.as_array().unwrap();
+    assert_eq!(crds.len(), DELIVERED.len());
+    for (crd, (_, delivered)) in crds.iter().zip(DELIVERED) {
+        let delivered = objects(delivered);
+        let delivered = the(&delivered, "CustomResourceDefinition");
+        assert_eq!(crd["name"], delivered["metadata"]["name"]);
+        assert_eq!(crd["kind"], delivered["spec"]["names"]["kind"]);
+        assert_eq!(crd["version"], delivered["spec"]["versions"][0]["name"]);
+    }
     let changes: Vec<Value> = serde_saphyr::from_str(annotation("changes")).unwrap();
     let kinds = ["added", "changed", "deprecated", "removed", "fixed", "security"];
     assert!(

@@ -82,6 +82,15 @@ pub(crate) fn the<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
     object
 }
 
+/// The definition of the kind with this plural.
+pub(crate) fn definition<'a>(objects: &'a [Value], plural: &str) -> &'a Value {
+    let mut definitions = objects
+        .iter()
+        .filter(|object| object["kind"] == "CustomResourceDefinition");
+    let found = definitions.find(|definition| definition["spec"]["names"]["plural"] == plural);
+    found.unwrap_or_else(|| panic!("no definition of {plural}"))
+}
+
 pub(crate) fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }

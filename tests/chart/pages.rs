@@ -212,7 +212,12 @@ async fn what_kubectl_applied_is_taken_over_as_the_page_says() {
         ];
         helm.ok(&release);
         // For the next helm.
-        let definition = ["delete", "crd", "auditmitigationtasks.devicedefender.dev"];
-        cluster.kubectl_ok(&definition).await.unwrap();
+        let definitions = [
+            "delete",
+            "crd",
+            "auditmitigationtasks.devicedefender.dev",
+            "auditmitigationpolicies.devicedefender.dev",
+        ];
+        cluster.kubectl_ok(&definitions).await.unwrap();
     }
 }

@@ -90,7 +90,7 @@ fn a_parent_has_it_twice_under_names_of_its_own() {
             found.map(|object| &object["metadata"]["name"]).collect()
         };
         assert_eq!(names("Deployment"), ["all-north", "all-south"]);
-        assert_eq!(names("CustomResourceDefinition").len(), 1);
+        assert_eq!(names("CustomResourceDefinition").len(), 2);
         let selectors: Vec<&Value> = objects
             .iter()
             .filter(|object| object["kind"] == "Deployment")

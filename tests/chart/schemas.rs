@@ -38,10 +38,12 @@ pub(crate) async fn cluster_with_monitoring() -> &'static Cluster {
     cluster
 }
 
-/// Writes a schema for each kind into a folder: those of the API server, and the project's own.
+/// Writes a schema for each kind into a folder: those of the API server, and those of the project's own.
 pub(crate) async fn write(folder: &Path) {
     let mut definitions = served(cluster_with_monitoring().await).await;
-    definitions.insert("own".to_owned(), own());
+    for (name, definition) in crate::drift::DELIVERED {
+        definitions.insert(name.to_owned(), own(definition));
+    }
     for (name, definition) in &mut definitions {
         strict(definition);
         if name.ends_with(".api.resource.Quantity") {
@@ -94,9 +96,9 @@ async fn served(cluster: &Cluster) -> Map<String, Value> {
     .unwrap()
 }
 
-/// The schema of the project's own kind, as its definition says.
-fn own() -> Value {
-    let definition = crate::helm::objects(include_str!("../../crds/auditmitigationtasks.yaml"));
+/// The schema of a kind of the project's own, as its definition says.
+fn own(definition: &str) -> Value {
+    let definition = crate::helm::objects(definition);
     let definition = &crate::helm::the(&definition, "CustomResourceDefinition")["spec"];
     let version = &definition["versions"][0];
     let mut schema = version["schema"]["openAPIV3Schema"].clone();

@@ -21,7 +21,7 @@ fn the_base_is_made_of_the_chart() {
         (format!("{FOLDER}/base/operator.yaml"), operator().as_str()),
         (
             format!("{FOLDER}/base/crd.yaml"),
-            include_str!("../../crds/auditmitigationtasks.yaml"),
+            include_str!("../../charts/audit-mitigation-operator/files/crd.yaml"),
         ),
     ]);
 }
@@ -38,7 +38,9 @@ async fn the_base_builds_the_objects_of_the_chart() {
             }
         }
     }
-    expected.extend(objects(include_str!("../../crds/auditmitigationtasks.yaml")));
+    expected.extend(objects(include_str!(
+        "../../charts/audit-mitigation-operator/files/crd.yaml"
+    )));
     let mut built = build("base").await;
     built.retain(|object| object["kind"] != "Namespace");
     let key = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]);

@@ -71,17 +71,33 @@ app.kubernetes.io/instance: {{ .Release.Name }}
     - devicedefender.dev
   resources:
     - auditmitigationtasks
-  # patch: the finalizer and the record of a start. delete: ttlSecondsAfterFinished.
+  # create: tasks of policies. patch: the finalizer and the record of a start. delete: ttlSecondsAfterFinished, and tasks of
+  # policies that are superseded or too many.
   verbs:
     - get
     - list
     - watch
+    - create
     - patch
     - delete
 - apiGroups:
     - devicedefender.dev
   resources:
     - auditmitigationtasks/status
+  verbs:
+    - patch
+- apiGroups:
+    - devicedefender.dev
+  resources:
+    - auditmitigationpolicies
+  verbs:
+    - get
+    - list
+    - watch
+- apiGroups:
+    - devicedefender.dev
+  resources:
+    - auditmitigationpolicies/status
   verbs:
     - patch
 - apiGroups:

@@ -2,8 +2,7 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceColumnDefinition;
 
-/// Name, type, path in the object, description.
-type Column = (&'static str, &'static str, &'static str, &'static str);
+use crate::api::columns::{self, Column};
 
 /// Always shown; together they fit a terminal.
 const NARROW: [Column; 5] = [
@@ -55,18 +54,5 @@ const WIDE: [Column; 5] = [
 
 /// The columns, in their order.
 pub(super) fn columns() -> Vec<CustomResourceColumnDefinition> {
-    let narrow = NARROW.into_iter().map(|column| definition(column, None));
-    let wide = WIDE.into_iter().map(|column| definition(column, Some(1)));
-    narrow.chain(wide).collect()
-}
-
-fn definition((name, type_, json_path, description): Column, priority: Option<i32>) -> CustomResourceColumnDefinition {
-    CustomResourceColumnDefinition {
-        name: name.to_owned(),
-        type_: type_.to_owned(),
-        json_path: json_path.to_owned(),
-        description: Some(description.to_owned()),
-        priority,
-        format: None,
-    }
+    columns::columns(&NARROW, &WIDE)
 }

@@ -5,7 +5,6 @@
 mod columns;
 pub mod crd;
 pub mod plan;
-pub mod reason;
 mod rules;
 pub mod spec;
 pub mod start_record;
@@ -13,11 +12,10 @@ pub mod status;
 pub mod stored;
 
 pub use plan::{MitigationPlan, PlannedAction, PlannedCheck, PlannedFinding};
-pub use reason::Reason;
-pub use spec::{AuditMitigationTask, AuditMitigationTaskSpec, DeletionPolicy, Target};
+pub use spec::{AuditMitigationTask, AuditMitigationTaskSpec, Target};
 pub use start_record::StartRecord;
 pub use status::{Attempt, AuditMitigationTaskStatus, FindingFailure, FindingStatistics, Phase, StartedBy};
-pub use stored::{Parsed, StoredTask};
+pub use stored::StoredTask;
 
 /// The finalizer that holds a resource back until its task needs nothing more.
 pub const FINALIZER: &str = "devicedefender.dev/task";

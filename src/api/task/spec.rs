@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::status::AuditMitigationTaskStatus;
 use crate::api::approval::Approval;
+use crate::api::deletion_policy::DeletionPolicy;
 use crate::api::schema::{ID_PATTERN, check_to_actions, check_to_reason_codes};
 
 /// One run of mitigation actions over findings of an AWS IoT Device Defender audit.
@@ -126,18 +127,6 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "check_to_reason_codes")]
     pub audit_check_to_reason_code_filter: Option<BTreeMap<String, Vec<String>>>,
-}
-
-// In the schema the text of an enum type stands in place of its field's.
-/// What happens to the running task when this resource is deleted. Cancel: it is cancelled, if this resource started
-/// it. Orphan: it runs on. Default: Cancel.
-#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DeletionPolicy {
-    /// The task is cancelled.
-    #[default]
-    Cancel,
-    /// The task runs on.
-    Orphan,
 }
 
 /// Whether this is an AWS region as the schema wants it.

@@ -15,13 +15,19 @@ use kube::runtime::reflector::ObjectRef;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::owners::Owners;
 use super::weight::Weight;
-use crate::api::{AuditMitigationTask, Parsed, Phase, START_RECORD_ANNOTATION, StartRecord, StoredTask};
+use crate::api::{
+    AUDIT_START_TIME_ANNOTATION, AuditMitigationTask, POLICY_LABEL, Parsed, Phase, START_RECORD_ANNOTATION,
+    StartRecord, StoredTask,
+};
+use crate::core::policy::own_task::OwnTask;
 use crate::core::queue::Place;
 use crate::core::task::decide::is_done;
 use crate::core::task::observation::Settings;
 use crate::core::task::observed::ObservedTask;
 use crate::core::task::status::phase::has_ended;
+use crate::core::task::tie::Tie;
 use crate::core::task::tracker;
 use crate::core::timing::Now;
 
@@ -31,7 +37,7 @@ const LARGEST_KEPT: usize = 8 << 10;
 /// A resource as the watch cache keeps it.
 #[derive(Resource, Clone, Debug)]
 #[resource(inherit = AuditMitigationTask)]
-pub(super) struct CachedTask {
+pub(in crate::controller) struct CachedTask {
     /// What tells it from others; all that the operator reads of the metadata is in the text.
     pub(super) metadata: ObjectMeta,
     /// `status.phase`
@@ -44,9 +50,18 @@ pub(super) struct CachedTask {
     owns_task: bool,
     /// The task of its start record, or of its open attempt, unless it is the one of the status.
     intent: Option<Box<Intent>>,
+    /// What it is to a policy, where it may be a policy's.
+    policy: Option<Box<PolicyTask>>,
     /// How many bytes the whole object has, about.
     pub(super) size: usize,
     content: Content,
+}
+
+/// What a task is to a policy: kept whatever becomes of the object.
+#[derive(Clone, Debug)]
+struct PolicyTask {
+    tie: Tie,
+    task: OwnTask,
 }
 
 /// The object itself.
@@ -79,6 +94,17 @@ impl CachedTask {
             spec: Parsed::Bad(error.to_string()),
             status: Parsed::default(),
         }))
+    }
+
+    /// The name of the policy that it may be a task of.
+    pub(super) fn policy(&self) -> Option<&str> {
+        self.policy.as_ref()?.tie.policy()
+    }
+
+    /// What it is to this policy of its namespace, if it is the policy's own.
+    pub(super) fn task_of(&self, policy: &str, uid: &str) -> Option<&OwnTask> {
+        let ours = self.policy.as_ref().filter(|ours| ours.tie.is_to(policy, uid));
+        ours.map(|ours| &ours.task)
     }
 
     /// Whether nothing is left to do for it, ever, unless it changes.
@@ -171,6 +197,7 @@ impl<'de> Deserialize<'de> for CachedTask {
             owns_task: string(status, "startedBy").as_deref() == Some("Self")
                 && string(status, "clientRequestToken").as_deref() == metadata.uid.as_deref(),
             intent: None,
+            policy: policy_task(metadata, &text),
             size: text.len() + unread,
             content: Content::Text(text.into()),
         };
@@ -180,6 +207,22 @@ impl<'de> Deserialize<'de> for CachedTask {
             .map(Box::new);
         Ok(cached)
     }
+}
+
+/// What an object is to a policy, if anything ties it to one.
+fn policy_task(metadata: &Metadata, text: &str) -> Option<Box<PolicyTask>> {
+    let is_labelled = metadata
+        .labels
+        .as_ref()
+        .is_some_and(|labels| labels.contains_key(POLICY_LABEL));
+    if !is_labelled && metadata.owner_references.is_without_controller() {
+        return None;
+    }
+    let stored: StoredTask = serde_json::from_str(text).ok()?;
+    let tie = Tie::of(&stored);
+    tie.policy()?;
+    let task = OwnTask::of(&stored);
+    Some(Box::new(PolicyTask { tie, task }))
 }
 
 /// The object on the wire, unjudged.
@@ -235,14 +278,14 @@ struct Metadata {
     labels: Option<BTreeMap<String, String>>,
     #[serde(default, skip_serializing)]
     managed_fields: Weight,
-    #[serde(default, skip_serializing)]
-    owner_references: Weight,
+    #[serde(default, skip_serializing_if = "Owners::is_without_controller")]
+    owner_references: Owners,
 }
 
 impl Metadata {
     /// Drops the rest, and says how many bytes that is.
     fn keep_what_is_read(&mut self) -> usize {
-        let mut dropped = self.managed_fields.0 + self.owner_references.0;
+        let mut dropped = self.managed_fields.0 + self.owner_references.others;
         let mut retain = |map: &mut Option<BTreeMap<String, String>>, is_read: fn(&str) -> bool| {
             if let Some(map) = map {
                 map.retain(|name, value| {
@@ -253,9 +296,11 @@ impl Metadata {
             }
         };
         retain(&mut self.annotations, |name| {
-            name == START_RECORD_ANNOTATION || tracker::is_mark(name)
+            [START_RECORD_ANNOTATION, AUDIT_START_TIME_ANNOTATION].contains(&name) || tracker::is_mark(name)
         });
-        retain(&mut self.labels, tracker::is_marking_label);
+        retain(&mut self.labels, |name| {
+            name == POLICY_LABEL || tracker::is_marking_label(name)
+        });
         dropped
     }
 

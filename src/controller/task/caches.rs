@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::cached::CachedTask;
 use super::claims::Claims;
 use crate::controller::lock::lock;
+use crate::core::policy::own_task::OwnTask;
 use crate::core::task::observed::ObservedTask;
 
 /// One watch: all namespaces, or one of those that were named.
@@ -27,7 +28,7 @@ pub(super) struct Watched {
 }
 
 /// The caches of all watches.
-pub(super) struct TaskCaches {
+pub(in crate::controller) struct TaskCaches {
     watches: Vec<Watched>,
     claims: Mutex<Claims>,
     /// The paths of the watches whose first list is waited for. (A store of kube wakes only the last of those who wait
@@ -89,6 +90,23 @@ impl TaskCaches {
         self.watches.iter().flat_map(|watched| watched.store.state()).collect()
     }
 
+    /// The tasks that are this policy's own, and what the controller calls them.
+    pub(in crate::controller) fn tasks_of(
+        &self,
+        namespace: &str,
+        policy: &str,
+        uid: &str,
+    ) -> Vec<(ObjectRef<CachedTask>, OwnTask)> {
+        let mut own = Vec::new();
+        for object in self.objects() {
+            let is_here = object.metadata.namespace.as_deref() == Some(namespace);
+            if let Some(task) = object.task_of(policy, uid).filter(|_| is_here) {
+                own.push((ObjectRef::from_obj(&*object), task.clone()));
+            }
+        }
+        own
+    }
+
     /// The resource of this name.
     pub(super) fn get(&self, reference: &ObjectRef<CachedTask>) -> Option<Arc<CachedTask>> {
         self.watches.iter().find_map(|watched| watched.store.get(reference))
@@ -101,7 +119,7 @@ impl TaskCaches {
     }
 
     /// Has a resource reconciled although it has not changed, by the watch of its namespace.
-    pub(super) fn waker(&self) -> impl Fn(ObjectRef<CachedTask>) + Send + Sync + use<> {
+    pub(in crate::controller) fn waker(&self) -> impl Fn(ObjectRef<CachedTask>) + Send + Sync + use<> {
         let wakers: Vec<_> = self
             .watches
             .iter()
@@ -128,7 +146,7 @@ impl TaskCaches {
     }
 
     /// Waits until every watch that is waited for has had its first list.
-    pub(super) async fn all_listed(&self) {
+    pub(in crate::controller) async fn all_listed(&self) {
         // The sender is here, so it can't fail.
         let _ = self.unlisted.subscribe().wait_for(BTreeSet::is_empty).await;
     }

@@ -1,6 +1,7 @@
 //! What all reconciles of `AuditMitigationTask`s share.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use kube::runtime::reflector::ObjectRef;
 
@@ -19,13 +20,13 @@ use crate::core::timing::Now;
 /// What all reconciles of `AuditMitigationTask`s share.
 pub(super) struct Context {
     /// What is the same for all kinds of resources.
-    pub(super) shared: Shared,
+    pub(super) shared: Arc<Shared>,
     /// What is the same for all resources of this kind.
     pub(super) settings: Settings,
     /// What is kept of each resource between its reconciles.
     pub(super) states: ResourceStates,
     /// What the watches have seen.
-    pub(super) caches: TaskCaches,
+    pub(super) caches: Arc<TaskCaches>,
     /// Who may start.
     pub(super) scheduler: StartScheduler,
     /// How much of large resources is worked on at a time.

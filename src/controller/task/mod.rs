@@ -10,6 +10,7 @@ mod large;
 mod large_budget;
 mod orphan;
 mod orphaned_tasks;
+mod owners;
 mod pass;
 mod reconcile;
 mod snapshot;
@@ -21,155 +22,140 @@ mod weight;
 mod writes;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use futures::channel::mpsc::unbounded;
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::{future, stream};
-use kube::Client;
-use kube::runtime::reflector::{self, ObjectRef};
-use tokio_util::sync::CancellationToken;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::{Api, Client};
 
 use self::cached::CachedTask;
-use self::caches::{TaskCaches, Watched};
+pub(super) use self::caches::TaskCaches;
+use self::caches::Watched;
 use self::context::Context;
 use self::large_budget::LargeBudget;
-use self::orphaned_tasks::OrphanedTasks;
+use self::orphaned_tasks::{OrphanedTasks, OrphanedTasksWorker};
 use self::snapshot::snapshot;
 use self::start_scheduler::StartScheduler;
 use self::states::ResourceStates;
 use self::task_watch::TaskWatch;
 use super::api_server_monitor::ApiServerMonitor;
 use super::crd_wait;
-use super::events::EventWriter;
 use super::liveness::Liveness;
 use super::requeue::Requeue;
 use super::shared::Shared;
 use super::watch::{Reconciler, apis, changes, control};
-use crate::aws::Service;
 use crate::core::task::observation::Settings;
 use crate::health::Health;
-use crate::lease::Leadership;
-use crate::metrics::Metrics;
 
-/// What bounds the operator's use of the account.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// The most tasks at a time for each account and region.
-    pub running_tasks: usize,
-}
-
-/// What the controller is made of.
-pub struct Parts {
-    /// The API server.
-    pub client: Client,
-    /// AWS IoT.
-    pub service: Service,
-    /// What is the same for all resources.
-    pub settings: Settings,
-    /// What bounds the use of the account.
-    pub limits: Limits,
-    /// Whether this process may act.
-    pub leadership: Leadership,
-    /// Where it is counted.
-    pub metrics: Metrics,
-    /// What the probes tell.
-    pub health: Health,
-    /// What was heard of the API server.
-    pub api_server: ApiServerMonitor,
-    /// Once it is cancelled nothing is begun any more.
-    pub stop: CancellationToken,
-}
+/// How often to look for the definition.
+const CRD_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Waits until the API server serves the resource and lets this operator list it, in one of the namespaces to
 /// watch at least.
 pub async fn wait_for_crd(client: &Client, namespaces: &[String], health: &Health) {
-    crd_wait::wait_for_crd::<CachedTask>(client, namespaces, health).await;
+    crd_wait::wait_for_crd::<CachedTask>(client, namespaces, CRD_INTERVAL, |problem| health.set_waiting(problem)).await;
 }
 
-/// Runs the controller until it is told to stop; no further call of AWS begins from then on, and reconciles that are
-/// under way are brought to their end.
-pub async fn run(parts: Parts, namespaces: &[String]) {
-    let Parts {
-        client,
-        service,
-        settings,
-        limits,
-        leadership,
-        metrics,
-        health,
-        api_server,
-        stop,
-    } = parts;
-    let mut watches = Vec::new();
-    let mut sources = Vec::new();
-    for (index, api) in apis::<CachedTask>(&client, namespaces).into_iter().enumerate() {
-        let (store, writer) = reflector::store();
-        let (wake, woken) = unbounded();
-        api_server.begin_watch(api.resource_url());
-        watches.push(Watched {
-            path: api.resource_url().to_owned(),
-            namespace: namespaces.get(index).cloned(),
-            store: store.clone(),
-            wake,
+/// The controller of `AuditMitigationTask`s.
+pub(super) struct TaskController {
+    context: Arc<Context>,
+    sources: Vec<Source>,
+    orphaned_tasks: OrphanedTasksWorker,
+    health: Health,
+    api_server: ApiServerMonitor,
+}
+
+/// A watch that is to begin.
+type Source = (
+    Api<CachedTask>,
+    Store<CachedTask>,
+    Writer<CachedTask>,
+    UnboundedReceiver<ObjectRef<CachedTask>>,
+);
+
+impl TaskController {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        settings: Settings,
+        running_tasks: usize,
+        health: &Health,
+        api_server: &ApiServerMonitor,
+        namespaces: &[String],
+    ) -> Self {
+        let (mut watches, mut sources) = (Vec::new(), Vec::new());
+        for (index, api) in apis::<CachedTask>(&shared.client, namespaces).into_iter().enumerate() {
+            let (store, writer) = reflector::store();
+            let (wake, woken) = unbounded();
+            api_server.begin_watch(api.resource_url());
+            watches.push(Watched {
+                path: api.resource_url().to_owned(),
+                namespace: namespaces.get(index).cloned(),
+                store: store.clone(),
+                wake,
+            });
+            sources.push((api, store, writer, woken));
+        }
+        let caches = Arc::new(TaskCaches::new(watches));
+        let pace = shared.service.pace().clone();
+        let (orphaned_tasks, worker) = OrphanedTasks::new();
+        let context = Arc::new(Context {
+            settings,
+            states: ResourceStates::new(shared.leader_since),
+            scheduler: StartScheduler::new(running_tasks, pace, caches.waker()),
+            caches,
+            large_budget: LargeBudget::default(),
+            orphaned_tasks,
+            liveness: Liveness::new(api_server.clone()),
+            shared: Arc::clone(shared),
         });
-        sources.push((api, store, writer, woken));
-    }
-    let leader_since = Instant::now();
-    let caches = TaskCaches::new(watches);
-    let scheduler = StartScheduler::new(limits.running_tasks, service.pace().clone(), caches.waker());
-    let (events, event_task) = EventWriter::start(client.clone());
-    let (orphaned_tasks, orphaned_tasks_worker) = OrphanedTasks::new();
-    let context = Arc::new(Context {
-        shared: Shared {
-            client,
-            service,
-            leadership,
-            leader_since,
-            metrics,
-            events,
-            stop: stop.clone(),
-        },
-        settings,
-        states: ResourceStates::new(leader_since),
-        caches,
-        scheduler,
-        large_budget: LargeBudget::default(),
-        orphaned_tasks,
-        liveness: Liveness::new(api_server.clone()),
-    });
-    answer_questions(&context, &health, &api_server);
-    let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
-        let watch = TaskWatch {
-            path: api.resource_url().to_owned(),
-            writer,
-            api_server: api_server.clone(),
+        let (observed, listened) = (Arc::downgrade(&context), api_server.clone());
+        shared
+            .metrics
+            .observe(move || Some(snapshot(&*observed.upgrade()?, &listened)));
+        Self {
+            context,
+            sources,
+            orphaned_tasks: worker,
             health: health.clone(),
-            context: Arc::clone(&context),
-        };
-        let triggers = stream::select(changes(api, api_server.clone(), watch), woken);
-        control(triggers, store, Arc::clone(&context), stop.clone())
-    });
-    future::join(
-        future::join_all(controllers),
-        orphaned_tasks_worker.run(&context.shared),
-    )
-    .await;
-    event_task.drain().await;
-}
+            api_server: api_server.clone(),
+        }
+    }
 
-/// Has the probes and the metrics ask this controller.
-fn answer_questions(context: &Arc<Context>, health: &Health, api_server: &ApiServerMonitor) {
-    let listened = api_server.clone();
-    health.set_readiness_check(move || listened.broken(Instant::now()));
-    let listened = api_server.clone();
-    health.set_remarks(move || listened.unavailable(Instant::now()));
-    let watched = Arc::downgrade(context);
-    health.set_liveness_check(move || watched.upgrade()?.liveness.stuck(Instant::now()));
-    let (observed, listened) = (Arc::downgrade(context), api_server.clone());
-    context
-        .shared
-        .metrics
-        .observe(move || Some(snapshot(&*observed.upgrade()?, &listened)));
+    /// What the watches see.
+    pub(super) fn caches(&self) -> Arc<TaskCaches> {
+        Arc::clone(&self.context.caches)
+    }
+
+    /// Says what is stuck, if anything is.
+    pub(super) fn stuck(&self) -> Box<dyn Fn() -> Option<String> + Send + Sync> {
+        let watched = Arc::downgrade(&self.context);
+        Box::new(move || watched.upgrade()?.liveness.stuck(Instant::now()))
+    }
+
+    /// Runs until it is told to stop.
+    pub(super) async fn run(self) {
+        let Self {
+            context,
+            sources,
+            orphaned_tasks,
+            health,
+            api_server,
+        } = self;
+        let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
+            let watch = TaskWatch {
+                path: api.resource_url().to_owned(),
+                writer,
+                api_server: api_server.clone(),
+                health: health.clone(),
+                context: Arc::clone(&context),
+            };
+            let triggers = stream::select(changes(api, api_server.clone(), watch), woken);
+            control(triggers, store, Arc::clone(&context), context.shared.stop.clone())
+        });
+        future::join(future::join_all(controllers), orphaned_tasks.run(&context.shared)).await;
+    }
 }
 
 impl Reconciler<CachedTask> for Context {

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::api::Reason;
 use crate::controller::shared::Shared;
 use crate::core::answer::{CancelAnswer, DescribeAnswer, Operation};
-use crate::core::task::events::EventDraft;
+use crate::core::event::EventDraft;
 use crate::core::task::step::TaskAddress;
 use crate::core::timing;
 

@@ -14,7 +14,7 @@ use super::states::ResourceState;
 use crate::api::{Reason, StoredTask};
 use crate::controller::error::Error;
 use crate::controller::requeue::Requeue;
-use crate::core::task::events::EventDraft;
+use crate::core::event::EventDraft;
 use crate::core::timing;
 use crate::metrics::{ReconcileOutcome, RetryReason};
 

@@ -28,6 +28,7 @@ impl WatchHandler<CachedTask> for TaskWatch {
     fn take_in(&mut self, event: Event<CachedTask>) -> Vec<ObjectRef<CachedTask>> {
         let event = self.trimmed(event);
         self.context.caches.apply(&mut self.writer, &event);
+        self.wake_policy(&event);
         match event {
             Event::Apply(object) => vec![ObjectRef::from_obj(&object)],
             Event::Delete(object) => {
@@ -57,6 +58,20 @@ impl WatchHandler<CachedTask> for TaskWatch {
 }
 
 impl TaskWatch {
+    /// The policy whose task it may be has to know: its next task may wait for this one.
+    fn wake_policy(&self, event: &Event<CachedTask>) {
+        let policies = &self.context.shared.policies;
+        match event {
+            Event::Apply(object) | Event::Delete(object) => {
+                if let (Some(namespace), Some(policy)) = (&object.metadata.namespace, object.policy()) {
+                    policies.wake(namespace, policy);
+                }
+            }
+            Event::InitDone => policies.wake_all(),
+            Event::Init | Event::InitApply(_) => {}
+        }
+    }
+
     /// The list is complete: everything that has work is due.
     fn listed(&self) -> Vec<ObjectRef<CachedTask>> {
         self.context.caches.stop_waiting_for(&self.path);

@@ -9,7 +9,8 @@ use super::pass::{Pass, Progress, now};
 use super::task_client::TaskClient;
 use crate::api::{AuditMitigationTaskStatus, StartRecord, StoredTask};
 use crate::controller::error::Error;
-use crate::core::task::events::{EventDraft, abandoned, event_drafts, farewell, transition};
+use crate::core::event::EventDraft;
+use crate::core::task::events::{abandoned, event_drafts, farewell, transition};
 use crate::core::task::observed::ObservedTask;
 
 /// How long the cache may lag behind a deletion.

@@ -145,6 +145,11 @@ pub enum Frequency {
     Monthly,
 }
 
+impl Frequency {
+    /// Every frequency that this version knows.
+    pub const ALL: [Self; 4] = [Self::Daily, Self::Weekly, Self::Biweekly, Self::Monthly];
+}
+
 /// One audit of a page of `ListAuditTasks`, which tells no more of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedAudit {

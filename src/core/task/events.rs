@@ -8,23 +8,11 @@ use super::memory::Memory;
 use super::observed::ObservedTask;
 use crate::api::{AuditMitigationTaskStatus, DeletionPolicy, Phase, Reason};
 use crate::core::answer::Operation;
+use crate::core::event::EventDraft;
 use crate::core::task::check_names;
 use crate::core::task::compare::redefined_actions;
 use crate::core::task::status::phase::find_approved;
 use crate::core::task::status::phase::{ConditionType, find, has_ended};
-
-/// An event to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventDraft {
-    /// Whether somebody should look at it.
-    pub is_warning: bool,
-    /// What the controller was at: the phase, mostly. Events of the same reason and action are counted together.
-    pub action: String,
-    /// The reason, from the same closed set as those of conditions.
-    pub reason: Reason,
-    /// What a person should read.
-    pub note: String,
-}
 
 /// The phase and the condition Ready, where a status write changes the phase or the reason.
 pub fn transition<'a>(observed: &ObservedTask, after: &'a AuditMitigationTaskStatus) -> Option<(Phase, &'a Condition)> {

@@ -25,6 +25,7 @@ pub mod stage;
 mod stages;
 pub mod status;
 pub mod step;
+pub mod tie;
 pub mod tracker;
 
 #[cfg(test)]

@@ -13,9 +13,10 @@ use crate::api::{AuditMitigationTaskStatus, Phase, Reason, StartRecord};
 use crate::core::answer::{
     CancelAnswer, DescribeAnswer, Described, Effect, ErrorClass, FailedActions, Failure, StartAnswer, TaskState,
 };
+use crate::core::event::EventDraft;
 use crate::core::queue::Admission;
 use crate::core::task::decide::decide;
-use crate::core::task::events::{EventDraft, event_drafts};
+use crate::core::task::events::event_drafts;
 use crate::core::task::memory::Memory;
 use crate::core::task::observation::{Observation, Settings};
 use crate::core::task::observed::ObservedTask;

@@ -44,7 +44,7 @@ mod world;
 use proptest::prelude::ProptestConfig;
 
 /// So many random cases for a property, and with `MODEL_CASES` (400 else) more or fewer of all in the same proportion.
-fn lives(usual: u32) -> ProptestConfig {
+pub(crate) fn lives(usual: u32) -> ProptestConfig {
     const USUAL: u32 = 400;
     let asked = std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok());
     let cases = usual.saturating_mul(asked.unwrap_or(USUAL)) / USUAL;

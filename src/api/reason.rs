@@ -122,6 +122,34 @@ reasons! {
     CheckNameMisspelled,
     /// The resource is deleted by its TTL, and made again by Argo CD or Flux.
     TTLUnderGitOps,
+    /// The audits of the policy are read, and nothing is in its way.
+    Watching,
+    /// There is no such scheduled audit.
+    ScheduledAuditNotFound,
+    /// The API server refuses the task of an audit.
+    TaskRefused,
+    /// The newest completed audit found every mapped check compliant.
+    NoFindings,
+    /// The newest completed audit has findings of mapped checks.
+    FindingsLeft,
+    /// No audit has completed since the policy watches.
+    NoAuditYet,
+    /// A mapped check is not one that the audit runs.
+    CheckNotAudited,
+    /// A mapped check failed in the audit.
+    CheckFailed,
+    /// No audit has completed for twice the period of the schedule.
+    AuditOverdue,
+    /// A task was made for an audit.
+    TaskCreated,
+    /// A task was deleted before it had started, because a newer audit completed.
+    TaskSuperseded,
+    /// No task was made for an audit.
+    AuditSkipped,
+    /// The audit failed, or was cancelled, in AWS.
+    AuditFailed,
+    /// The newest audit found every mapped check compliant, and the one before didn't.
+    Compliant,
 }
 
 impl fmt::Display for Reason {

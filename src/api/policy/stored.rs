@@ -1,0 +1,22 @@
+//! The policy as it is read from the API server: never undecodable.
+
+use kube::Resource;
+use kube::api::ObjectMeta;
+use serde::{Deserialize, Serialize};
+
+use super::{AuditMitigationPolicy, AuditMitigationPolicySpec, AuditMitigationPolicyStatus};
+use crate::api::parsed::Parsed;
+
+/// An `AuditMitigationPolicy` as it is stored, whatever is in it.
+#[derive(Resource, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[resource(inherit = AuditMitigationPolicy)]
+pub struct StoredPolicy {
+    /// Name, namespace, uid and so on.
+    pub metadata: ObjectMeta,
+    /// What is asked for.
+    #[serde(default = "Parsed::missing_spec")]
+    pub spec: Parsed<AuditMitigationPolicySpec>,
+    /// What the controller wrote last.
+    #[serde(default)]
+    pub status: Parsed<Option<AuditMitigationPolicyStatus>>,
+}

@@ -1,0 +1,149 @@
+//! The controller of `AuditMitigationPolicy`s, beside the one of tasks.
+
+mod caches;
+mod context;
+mod pass;
+mod policy_watch;
+mod poller;
+mod reconcile;
+mod snapshot;
+mod states;
+mod tasks;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use futures::{future, stream};
+use kube::Api;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+
+use self::caches::{PolicyCaches, Watched};
+use self::context::Context;
+use self::policy_watch::PolicyWatch;
+use self::poller::{PollerWorker, Pollers};
+use self::snapshot::snapshot;
+use self::states::PolicyStates;
+use super::api_server_monitor::ApiServerMonitor;
+use super::crd_wait::wait_for_crd;
+use super::liveness::Liveness;
+use super::requeue::Requeue;
+use super::shared::Shared;
+use super::task::TaskCaches;
+use super::watch::{Reconciler, apis, changes, control};
+use crate::api::StoredPolicy;
+
+/// How often to look for the definition. Tasks work without it, so there may never be one.
+const CRD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The controller of `AuditMitigationPolicy`s.
+pub(super) struct PolicyController {
+    context: Arc<Context>,
+    sources: Vec<Source>,
+    pollers: PollerWorker,
+    api_server: ApiServerMonitor,
+    namespaces: Vec<String>,
+}
+
+/// A watch that is to begin.
+type Source = (
+    Api<StoredPolicy>,
+    Store<StoredPolicy>,
+    Writer<StoredPolicy>,
+    UnboundedReceiver<ObjectRef<StoredPolicy>>,
+);
+
+impl PolicyController {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        tasks: Arc<TaskCaches>,
+        default_region: Option<String>,
+        poll_interval: Duration,
+        api_server: &ApiServerMonitor,
+        namespaces: &[String],
+    ) -> Self {
+        let (mut watches, mut sources) = (Vec::new(), Vec::new());
+        for api in apis::<StoredPolicy>(&shared.client, namespaces) {
+            let (store, writer) = reflector::store();
+            let (wake, woken) = unbounded();
+            watches.push(Watched {
+                store: store.clone(),
+                wake,
+            });
+            sources.push((api, store, writer, woken));
+        }
+        let (pollers, worker) = Pollers::new(poll_interval);
+        let context = Arc::new(Context {
+            default_region,
+            states: PolicyStates::default(),
+            caches: PolicyCaches::new(watches),
+            tasks,
+            pollers,
+            liveness: Liveness::new(api_server.clone()),
+            shared: Arc::clone(shared),
+        });
+        let woken = Arc::downgrade(&context);
+        shared.policies.wake_by(move |policy| {
+            if let Some(context) = woken.upgrade() {
+                context.caches.wake(policy);
+            }
+        });
+        let observed = Arc::downgrade(&context);
+        shared
+            .metrics
+            .observe_policies(move || Some(snapshot(&*observed.upgrade()?)));
+        Self {
+            context,
+            sources,
+            pollers: worker,
+            api_server: api_server.clone(),
+            namespaces: namespaces.to_vec(),
+        }
+    }
+
+    /// Says what is stuck, if anything is.
+    pub(super) fn stuck(&self) -> Box<dyn Fn() -> Option<String> + Send + Sync> {
+        let watched = Arc::downgrade(&self.context);
+        Box::new(move || watched.upgrade()?.liveness.stuck(Instant::now()))
+    }
+
+    /// Waits for the definition, and runs until it is told to stop.
+    pub(super) async fn run(self) {
+        let Self {
+            context,
+            sources,
+            pollers,
+            api_server,
+            namespaces,
+        } = self;
+        let stop = context.shared.stop.clone();
+        let installed = wait_for_crd::<StoredPolicy>(&context.shared.client, &namespaces, CRD_INTERVAL, |_| {});
+        if stop.run_until_cancelled(installed).await.is_none() {
+            return;
+        }
+        let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
+            api_server.begin_watch(api.resource_url());
+            let watch = PolicyWatch {
+                writer,
+                context: Arc::clone(&context),
+            };
+            let triggers = stream::select(changes(api, api_server.clone(), watch), woken);
+            control(triggers, store, Arc::clone(&context), stop.clone())
+        });
+        future::join(future::join_all(controllers), pollers.run(&context)).await;
+    }
+}
+
+impl Reconciler<StoredPolicy> for Context {
+    async fn reconcile(self: Arc<Self>, object: Arc<StoredPolicy>) -> Requeue {
+        reconcile::reconcile(object, self).await
+    }
+
+    /// What it knew is gone with it, which is always safe.
+    fn handle_panic(&self, _: &StoredPolicy) {}
+
+    fn liveness(&self) -> &Liveness<ObjectRef<StoredPolicy>> {
+        &self.liveness
+    }
+}
