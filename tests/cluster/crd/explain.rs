@@ -122,7 +122,7 @@ async fn columns_fit_a_terminal_in_each_phase() {
     }
     assert!(resources.len() > 5, "{resources:?}");
     let phases = crd_phases();
-    assert_eq!(phases.len(), 11, "{phases:?}");
+    assert_eq!(phases.len(), 12, "{phases:?}");
     for resource in resources {
         let name = resource["metadata"]["name"].as_str().unwrap();
         let spec = serde_json::from_value(resource["spec"].clone()).unwrap();

@@ -30,6 +30,12 @@ async fn each_example_does_what_it_says() {
             );
             world.edit(&name, &json!({ "spec": { "suspend": false } })).await;
         }
+        if manifest["spec"]["approval"] == json!({}) {
+            let plan = world.phase(&name, Phase::AwaitingApproval).await.plan.expect("a plan");
+            world
+                .edit(&name, &json!({ "spec": { "approval": { "plan": plan.hash } } }))
+                .await;
+        }
         world
             .kubectl(&[
                 "wait",
@@ -52,8 +58,8 @@ async fn each_example_does_what_it_says() {
         assert_eq!(world.aws.starts(&id), 1, "{name}");
         names.push(name);
     }
-    assert_eq!(names.len(), 5, "{names:?}");
-    assert_eq!(world.calls(Operation::START).len(), 5);
+    assert_eq!(names.len(), 7, "{names:?}");
+    assert_eq!(world.calls(Operation::START).len(), 7);
 }
 
 /// Finding ids and reason codes are sets; everything else keeps its order.
