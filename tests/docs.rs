@@ -44,3 +44,22 @@ fn every_test_that_a_promise_names_exists() {
         assert!(text.contains(&format!("fn {test}(")), "{file}.rs has no test {test}");
     }
 }
+
+/// What was run on which Kubernetes, and which one is the oldest.
+#[test]
+fn each_kubernetes_that_can_be_tested_on_stands_in_the_docs() {
+    use support::tools::kubernetes::{OLDEST, VERSIONS};
+    let page = include_str!("../docs/install.md");
+    let (_, table) = page.split_once("\n## Versions of Kubernetes\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    assert_eq!(rows.collect::<Vec<_>>()[1..], VERSIONS.map(|version| version.0));
+    let (oldest, _) = OLDEST.0.rsplit_once('.').unwrap();
+    for (file, text) in [("docs/install.md", page), ("README.md", include_str!("../README.md"))] {
+        assert!(text.contains(&format!("({oldest} or later")), "{file}");
+    }
+    let chart = include_str!("../charts/audit-mitigation-operator/Chart.yaml");
+    assert!(chart.contains(&format!("kubeVersion: \">={oldest}.0-0\"")), "{chart}");
+}

@@ -1,5 +1,7 @@
 //! What can be seen of a task as time goes by.
 
+use serde_json::json;
+
 use super::*;
 use crate::Failure;
 

@@ -32,7 +32,7 @@ fn the_image_is_built_by_the_pinned_compiler() {
 /// The same static targets in each place that names them.
 #[test]
 fn every_architecture_of_the_image_is_checked() {
-    let image = include_str!("../../xtask/src/image.rs");
+    let image = include_str!("../../xtask/src/binaries.rs");
     let deny = include_str!("../../deny.toml");
     for target in ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"] {
         for text in [DOCKERFILE, image, deny] {

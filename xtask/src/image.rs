@@ -3,8 +3,6 @@
 mod check;
 
 use std::{
-    env,
-    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -13,40 +11,24 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use tools::Prerequisite;
 
-use crate::step::{program, succeed};
+use crate::{
+    binaries::{self, PLATFORMS, Platform},
+    step::{program, succeed, target},
+};
 
 /// The root certificates of this machine go into the image.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-const BINARY: &str = "audit-mitigation-operator";
-
-/// What an image is built for.
-#[derive(Clone, Copy, Debug)]
-struct Platform {
-    /// As images call it.
-    architecture: &'static str,
-    /// As Rust calls it.
-    target: &'static str,
-}
-
-const PLATFORMS: [Platform; 2] = [
-    Platform {
-        architecture: "amd64",
-        target: "x86_64-unknown-linux-musl",
-    },
-    Platform {
-        architecture: "arm64",
-        target: "aarch64-unknown-linux-musl",
-    },
-];
+/// The operator's binary and package.
+pub(crate) const BINARY: &str = "audit-mitigation-operator";
 
 /// Builds all binaries; the images too, where buildah is installed.
 pub(crate) fn run() -> Result<()> {
     tools::require(&[Prerequisite::RUSTC, Prerequisite::PYTHON])?;
-    let output = checkout().join("target/image");
+    let output = target()?.join("image");
     for platform in PLATFORMS {
         let root = output.join(platform.architecture).join("rootfs");
-        let binary = build(platform)?;
+        let binary = binaries::build(platform, BINARY, "release")?;
         fill(&root, &binary)?;
         println!("{}", root.join(BINARY).display());
     }
@@ -63,33 +45,8 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The static binary for a platform. zig is the C compiler and linker, so that no other toolchain is needed.
-fn build(platform: Platform) -> Result<PathBuf> {
-    let python = tools::python::environment(&checkout().join("deploy/image/requirements.txt"))?;
-    let programs = python
-        .parent()
-        .context("a virtual environment has a folder of programs")?;
-    let mut path = OsString::from(programs);
-    path.push(":");
-    path.push(env::var_os("PATH").unwrap_or_default());
-    succeed(&mut program("rustup".as_ref(), &["target", "add", platform.target]))?;
-    let target_folder = checkout().join("target/image/build");
-    let build = [
-        "zigbuild",
-        "--locked",
-        "--release",
-        "--target",
-        platform.target,
-        "--bin",
-        BINARY,
-    ];
-    let mut zigbuild = program(&programs.join("cargo-zigbuild"), &build);
-    succeed(zigbuild.env("PATH", path).env("CARGO_TARGET_DIR", &target_folder))?;
-    Ok(target_folder.join(platform.target).join("release").join(BINARY))
-}
-
 /// Makes the image's root folder: what the Dockerfile's first stage makes.
-fn fill(root: &Path, binary: &Path) -> Result<()> {
+pub(crate) fn fill(root: &Path, binary: &Path) -> Result<()> {
     if root.exists() {
         fs::remove_dir_all(root).with_context(|| format!("cannot remove {}", root.display()))?;
     }
@@ -146,8 +103,4 @@ fn revision() -> String {
             || "unknown".to_owned(),
             |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         )
-}
-
-fn checkout() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

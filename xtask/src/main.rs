@@ -1,9 +1,12 @@
 //! The commands of this checkout, run as `cargo xtask …`.
 
 mod bench;
+mod binaries;
 mod demo;
 mod image;
 mod mutants;
+mod pictures;
+mod release;
 mod soak;
 mod step;
 mod test;
@@ -25,6 +28,13 @@ enum Command {
     Demo(demo::Arguments),
     /// Builds the operator as static binaries for amd64 and arm64 and, where buildah is installed, its images.
     Image,
+    /// Draws the pictures of the docs anew: the demo in a terminal, and the dashboard after it.
+    Pictures,
+    /// What makes a release; see docs/releasing.md.
+    #[command(subcommand)]
+    Release(release::Command),
+    /// Asks the database of advisories about the dependencies; it is fetched from the network.
+    Advisories,
     /// Measures the release build: start times, throughput, requests, CPU, memory; see docs/performance.md.
     Bench(bench::Arguments),
     /// Does to two replicas what can go wrong, at random, and checks the promises; see RELIABILITY.md.
@@ -41,6 +51,9 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Image => image::run(),
+        Command::Pictures => pictures::run(),
+        Command::Release(command) => release::run(&command),
+        Command::Advisories => release::advisories(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Mutants(arguments) => mutants::run(&arguments),

@@ -12,6 +12,16 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> Result<PathBuf> {
+    // Made, so that it has an absolute path wherever cargo is run.
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    folder
+        .canonicalize()
+        .with_context(|| format!("cannot find {}", folder.display()))
+}
+
 /// Cargo, to be run in this checkout.
 pub(crate) fn cargo(args: &[&str]) -> Command {
     program(env!("CARGO").as_ref(), args)

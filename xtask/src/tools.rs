@@ -14,7 +14,8 @@ pub(crate) fn run() -> Result<()> {
         let path = tool.path_for(tools::kubernetes::OLDEST)?;
         println!("{} of the oldest Kubernetes: {}", tool.name, path.display());
     }
-    let deny = tools::CARGO_DENY;
-    println!("{}: {}", deny.name, deny.path()?.display());
+    for tool in [tools::CARGO_DENY, tools::CARGO_CYCLONEDX] {
+        println!("{}: {}", tool.name, tool.path()?.display());
+    }
     Ok(())
 }

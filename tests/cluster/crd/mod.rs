@@ -27,6 +27,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// The definition as it is delivered.
 pub const CRD: &str = include_str!("../../../crds/auditmitigationtasks.yaml");
 
+/// The definition of policies.
+pub const POLICY_CRD: &str = include_str!("../../../crds/auditmitigationpolicies.yaml");
+
 /// One namespace of a cluster that knows the resource. Objects are untyped: most of these the types couldn't hold.
 struct Server {
     cluster: &'static Cluster,

@@ -18,6 +18,7 @@ mod main_job;
 mod namespaces;
 mod orphaned;
 mod outages;
+mod policies;
 mod queue;
 mod reach;
 mod readings;
@@ -47,7 +48,7 @@ use support::{Cluster, Process, Wire, eventually, http_get, operator, ports, sha
 use tempfile::NamedTempFile;
 use tokio::sync::OnceCell;
 
-use crate::crd::{CRD, install, served};
+use crate::crd::{CRD, POLICY_CRD, install, served};
 
 /// Generous, for a machine that is busy building.
 pub(crate) const LIMIT: Duration = Duration::from_mins(2);
@@ -371,10 +372,16 @@ async fn until_older_than(time: jiff::Timestamp, seconds: i64) {
     .unwrap();
 }
 
-/// Lets a cluster serve the resource.
+/// Lets a cluster serve tasks and policies.
 async fn prepare(cluster: &Cluster) {
     install(cluster, CRD).await;
+    install(cluster, POLICY_CRD).await;
     served(cluster, "default").await;
+    eventually(LIMIT, "policies are served", async || {
+        cluster.kubectl_ok(&["get", "auditmitigationpolicies"]).await
+    })
+    .await
+    .unwrap();
 }
 
 fn status(task: &StoredTask) -> AuditMitigationTaskStatus {

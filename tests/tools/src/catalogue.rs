@@ -148,6 +148,18 @@ pub const PROMTOOL: GoTool = GoTool {
     is_versioned: false,
 };
 
+/// Answers the dashboard's queries, for its picture. Not among [`ALL`]: no test needs it.
+pub const PROMETHEUS: GoTool = GoTool {
+    name: "prometheus",
+    module: "prometheus",
+    package: "github.com/prometheus/prometheus/cmd/prometheus",
+    link_flags: "",
+    minutes: 3,
+    tags: "remove_all_sd",
+    assets: Assets::Preferred,
+    is_versioned: false,
+};
+
 /// The Prometheus operator, for its definitions below `example/prometheus-operator-crd`.
 pub const PROMETHEUS_OPERATOR: GoSource = GoSource {
     pinned_in: "prometheus-operator",
@@ -178,6 +190,25 @@ pub const CARGO_MUTANTS: CargoTool = CargoTool {
     name: "cargo-mutants",
     version: "27.1.0",
     minutes: 3,
+};
+
+/// Lists what a program is made of (SBOM).
+pub const CARGO_CYCLONEDX: CargoTool = CargoTool {
+    name: "cargo-cyclonedx",
+    version: "0.5.9",
+    minutes: 2,
+};
+
+/// Judges the workflows of GitHub Actions.
+pub const ACTIONLINT: GoTool = GoTool {
+    name: "actionlint",
+    module: "actionlint",
+    package: "github.com/rhysd/actionlint/cmd/actionlint",
+    link_flags: "",
+    minutes: 1,
+    tags: "",
+    assets: Assets::Preferred,
+    is_versioned: false,
 };
 
 /// Argo CD, for its definitions below `manifests/crds`.
@@ -228,8 +259,9 @@ pub const FLUX_HEALTH: GoTool = GoTool {
     is_versioned: false,
 };
 
-/// Every tool that is built from a Go module.
-pub const ALL: [GoTool; 14] = [
+/// Every tool that tests need and that is built from a Go module.
+pub const ALL: [GoTool; 15] = [
+    ACTIONLINT,
     ETCD,
     KUBE_APISERVER,
     KUBE_CONTROLLER_MANAGER,

@@ -71,6 +71,13 @@ impl Prerequisite {
         install: "install git (Debian: git): a recipe that is tested uses it",
     };
 
+    /// gpg, which makes the key that a chart's package is signed with in a test.
+    pub const GPG: Self = Self {
+        name: "gpg",
+        found: || runs(&["gpg", "--version"]),
+        install: "install gpg (Debian: gpg): a test signs the chart's package",
+    };
+
     /// A line that says what to do, if it isn't installed.
     fn missing(&self) -> Option<String> {
         (!(self.found)()).then(|| format!("{} is missing: {}", self.name, self.install))

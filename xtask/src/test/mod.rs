@@ -22,7 +22,7 @@ const NEEDED_FOR_CHECK: [Prerequisite; 4] = [
 ];
 
 /// What all checks need to be installed.
-const NEEDED: [Prerequisite; 8] = [
+const NEEDED: [Prerequisite; 9] = [
     Prerequisite::RUSTC,
     Prerequisite::RUSTFMT,
     Prerequisite::CLIPPY,
@@ -31,6 +31,7 @@ const NEEDED: [Prerequisite; 8] = [
     Prerequisite::KUBECTL,
     Prerequisite::CURL,
     Prerequisite::GIT,
+    Prerequisite::GPG,
 ];
 
 /// How many random lives each property of the core is tried on by the quick checks.

@@ -1,0 +1,1 @@
+//! A hash in the policy approves that plan of its own task.
