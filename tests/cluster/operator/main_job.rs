@@ -18,8 +18,11 @@ async fn each_example_does_what_it_says() {
     let mut names = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        world.apply(&text).await;
         let manifest: Value = serde_saphyr::from_str(&text).unwrap();
+        if manifest["kind"] != "AuditMitigationTask" {
+            continue;
+        }
+        world.apply(&text).await;
         let name = manifest["metadata"]["name"].as_str().unwrap().to_owned();
         if manifest["spec"]["suspend"] == true {
             let suspended = world.phase(&name, Phase::Suspended).await;

@@ -2,7 +2,6 @@
 
 mod answers;
 mod approval;
-mod audits;
 mod bad_input;
 mod cancel;
 mod copies;

@@ -2,6 +2,7 @@
 
 mod approval;
 mod kills;
+mod page;
 mod recreation;
 mod rest;
 mod verdict;
