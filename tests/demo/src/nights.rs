@@ -44,11 +44,11 @@ pub(crate) async fn play(scene: &mut Scene) -> Result<()> {
     until_audits_count(scene).await?;
 
     println!("\nnight 1: 12 revoked certificates still connect. That is within the bounds of the policy\n");
-    let first = night(scene, 12).await?;
+    let first = night(scene, 12)?;
     until_completed(scene, &first).await?;
 
     println!("\nnight 2: 80 more. That is beyond its bounds\n");
-    let second = night(scene, 80).await?;
+    let second = night(scene, 80)?;
     let name = made(scene, &second).await?;
     ensure!(
         scene.aws().tasks_of_audit(&second).is_empty(),
@@ -98,7 +98,7 @@ async fn until_audits_count(scene: &mut Scene) -> Result<()> {
 }
 
 /// An audit finds so many certificates that were revoked meanwhile; gives its id.
-async fn night(scene: &mut Scene, certificates: u32) -> Result<String> {
+fn night(scene: &Scene, certificates: u32) -> Result<String> {
     let problem = Problem::new(REVOKED)
         .count(certificates)
         .id(&format!("certificate-{certificates}"));
