@@ -64,6 +64,8 @@ reasons! {
     WithinBounds,
     /// `spec.approval.plan` names the plan.
     PlanApproved,
+    /// `spec.approval.plan` of the task's policy names the plan.
+    ApprovedByPolicy,
     /// The audit is still in progress, so its findings aren't all there.
     AuditInProgress,
     /// There is no such audit.

@@ -119,12 +119,12 @@ def main():
             # From where on there is something to see: the operator's first answers.
             began = prometheus.ask("audit_mitigation_operator_build_info", start, end)[0]["values"][0][0]
             source = json.loads(pathlib.Path(arguments.dashboard).read_text())
-            ask = lambda expression: prometheus.ask(expression, began, end)
-            dashboard.draw(source, ask, output / "dashboard.png")
+            dashboard.draw(source, lambda query: prometheus.ask(query, began, end), output / "dashboard.png")
         finally:
             prometheus.process.send_signal(signal.SIGTERM)
             prometheus.process.wait()
         animate(events, output / "demo.svg", folder)
 
 
-main()
+if __name__ == "__main__":
+    main()

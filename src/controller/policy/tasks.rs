@@ -59,7 +59,7 @@ impl Pass<'_> {
         let is_for_the_same = taken.spec.good().is_some_and(|spec| {
             spec.target.audit_task_id.as_deref() == Some(audit_id) && spec.task_id == task.spec.task_id
         });
-        // mutant: a-taken-name-is-taken-by-the-same
+        // mutant: a-taken-name-is-not-looked-at
         self.state.memory.name_taken(audit_id, is_own || is_for_the_same);
         Ok(())
     }

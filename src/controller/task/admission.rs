@@ -52,7 +52,8 @@ impl Context {
     /// The place of a resource as far as the resource alone says it.
     pub(super) fn first_place(&self, observed: &ObservedTask, size: usize, now: Now) -> Place {
         let fresh = ResourceState::new(self.shared.leader_since);
-        let o = self.observe(observed, size, &fresh, false, now);
+        let plan = self.plan_of_policy(observed);
+        let o = self.observe(observed, size, &fresh, false, plan.as_deref(), now);
         place(&o, &Stage::of(&o))
     }
 

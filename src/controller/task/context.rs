@@ -45,6 +45,7 @@ impl Context {
         size: usize,
         state: &'a ResourceState,
         is_fresh: bool,
+        plan_of_policy: Option<&'a str>,
         now: Now,
     ) -> Observation<'a> {
         let claimed = self.caches.claimed_by_older(observed);
@@ -57,8 +58,14 @@ impl Context {
             memory: &state.memory,
             is_claimed_by_older: claimed,
             altered_status: state.altered_status.as_ref(),
+            plan_of_policy,
             settings: &self.settings,
         }
+    }
+
+    /// The hash of the plan that the policy of a resource approves.
+    pub(super) fn plan_of_policy(&self, observed: &ObservedTask) -> Option<String> {
+        self.shared.policies.approved_plan(&observed.namespace, &observed.tie)
     }
 
     /// A resource is gone.

@@ -85,9 +85,10 @@ impl<'a> Pass<'a> {
 
     /// The stage is found once, for the queue and for the plan, at one time for both: a backoff that ends in between
     /// would be admitted without a slot.
-    fn decide(&self, observed: &ObservedTask) -> Decision {
+    fn decide(&mut self, observed: &ObservedTask) -> Decision {
         let context = self.context;
-        let o = context.observe(observed, self.size, &self.state, self.is_fresh, now());
+        let plan = context.plan_of_policy(observed);
+        let o = context.observe(observed, self.size, &self.state, self.is_fresh, plan.as_deref(), now());
         let stage = Stage::of(&o);
         let admission = context.enter_queue(&self.object, observed, place(&o, &stage), o.now.monotonic);
         let decision = decide(&o, &stage, admission);

@@ -80,7 +80,6 @@ fn create(o: &PolicyObservation<'_>, verdict: &Verdict<'_>) -> Option<Step> {
     if verdict.row != Row::Creates {
         return None;
     }
-    // mutant: a-task-on-a-stale-policy
     if !o.is_fresh {
         return Some(Step::Read);
     }

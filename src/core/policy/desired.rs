@@ -53,7 +53,6 @@ impl DesiredPolicy {
             deletion_policy,
             active_deadline_seconds,
         } = spec;
-        // mutant: a-policy-without-approval-starts-tasks
         let approval = approval.clone().ok_or("approval is missing")?;
         let limit = |limit: Option<i64>| limit.map_or(HISTORY, |limit| usize::try_from(limit).unwrap_or_default());
         Ok(Self {

@@ -61,14 +61,12 @@ impl<'a> PolicyObservation<'a> {
             Some(before) if before.scheduled_audit_name == desired.schedule && before.region == region => {
                 before.since.0
             }
-            // mutant: an-audit-from-before-the-schedule-counts
             Some(_) => timing::whole_seconds(self.now.wall),
             None => self.policy.created,
         };
         Some(Watching {
             scheduled_audit_name: desired.schedule.clone(),
             region: region.to_owned(),
-            // mutant: an-audit-from-before-the-policy-counts
             since: Time(since.max(self.policy.created)),
         })
     }

@@ -79,7 +79,6 @@ impl OwnTask {
             },
             Some(Phase::Unknown) => Standing::Unknown,
             Some(Phase::Running | Phase::Canceling) => Standing::MayRun,
-            // mutant: a-start-on-its-way-holds-no-task-back
             _ if self.is_deleting || self.may_be_starting => Standing::MayRun,
             _ => Standing::NotStarted,
         }

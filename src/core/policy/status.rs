@@ -38,6 +38,10 @@ enum Way {
 /// The status that says what is seen; `None` while too little is known to say anything of this spec, or when the one that
 /// is stored says it already.
 pub fn status_to_write(o: &PolicyObservation<'_>, verdict: &Verdict<'_>) -> Option<AuditMitigationPolicyStatus> {
+    // What becomes of the audit is said when its task is made: one write, and not two.
+    if verdict.row == Row::Creates && o.policy.is_observed() {
+        return None;
+    }
     let after = render(o, verdict)?;
     // Conditions keep the time of their last transition, so equal statuses are equal to the letter.
     let is_stored = o.policy.status.as_ref() == Some(&after);

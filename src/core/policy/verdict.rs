@@ -161,7 +161,6 @@ pub fn verdict<'a>(o: &PolicyObservation<'a>) -> Verdict<'a> {
             false => without_audit(Row::InProgress),
         };
     };
-    // mutant: an-audit-is-judged-while-a-newer-one-runs
     if newer.iter().skip(newest).any(|new| !has_ended(&new.audit.state)) {
         return without_audit(Row::InProgress);
     }
@@ -214,7 +213,6 @@ fn newer<'a>(o: &PolicyObservation<'a>, desired: &DesiredPolicy) -> Vec<NewAudit
         Some(NewAudit { id, start, audit })
     });
     let mut newer: Vec<_> = of_schedule
-        // mutant: an-audit-that-was-noted-is-judged-again
         .filter(|new| watermark.is_none_or(|watermark| new.start > watermark))
         .filter(|new| since.is_some_and(|since| new.start > since))
         .collect();
@@ -244,7 +242,6 @@ fn judge<'a>(
         return (Row::TooOld, None);
     }
     let of_standing = |standing| o.tasks.iter().rfind(|task| task.standing() == standing);
-    // mutant: two-tasks-of-a-policy-run-at-once
     if let Some(task) = of_standing(Standing::MayRun) {
         return (Row::Waits, Some(task));
     }

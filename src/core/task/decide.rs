@@ -51,6 +51,7 @@ pub fn is_done(observed: &ObservedTask, settings: &Settings, now: Now) -> bool {
         memory: &Memory::default(),
         is_claimed_by_older: false,
         altered_status: None,
+        plan_of_policy: None,
         settings,
     };
     let decision = decide(&o, &Stage::of(&o), Admission::Free);

@@ -75,7 +75,8 @@ fn started(observed: &ObservedTask, after: &AuditMitigationTaskStatus) -> Option
 
 /// Somebody has approved the plan.
 fn plan_approved(observed: &ObservedTask, after: &AuditMitigationTaskStatus) -> Option<EventDraft> {
-    let is_approved = |approved: &&Condition| approved.reason == Reason::PlanApproved.as_str();
+    let by_anybody = [Reason::PlanApproved, Reason::ApprovedByPolicy].map(Reason::as_str);
+    let is_approved = |approved: &&Condition| by_anybody.contains(&approved.reason.as_str());
     let approved = find_approved(&after.conditions).filter(is_approved)?;
     let before = observed.status.as_ref();
     let was_approved = before

@@ -35,6 +35,8 @@ pub struct Observation<'a> {
     /// A status that was written and that the API server stores otherwise: an older CRD drops a field, a webhook
     /// changes one. It is not written again.
     pub altered_status: Option<&'a AuditMitigationTaskStatus>,
+    /// The hash of the plan that the resource's policy approves, if it is a policy's.
+    pub plan_of_policy: Option<&'a str>,
     /// What is the same for all resources.
     pub settings: &'a Settings,
 }

@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 use super::desired::DesiredTask;
 use super::status::phase::find_approved;
 use super::status::phase::{ConditionType, find};
+use super::tie::Tie;
 use super::tracker::Tracker;
 use crate::api::{
     AuditMitigationTaskStatus, DeletionPolicy, FINALIZER, Parsed, Phase, Reason, START_RECORD_ANNOTATION, StartRecord,
@@ -36,6 +37,8 @@ pub struct ObservedTask {
     pub unreadable_record: Option<String>,
     /// What is asked for, or why it can't be understood.
     pub desired: Result<DesiredTask, String>,
+    /// What ties the resource to a policy.
+    pub tie: Tie,
     /// Who makes the resource again when it is deleted.
     pub tracker: Option<Tracker>,
     /// What the controller wrote last; `None` when it has not looked at the resource yet.
@@ -73,6 +76,7 @@ impl ObservedTask {
             unreadable_record: unreadable.filter(|_| record.is_none()),
             record,
             desired,
+            tie: Tie::of(stored),
             tracker: Tracker::of(stored),
             status,
             namespace,

@@ -9,6 +9,7 @@ mod examples;
 mod explain;
 mod names;
 mod nulls;
+mod policies;
 mod stored;
 pub(crate) mod values;
 

@@ -240,8 +240,8 @@ async fn nothing_is_started_whose_status_is_refused() {
 }
 
 /// A leader whose renewals can be cut off, though the API server takes everything else.
-struct Leader {
-    world: World,
+pub(super) struct Leader {
+    pub(super) world: World,
     _proxy: Proxy,
     is_cut: Arc<AtomicBool>,
     failed: Arc<AtomicUsize>,
@@ -250,7 +250,11 @@ struct Leader {
 impl Leader {
     /// Other requests meet this fate.
     async fn start(prefix: &str, other: impl Fn(&Asked) -> Fate + Send + Sync + 'static) -> Self {
-        let mut world = World::without_operator(prefix, &[], |_| {}).await;
+        Self::of(World::without_operator(prefix, &[], |_| {}).await, other).await
+    }
+
+    /// The same in this world.
+    pub(super) async fn of(mut world: World, other: impl Fn(&Asked) -> Fate + Send + Sync + 'static) -> Self {
         let is_cut = Arc::new(AtomicBool::new(false));
         let failed = Arc::new(AtomicUsize::new(0));
         let (cuts, fails) = (Arc::clone(&is_cut), Arc::clone(&failed));
@@ -275,7 +279,7 @@ impl Leader {
 
     /// No renewal arrives any more. One is tried each second: after five it isn't sure of its lease, and it ends some
     /// seconds later.
-    async fn is_unsure(&self) {
+    pub(super) async fn is_unsure(&self) {
         self.is_cut.store(true, Ordering::SeqCst);
         eventually(LIMIT, "some renewals have failed", async || {
             match self.failed.load(Ordering::SeqCst) {
@@ -287,7 +291,7 @@ impl Leader {
         .unwrap();
     }
 
-    async fn ends(&mut self) {
+    pub(super) async fn ends(&mut self) {
         let operator = self.world.operator.as_mut().unwrap();
         assert!(!operator.wait(LIMIT).await.unwrap().success());
     }

@@ -44,22 +44,24 @@ enum Scenario {
     Failed,
     /// The resource is deleted after its end.
     Ttl,
+    /// A plan waits for approval, is approved, and is carried out.
+    Approval,
 }
 
 /// A point in a life: before or after the how manieth request of a kind. Numbered by kind, since how often a task is
 /// polled differs from life to life.
-type Point = (String, usize, Side);
+pub(super) type Point = (String, usize, Side);
 
 /// Writes down the requests of a life, and ends it at one of them.
-struct Tap {
+pub(super) struct Tap {
     last: Option<Point>,
-    pause: Arc<Pause>,
+    pub(super) pause: Arc<Pause>,
     namespace: String,
-    asked: Mutex<Vec<String>>,
+    pub(super) asked: Mutex<Vec<String>>,
 }
 
 impl Tap {
-    fn new(last: Option<Point>, namespace: &str) -> Arc<Self> {
+    pub(super) fn new(last: Option<Point>, namespace: &str) -> Arc<Self> {
         Arc::new(Self {
             last,
             pause: Arc::default(),
@@ -68,7 +70,7 @@ impl Tap {
         })
     }
 
-    fn fate(&self, asked: &Asked) -> Fate {
+    pub(super) fn fate(&self, asked: &Asked) -> Fate {
         // Watches have no end, and events are written on the side: nothing is decided by them.
         let is_aside = asked.query.contains("watch=true")
             || asked.path.contains("/events")
@@ -191,6 +193,11 @@ async fn a_resource_whose_time_to_live_ends() {
     at_every_point(Scenario::Ttl).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_is_approved() {
+    at_every_point(Scenario::Approval).await;
+}
+
 /// The same around the start with leader election on: the next process waits for the dead one's lease.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_around_its_start() {
@@ -207,7 +214,7 @@ async fn a_leader_around_its_start() {
     );
 }
 
-fn start(world: &World) -> Process {
+pub(super) fn start(world: &World) -> Process {
     world.cluster.spawn("operator", world.operator_command()).unwrap()
 }
 
@@ -244,6 +251,7 @@ impl Scenario {
         match self {
             Self::Failed => spec["target"] = json!({ "findingIds": ["f-1", "f-2"] }),
             Self::Ttl => spec["ttlSecondsAfterFinished"] = json!(0),
+            Self::Approval => spec["approval"] = json!({}),
             Self::Plain | Self::AlreadyExists | Self::Cancel | Self::Deletion => {}
         }
         spec
@@ -257,7 +265,7 @@ impl Scenario {
             }
             Self::Cancel | Self::Deletion => world.aws.set_outcome("*", Outcome::held()),
             Self::Failed => world.aws.set_outcome("*", failing()),
-            Self::Plain | Self::Ttl => {}
+            Self::Plain | Self::Ttl | Self::Approval => {}
         }
     }
 
@@ -291,6 +299,16 @@ impl Scenario {
                 released(world).await;
             }
             Self::Ttl => world.until_gone("one").await,
+            Self::Approval => {
+                let status = world.phase("one", Phase::AwaitingApproval).await;
+                assert_eq!(world.aws.tasks().len(), 0, "nothing is started before the approval");
+                let hash = status.plan.expect("a plan").hash;
+                world
+                    .edit("one", &json!({ "spec": { "approval": { "plan": hash } } }))
+                    .await;
+                world.phase("one", Phase::Completed).await;
+                released(world).await;
+            }
         }
     }
 
@@ -300,7 +318,7 @@ impl Scenario {
         assert_eq!(world.aws.starts(ID), 1, "{what}");
         let task = world.aws.task(ID).unwrap();
         let expected = match self {
-            Self::Plain | Self::AlreadyExists | Self::Ttl => "COMPLETED",
+            Self::Plain | Self::AlreadyExists | Self::Ttl | Self::Approval => "COMPLETED",
             Self::Cancel | Self::Deletion => "CANCELED",
             Self::Failed => "FAILED",
         };

@@ -6,10 +6,9 @@ mod messages;
 mod state;
 
 use self::messages::unreadable;
-use self::state::{State, is_approved};
+use self::state::{State, is_approved, is_approved_by_policy};
 use super::desired::DesiredTask;
 use super::observation::Observation;
-use super::observed::ObservedTask;
 use super::plan::Plan;
 use super::retry::Retry;
 use super::status::approved::Judgement;
@@ -89,10 +88,12 @@ pub(super) fn is_passed(o: &Observation<'_>, approval: &Approval) -> bool {
 
 /// Whether the plan that the status shows is within the bounds or approved: what an attempt was sent under, unless the
 /// approval was withdrawn since.
-pub(super) fn still_holds(observed: &ObservedTask, desired: &DesiredTask) -> bool {
+pub(super) fn still_holds(o: &Observation<'_>, desired: &DesiredTask) -> bool {
     let Some(approval) = &desired.approval else { return true };
-    let plan = observed.status.as_ref().and_then(|status| status.plan.as_ref());
-    plan.is_some_and(|plan| excess(plan, approval).is_none() || is_approved(plan, approval))
+    let plan = o.observed.status.as_ref().and_then(|status| status.plan.as_ref());
+    plan.is_some_and(|plan| {
+        excess(plan, approval).is_none() || is_approved(plan, approval) || is_approved_by_policy(o, plan)
+    })
 }
 
 fn next_read(o: &Observation<'_>, desired: &DesiredTask, region: &str) -> Option<Step> {

@@ -88,6 +88,10 @@ impl State {
                 Reason::PlanApproved,
                 format!("{what}, which spec.approval.plan approves"),
             ),
+            Some(_) if is_approved_by_policy(o, plan) => (
+                Reason::ApprovedByPolicy,
+                format!("{what}, which spec.approval.plan of its policy approves"),
+            ),
             Some(excess) => return Self::Required(judge_required(o, approval, plan, excess)),
         };
         Self::Passed {
@@ -126,6 +130,10 @@ impl State {
 
 pub(super) fn is_approved(plan: &MitigationPlan, approval: &Approval) -> bool {
     approval.plan.as_deref() == Some(plan.hash.as_str())
+}
+
+pub(super) fn is_approved_by_policy(o: &Observation<'_>, plan: &MitigationPlan) -> bool {
+    o.plan_of_policy == Some(plan.hash.as_str())
 }
 
 /// The judgement of a plan that nobody has approved, though perhaps another.

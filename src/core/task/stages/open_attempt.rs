@@ -105,8 +105,7 @@ impl View<'_> {
     fn wants_a_start(&self) -> bool {
         let desired = self.o.observed.desired.as_ref();
         self.o.observed.deleting_since.is_none()
-            && desired
-                .is_ok_and(|desired| !desired.holds_start_back() && approval::still_holds(self.o.observed, desired))
+            && desired.is_ok_and(|desired| !desired.holds_start_back() && approval::still_holds(self.o, desired))
     }
 
     /// It may be that the task doesn't run yet, and that as many as may run do.

@@ -194,6 +194,31 @@ fn the_approved_plan_is_made_again_and_started() {
     assert_eq!(bench.told(), ["ApprovalRequired", "PlanApproved"]);
 }
 
+/// A task of a policy: who approves writes the hash into the policy, and the task's own spec stays as it is.
+#[test]
+fn a_policy_approves_the_plan_of_its_task() {
+    let mut bench = awaiting(&bounded(), MANY);
+    let hash = bench.shown().hash;
+    bench.plan_of_policy = Some("aaaaaaaaaaaaaaaa".to_owned());
+    assert_eq!(bench.next(), Step::Wait(None), "another task's, perhaps");
+    bench.plan_of_policy = Some(hash.clone());
+    assert!(matches!(bench.plan(MANY), Step::Start(_)));
+    assert_eq!(bench.approved(), says("True", Reason::ApprovedByPolicy));
+    assert_eq!(bench.told(), ["ApprovalRequired", "PlanApproved"]);
+    let mut withdrawn = awaiting(&bounded(), MANY);
+    withdrawn.plan_of_policy = Some(hash);
+    assert!(matches!(withdrawn.plan(MANY), Step::Start(_)));
+    withdrawn.restart();
+    withdrawn.plan_of_policy = None;
+    for _ in 0..5 {
+        assert!(
+            matches!(withdrawn.next_call(), Step::Describe(_)),
+            "the attempt is only looked for"
+        );
+        withdrawn.answer_describe(DescribeAnswer::NotFound);
+    }
+}
+
 #[test]
 fn an_approval_of_another_plan_starts_nothing() {
     let mut bench = awaiting(&bounded(), MANY);

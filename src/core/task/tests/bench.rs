@@ -146,6 +146,7 @@ pub(crate) struct Bench {
     pub(crate) size: usize,
     pub(crate) is_claimed_by_older: bool,
     pub(crate) altered_status: Option<AuditMitigationTaskStatus>,
+    pub(crate) plan_of_policy: Option<String>,
     pub(crate) admission: Admission,
     pub(crate) is_fresh: bool,
     pub(crate) told: Vec<EventDraft>,
@@ -169,6 +170,7 @@ impl Bench {
             size: 0,
             is_claimed_by_older: false,
             altered_status: None,
+            plan_of_policy: None,
             admission: Admission::Free,
             is_fresh: false,
             told: Vec::new(),
@@ -212,6 +214,7 @@ impl Bench {
             memory: &self.memory,
             is_claimed_by_older: self.is_claimed_by_older,
             altered_status: self.altered_status.as_ref(),
+            plan_of_policy: self.plan_of_policy.as_deref(),
             settings: &self.settings,
         };
         ask(&o, &Stage::of(&o))

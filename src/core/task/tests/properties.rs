@@ -31,6 +31,7 @@ impl Case {
             memory: &self.memory,
             is_claimed_by_older: self.is_claimed_by_older,
             altered_status: None,
+            plan_of_policy: None,
             settings: &self.settings,
         };
         decide(&o, &Stage::of(&o), self.admission)

@@ -176,6 +176,7 @@ impl Site {
                 memory: &state.memory,
                 is_claimed_by_older: false,
                 altered_status: state.altered_status.as_ref(),
+                plan_of_policy: None,
                 settings: &settings(),
             };
             decide(&o, &Stage::of(&o), Admission::Free).next_step()

@@ -1,8 +1,9 @@
 //! What re-creation means: for each thing that is done with the real kubectl, how many tasks one audit has in AWS.
 
 use audit_mitigation_operator::api::Phase;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use simulator::Outcome;
+use simulator::{Audit, Outcome};
 use support::eventually;
 
 use super::{EXPIRING, SCHEDULE, policy};
@@ -173,7 +174,10 @@ async fn a_second_cluster_follows_the_first_or_is_in_conflict_with_it() {
         second.endpoint.clone_from(&first.endpoint);
         second.start_operator();
         second.watch("nightly", &fields).await;
+        // Which of them is the first is not for this test to say.
+        drop(second.operator.take());
         let audit = first.mitigated("nightly").await;
+        second.start_operator();
         let task = second.noted("nightly", &audit).await.2.unwrap();
         let status = second.phase(&task, phase).await;
         assert_eq!(
@@ -188,7 +192,14 @@ async fn a_second_cluster_follows_the_first_or_is_in_conflict_with_it() {
 async fn an_operator_that_was_away_over_three_audits_acts_on_the_newest() {
     let (mut world, audit, _) = handled("policy-away").await;
     drop(world.operator.take());
-    let missed: Vec<String> = (0..3).map(|_| world.aws.run_schedule(SCHEDULE).unwrap()).collect();
+    let now = world.aws.now();
+    // One after the other, also by a clock of milliseconds.
+    let audit_at = |millis: i64| Audit {
+        scheduled_audit_name: Some(SCHEDULE.to_owned()),
+        start: Some(now + SignedDuration::from_millis(millis)),
+        ..Audit::default()
+    };
+    let missed = [1, 2, 3].map(|millis| world.aws.run_audit(audit_at(millis)).unwrap());
     world.start_operator();
     assert_eq!(world.noted("nightly", &missed[2]).await.0, "TaskCreated");
     for audit in &missed[..2] {

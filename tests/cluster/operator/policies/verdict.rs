@@ -157,7 +157,9 @@ async fn a_task_that_the_api_server_refuses_is_told_and_tried_again() {
     let mut world = World::with_schedule("policy-refused", &[]).await;
     world.add_problems(2);
     let name = format!("refuse-{}", world.namespace);
-    world.cluster.apply(&guard(&name, &world.namespace)).await.unwrap();
+    for object in guard(&name, &world.namespace) {
+        world.cluster.apply(&object.to_string()).await.unwrap();
+    }
     refused_at_last(&world).await;
     world.start_operator();
     world.watch("nightly", &json!({})).await;
@@ -197,7 +199,7 @@ async fn refused_at_last(world: &World) {
     .unwrap();
 }
 
-fn guard(name: &str, namespace: &str) -> String {
+fn guard(name: &str, namespace: &str) -> [serde_json::Value; 2] {
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
@@ -222,7 +224,7 @@ fn guard(name: &str, namespace: &str) -> String {
             } },
         },
     });
-    format!("{policy}\n---\n{binding}")
+    [policy, binding]
 }
 
 #[tokio::test]
