@@ -6,22 +6,15 @@
 //! more than its place in the queue: whoever may create resources could fill the memory otherwise. A large one is read
 //! when it is reconciled ([`super::large`]).
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::owners::Owners;
-use super::weight::Weight;
-use crate::api::{
-    AUDIT_START_TIME_ANNOTATION, AuditMitigationTask, POLICY_LABEL, Parsed, Phase, START_RECORD_ANNOTATION,
-    StartRecord, StoredTask,
-};
+use super::metadata::Metadata;
+use crate::api::{AuditMitigationTask, POLICY_LABEL, Parsed, Phase, START_RECORD_ANNOTATION, StartRecord, StoredTask};
 use crate::core::policy::own_task::OwnTask;
 use crate::core::queue::Place;
 use crate::core::task::decide::is_done;
@@ -29,7 +22,6 @@ use crate::core::task::observation::Settings;
 use crate::core::task::observed::ObservedTask;
 use crate::core::task::status::phase::{APPROVED, has_ended};
 use crate::core::task::tie::Tie;
-use crate::core::task::tracker;
 use crate::core::timing::Now;
 
 /// How many bytes an object has at most that is kept, with what is not read of it. Most have less than the half.
@@ -261,72 +253,6 @@ impl Object {
         let mut conditions = status.get("conditions").filter(|_| is_awaiting)?.as_array()?.iter();
         let approved = conditions.find(|condition| condition["type"] == APPROVED && condition["status"] == "False")?;
         approved.get("lastTransitionTime")?.as_str()?.parse().ok()
-    }
-}
-
-/// What is read of the metadata. Nothing reads the rest: `managedFields` and kubectl's copy of the manifest are the
-/// larger part of many objects.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uid: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resource_version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    generation: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    creation_timestamp: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deletion_timestamp: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finalizers: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    annotations: Option<BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    labels: Option<BTreeMap<String, String>>,
-    #[serde(default, skip_serializing)]
-    managed_fields: Weight,
-    #[serde(default, skip_serializing_if = "Owners::is_without_controller")]
-    owner_references: Owners,
-}
-
-impl Metadata {
-    /// Drops the rest, and says how many bytes that is.
-    fn keep_what_is_read(&mut self) -> usize {
-        let mut dropped = self.managed_fields.0 + self.owner_references.others;
-        let mut retain = |map: &mut Option<BTreeMap<String, String>>, is_read: fn(&str) -> bool| {
-            if let Some(map) = map {
-                map.retain(|name, value| {
-                    let is_read = is_read(name);
-                    dropped += if is_read { 0 } else { name.len() + value.len() };
-                    is_read
-                });
-            }
-        };
-        retain(&mut self.annotations, |name| {
-            [START_RECORD_ANNOTATION, AUDIT_START_TIME_ANNOTATION].contains(&name) || tracker::is_mark(name)
-        });
-        retain(&mut self.labels, |name| {
-            name == POLICY_LABEL || tracker::is_marking_label(name)
-        });
-        dropped
-    }
-
-    /// What kube and the questions about all resources need.
-    fn identity(&self) -> ObjectMeta {
-        ObjectMeta {
-            name: self.name.clone(),
-            namespace: self.namespace.clone(),
-            uid: self.uid.clone(),
-            resource_version: self.resource_version.clone(),
-            creation_timestamp: self.creation_timestamp.clone(),
-            ..ObjectMeta::default()
-        }
     }
 }
 

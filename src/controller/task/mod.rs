@@ -8,6 +8,7 @@ mod claims;
 mod context;
 mod large;
 mod large_budget;
+mod metadata;
 mod orphan;
 mod orphaned_tasks;
 mod owners;
