@@ -1,6 +1,6 @@
 //! What people read must name what the code says.
 
-use audit_mitigation_operator::api::Reason;
+use audit_mitigation_operator::api::{Phase, Reason};
 
 #[test]
 fn every_reason_is_explained() {
@@ -17,20 +17,8 @@ fn every_reason_is_explained() {
 fn every_phase_is_explained() {
     let page = include_str!("../docs/troubleshooting.md");
     let crd = include_str!("../crds/auditmitigationtasks.yaml");
-    let phases = [
-        "Pending",
-        "Queued",
-        "Suspended",
-        "Running",
-        "Canceling",
-        "Completed",
-        "Failed",
-        "Canceled",
-        "Rejected",
-        "Conflict",
-        "Unknown",
-    ];
-    for phase in phases {
+    for phase in Phase::ALL {
+        let phase = format!("{phase:?}");
         assert!(crd.contains(&format!("- {phase}\n")), "the CRD has no phase {phase}");
         assert!(
             page.contains(&format!("\n| `{phase}` |")),

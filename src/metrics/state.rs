@@ -36,6 +36,8 @@ pub struct TaskCount {
     pub region_exists: bool,
     /// How many.
     pub count: u64,
+    /// How long the one of them has waited that has waited longest for the approval of its plan.
+    pub longest_awaiting_approval: Duration,
 }
 
 /// The queue of one region.
@@ -103,12 +105,18 @@ impl Collector for State {
         else {
             return Ok(());
         };
-        let tasks = self.tasks(tasks);
+        let (tasks, approvals) = self.tasks(tasks);
         gauges(
             &mut encoder,
             "tasks",
             "Resources by phase and region; one that nobody has looked at yet counts as Pending.",
             tasks,
+        )?;
+        gauges(
+            &mut encoder,
+            "approval_oldest_waiting_seconds",
+            "Time that the oldest plan has waited for its approval, by region; 0 when none waits.",
+            approvals,
         )?;
         let queues = self.queues(queues);
         let each = |value: fn(&QueueSnapshot) -> u64| {
@@ -158,8 +166,9 @@ impl Collector for State {
 }
 
 impl State {
-    /// Every phase of each region that has a label of its own, so that a query for none finds 0 and not nothing.
-    fn tasks(&self, counts: Vec<TaskCount>) -> BTreeMap<TaskLabels, u64> {
+    /// Every phase of each region that has a label of its own, so that a query for none finds 0 and not nothing; and how
+    /// many seconds plans wait for approval there.
+    fn tasks(&self, counts: Vec<TaskCount>) -> (BTreeMap<TaskLabels, u64>, BTreeMap<RegionLabels, u64>) {
         for count in counts.iter().filter(|count| count.region_exists) {
             self.regions.exists(&count.region);
         }
@@ -168,18 +177,27 @@ impl State {
             region,
         };
         let mut tasks: BTreeMap<TaskLabels, u64> = BTreeMap::new();
+        let mut approvals: BTreeMap<RegionLabels, u64> = BTreeMap::new();
         for region in self.regions.all() {
+            approvals.insert(RegionLabels { region: region.clone() }, 0);
             for phase in Phase::ALL {
                 tasks.insert(labels(phase, region.clone()), 0);
             }
         }
         for TaskCount {
-            phase, region, count, ..
+            phase,
+            region,
+            region_exists: _,
+            count,
+            longest_awaiting_approval,
         } in counts
         {
-            *tasks.entry(labels(phase, self.regions.label(&region))).or_default() += count;
+            let region = self.regions.label(&region);
+            *tasks.entry(labels(phase, region.clone())).or_default() += count;
+            let longest = approvals.entry(RegionLabels { region }).or_default();
+            *longest = longest_awaiting_approval.as_secs().max(*longest);
         }
-        tasks
+        (tasks, approvals)
     }
 
     /// One for each label.
@@ -249,6 +267,7 @@ mod tests {
                 region: region.to_owned(),
                 region_exists,
                 count: 2,
+                longest_awaiting_approval: Duration::from_secs(if region == "made-up-2" { 7 } else { 0 }),
             };
             let queue = |number: u64| QueueSnapshot {
                 region: format!("made-up-{number}"),
@@ -286,6 +305,7 @@ mod tests {
                 ]
             );
         };
+        of_queues("approval_oldest_waiting_seconds", "7");
         of_queues("queue_length", "300");
         of_queues("queue_oldest_waiting_seconds", "100");
         of_queues("slots_in_use", "0");

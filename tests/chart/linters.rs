@@ -1,4 +1,4 @@
-//! The chart's source by the tools of its trade: helm-docs, helm-unittest, yamllint.
+//! The chart's source by the tools of its trade: helm-docs, helm-unittest, yamllint; and scripts by shellcheck.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -66,6 +66,16 @@ fn the_rendered_yaml_is_clean() {
     let output = yamllint()
         .args(["--config-data", rules])
         .arg(rendered::folder())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", both(&output));
+}
+
+#[test]
+fn the_scripts_are_clean() {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+    let output = Command::new(Path::new(&crate::python()).with_file_name("shellcheck"))
+        .arg(recipes.join("old-manifests/old-manifests.sh"))
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", both(&output));

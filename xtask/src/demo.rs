@@ -10,7 +10,7 @@ use crate::step::{cargo, succeed};
 /// How the demo is run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// End when the examples have ended, with exit code 0 only if each ended as it should.
+    /// End when all has been shown, with exit code 0 only if each example and each night ended as it should.
     #[arg(long)]
     once: bool,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 /// Returns only when something fails before the demo starts.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::require(&[Prerequisite::GO, Prerequisite::KUBECTL])?;
-    println!("building the operator and the simulator (some minutes the first time) …");
+    println!("building the operator and the demo (some minutes the first time) …");
     // The whole workspace, so that the dependencies are built with the features that the tests use too.
     succeed(&mut cargo(&["build", "--workspace", "--bins"]))?;
     let built = std::env::current_exe().context("cannot tell where the built programs are")?;

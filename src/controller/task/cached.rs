@@ -6,6 +6,7 @@
 //! more than its place in the queue: whoever may create resources could fill the memory otherwise. A large one is read
 //! when it is reconciled ([`super::large`]).
 
+use jiff::Timestamp;
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
@@ -19,7 +20,7 @@ use crate::core::queue::Place;
 use crate::core::task::decide::is_done;
 use crate::core::task::observation::Settings;
 use crate::core::task::observed::ObservedTask;
-use crate::core::task::status::phase::has_ended;
+use crate::core::task::status::phase::{APPROVED, has_ended};
 use crate::core::task::tie::Tie;
 use crate::core::timing::Now;
 
@@ -44,6 +45,8 @@ pub(in crate::controller) struct CachedTask {
     intent: Option<Box<Intent>>,
     /// What it is to a policy, where it may be a policy's.
     policy: Option<Box<PolicyTask>>,
+    /// Since when its plan has waited for approval, where it does.
+    pub(super) awaits_approval_since: Option<Box<Timestamp>>,
     /// How many bytes the whole object has, about.
     pub(super) size: usize,
     content: Content,
@@ -190,6 +193,7 @@ impl<'de> Deserialize<'de> for CachedTask {
                 && string(status, "clientRequestToken").as_deref() == metadata.uid.as_deref(),
             intent: None,
             policy: policy_task(metadata, &text),
+            awaits_approval_since: object.awaits_approval_since().map(Box::new),
             size: text.len() + unread,
             content: Content::Text(text.into()),
         };
@@ -240,6 +244,15 @@ impl Object {
                     region: region.into(),
                 });
         written.or_else(|| Intent::deserialize(self.status.as_ref()?.get("attempt")?).ok())
+    }
+
+    /// Since when its plan has waited for approval: Approved is False from the first plan on that needs it.
+    fn awaits_approval_since(&self) -> Option<Timestamp> {
+        let status = self.status.as_ref()?;
+        let is_awaiting = Phase::deserialize(status.get("phase")?).ok()? == Phase::AwaitingApproval;
+        let mut conditions = status.get("conditions").filter(|_| is_awaiting)?.as_array()?.iter();
+        let approved = conditions.find(|condition| condition["type"] == APPROVED && condition["status"] == "False")?;
+        approved.get("lastTransitionTime")?.as_str()?.parse().ok()
     }
 }
 

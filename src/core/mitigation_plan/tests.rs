@@ -11,6 +11,7 @@ use crate::core::answer::{
     ActionDefinition, Audit, AuditState, AuditedCheck, CheckState, Effect, ErrorClass, Failure, Finding, FindingsPage,
     ReadAnswer,
 };
+use crate::core::canonical::{base32_hash, base32_hash_of_text};
 
 const AUDIT: &str = "a3aea009955e501a31b764abe1bebd3d";
 const CHECK: &str = "DEVICE_CERTIFICATE_EXPIRING_CHECK";
@@ -177,6 +178,33 @@ fn the_hash_is_what_it_was() {
     assert_eq!(account().plan(&asked()).hash, "yar7ayjn7lrgixxi");
     let cut = account().with_findings(1_200).plan(&asked());
     assert_eq!(cut.hash, "rouz33x5a2gpntls");
+}
+
+const PAGE: &str = include_str!("../../../docs/approval.md");
+
+/// The first block of this language on the page.
+fn block(language: &str) -> &'static str {
+    let (_, rest) = PAGE.split_once(&format!("```{language}\n")).unwrap();
+    rest.split_once("\n```").unwrap().0
+}
+
+/// Whoever computes the hash by hand, from what the page says of it, gets the same.
+#[test]
+fn the_page_has_the_plan_and_the_canonical_text_of_its_hash() {
+    let plan = account().plan(&asked());
+    let mut shown: Value = serde_saphyr::from_str(block("yaml")).unwrap();
+    assert!(shown["plan"].as_object_mut().unwrap().remove("time").is_some());
+    assert_eq!(shown["plan"], serde_json::to_value(&plan).unwrap());
+
+    let mut effects: Value = serde_json::from_str(block("json")).unwrap();
+    assert_eq!(base32_hash(&effects, 16), plan.hash);
+    assert_eq!(base32_hash_of_text(block("json"), 16), plan.hash, "it is canonical");
+    effects["findings"][CHECK] = json!({ "findings": 1_200, "suppressed": 1 });
+    let cut = base32_hash(&effects, 16);
+    assert_eq!(cut, account().with_findings(1_200).plan(&asked()).hash);
+    for hash in [plan.hash, cut] {
+        assert!(PAGE.contains(&format!("`{hash}`")), "{hash}");
+    }
 }
 
 #[test]

@@ -92,6 +92,7 @@ async fn the_types_and_the_schema_agree() {
         "taskId": "mine", "clientRequestToken": "token", "region": "eu-central-1", "suspend": true, "cancel": true,
         "deletionPolicy": "Orphan", "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0,
         "target": {"auditCheckToReasonCodeFilter": {"CHECK": ["CODE"]}},
+        "approval": {"requiredAbove": {"findings": 50, "percent": 2}, "plan": "yar7ayjn7lrgixxi"},
     }));
     server.create("typed", &spec).await;
     let counts = json!({
@@ -103,6 +104,18 @@ async fn the_types_and_the_schema_agree() {
         "observedGeneration": 1, "phase": "Failed", "taskId": "mine", "clientRequestToken": "token",
         "region": "eu-central-1", "startedBy": "Self", "startTime": time, "completionTime": time,
         "attempt": {"taskId": "mine", "requestHash": "hash", "region": "eu-central-1", "time": time},
+        "plan": {
+            "hash": "yar7ayjn7lrgixxi", "time": time, "findings": 2, "suppressedFindings": 1, "percent": 1,
+            "checks": {"CHECK": {
+                "findings": 2, "suppressedFindings": 1, "resourcesChecked": 400, "reasonCodes": {"CODE": 2},
+                "examples": [{"findingId": "f", "resource": "deviceCertificateId/c", "reasonCode": "CODE"}],
+                "truncated": true,
+            }},
+            "actions": [{
+                "name": "a", "type": "ENABLE_IOT_LOGGING", "roleArn": "arn", "parameters": {"logLevel": "ERROR"},
+                "lastModified": time,
+            }],
+        },
         "taskStatistics": {"CHECK": counts}, "progress": "5/5", "failedFindings": 1,
         "failures": [{"findingId": "f", "checkName": "CHECK", "actionName": "a", "errorCode": "e", "message": "m"}],
         "failuresTruncated": true, "nextAttemptTime": time,

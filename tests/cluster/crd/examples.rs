@@ -5,14 +5,27 @@ use std::path::Path;
 use audit_mitigation_operator::api::AuditMitigationTask;
 use audit_mitigation_operator::core::task::identity::task_id;
 
-use super::Server;
+use support::eventually;
+
+use super::{LIMIT, POLICY_CRD, Server, install};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 const RESOURCE_DOC: &str = include_str!("../../../docs/resource.md");
 
+const README: &str = include_str!("../../../README.md");
+
+/// One that knows policies, too.
+async fn server(namespace: &str) -> Server {
+    let server = Server::shared(namespace).await;
+    install(server.cluster, POLICY_CRD).await;
+    let known = async || server.cluster.kubectl_ok(&["get", "auditmitigationpolicies"]).await;
+    eventually(LIMIT, "policies are served", known).await.unwrap();
+    server
+}
+
 #[tokio::test]
 async fn each_example_is_accepted() {
-    let server = Server::shared("examples").await;
+    let server = server("examples").await;
     let mut names: Vec<_> = std::fs::read_dir(FOLDER)
         .unwrap()
         .map(|file| file.unwrap().path())
@@ -24,6 +37,25 @@ async fn each_example_is_accepted() {
         server
             .kubectl(&["apply", "--dry-run=server", "--validate=strict", "-f", file])
             .await;
+    }
+}
+
+/// What people copy first.
+#[tokio::test]
+async fn each_manifest_of_the_readme_is_accepted() {
+    let server = server("readme").await;
+    let manifests: Vec<&str> = README.split("```yaml\n").skip(1).collect();
+    assert_eq!(manifests.len(), 2);
+    for (manifest, kind) in manifests
+        .into_iter()
+        .zip(["AuditMitigationPolicy", "AuditMitigationTask"])
+    {
+        let manifest = manifest.split_once("```").unwrap().0;
+        assert!(manifest.contains(&format!("kind: {kind}\n")), "{manifest}");
+        let manifest = manifest.replace("namespace: fleet\n", &format!("namespace: {}\n", server.namespace));
+        let args = ["apply", "--dry-run=server", "--validate=strict", "-f", "-"];
+        let answer = server.cluster.kubectl_stdin(&args, &manifest).await.unwrap();
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
     }
 }
 

@@ -2,6 +2,7 @@
 //! with the message that a person sees.
 
 mod apply;
+mod approval;
 mod defaults;
 mod edits;
 mod examples;

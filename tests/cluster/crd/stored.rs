@@ -66,6 +66,24 @@ fn refused_today() -> Vec<(String, Value)> {
             "wide-code",
             spec_with(&json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": ["é".repeat(256)]}}})),
         ),
+        (
+            "approval-of-a-filter",
+            spec_with(&json!({
+                "target": {"auditTaskId": null, "auditCheckToReasonCodeFilter": {"CHECK": ["CODE"]}}, "approval": {},
+            })),
+        ),
+        (
+            "percent-of-findings",
+            spec_with(&json!({
+                "target": {"auditTaskId": null, "findingIds": ["f"]}, "approval": {"requiredAbove": {"percent": 1}},
+            })),
+        ),
+        ("bad-plan", spec_with(&json!({"approval": {"plan": "none"}}))),
+        ("empty-bounds", spec_with(&json!({"approval": {"requiredAbove": {}}}))),
+        (
+            "bad-percent",
+            spec_with(&json!({"approval": {"requiredAbove": {"percent": 101}}})),
+        ),
         // Nothing can have been started with these: no operator could read them.
         ("unreadable-task-id", spec_with(&json!({"taskId": 5}))),
         ("unreadable-suspend", spec_with(&json!({"suspend": "yes"}))),
@@ -133,6 +151,14 @@ fn broken() -> Vec<(&'static str, Value)> {
         ("number-task-id", spec_with(&json!({"taskId": 5}))),
         ("list-token", spec_with(&json!({"clientRequestToken": ["t"]}))),
         ("object-region", spec_with(&json!({"region": {"name": "eu-central-1"}}))),
+        ("text-approval", spec_with(&json!({"approval": "every"}))),
+        ("list-approval", spec_with(&json!({"approval": ["every"]}))),
+        ("text-bounds", spec_with(&json!({"approval": {"requiredAbove": "50"}}))),
+        (
+            "text-percent",
+            spec_with(&json!({"approval": {"requiredAbove": {"percent": "2"}}})),
+        ),
+        ("number-plan", spec_with(&json!({"approval": {"plan": 5}}))),
         ("text-cancel", spec_with(&json!({"cancel": "true"}))),
         ("list-suspend", spec_with(&json!({"suspend": [true]}))),
         ("number-policy", spec_with(&json!({"deletionPolicy": 5}))),
@@ -319,6 +345,9 @@ async fn each_broken_spec_can_be_corrected() {
             "text-findings",
             "text-filter",
             "list-filter",
+            "text-bounds",
+            "text-percent",
+            "number-plan",
         ])
         .any(|shape| name.starts_with(shape));
         if let Some(status) = status {

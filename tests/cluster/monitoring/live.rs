@@ -3,17 +3,33 @@
 use std::collections::BTreeSet;
 
 use audit_mitigation_operator::api::{Phase, Reason};
-use simulator::{Fault, FaultKind, Operation};
+use simulator::{Fault, FaultKind, Operation, Problem, Schedule};
 use support::{eventually, http_get};
 
 use super::queries::{Query, Scraped, of_alerts, of_dashboard, problems};
 use super::{file, promtool, succeeds};
-use crate::operator::{LIMIT, World, spec};
+use crate::operator::{LIMIT, World, spec, until_older_than};
 
-/// Everything that can be shown, after a life with a throttled start and a failed action.
+/// A policy that only counts.
+const POLICY: &str = r"
+apiVersion: devicedefender.dev/v1alpha1
+kind: AuditMitigationPolicy
+metadata: {name: nightly}
+spec:
+  scheduledAuditName: Nightly
+  suspend: true
+  auditCheckToActionsMapping: {LOGGING_DISABLED_CHECK: [EnableLogging]}
+  approval: {}
+";
+
+/// Everything that can be shown, after a life with a throttled start and a failed action, and an audit of a policy.
 #[tokio::test]
 async fn the_metrics_are_what_promtool_the_alerts_the_dashboard_and_the_docs_expect() {
-    let mut world = World::without_operator("metrics", &["--leader-elect"], |_| {}).await;
+    let flags = ["--leader-elect", "--audit-poll-interval=200ms"];
+    let mut world = World::without_operator("metrics", &flags, |_| {}).await;
+    let checks = ["LOGGING_DISABLED_CHECK"];
+    world.aws.add_schedule(Schedule::new("Nightly", checks)).unwrap();
+    world.aws.add_problem(&Problem::new(checks[0])).unwrap();
     world.flags.push(format!("--lease-namespace={}", world.namespace));
     world.start_operator();
     world
@@ -21,6 +37,10 @@ async fn the_metrics_are_what_promtool_the_alerts_the_dashboard_and_the_docs_exp
         .inject(Fault::new(FaultKind::Throttle).on(Operation::START).times(1));
     world.create("one", &spec("one")).await;
     world.phase("one", Phase::Completed).await;
+    world.apply(POLICY).await;
+    // An audit counts that begins more than a second after the policy.
+    until_older_than(jiff::Timestamp::now(), 3).await;
+    world.aws.run_schedule("Nightly").unwrap();
     let expected = [
         r#"aws_calls_total{operation="StartAuditMitigationActionsTask",region="eu-central-1",outcome="Throttled"} 1"#,
         r#"aws_calls_total{operation="StartAuditMitigationActionsTask",region="eu-central-1",outcome="Answered"} 1"#,
@@ -31,6 +51,11 @@ async fn the_metrics_are_what_promtool_the_alerts_the_dashboard_and_the_docs_exp
         r#"task_transitions_total{phase="Failed"} 0"#,
         r#"tasks{phase="Completed",region="eu-central-1"} 1"#,
         r#"tasks{phase="Running",region="eu-central-1"} 0"#,
+        r#"tasks{phase="AwaitingApproval",region="eu-central-1"} 0"#,
+        r#"approval_oldest_waiting_seconds{region="eu-central-1"} 0"#,
+        r#"policies{ready="True",region="eu-central-1"} 1"#,
+        r#"policies_compliant{status="False",region="eu-central-1"} 1"#,
+        r#"audits_total{outcome="Skipped",region="eu-central-1"} 1"#,
         r#"queue_length{region="eu-central-1"} 0"#,
         r#"slots_in_use{region="eu-central-1"} 0"#,
         r#"reconciles_total{outcome="Error"} 0"#,
@@ -113,7 +138,7 @@ fn documented(text: &str) {
 fn values() -> BTreeSet<String> {
     let phases = Phase::ALL.iter().map(|phase| format!("{phase:?}"));
     let reasons = Reason::ALL.iter().map(ToString::to_string);
-    let others = ["Answered", "Success", "Error"].map(str::to_owned);
+    let others = ["Answered", "Success", "Error", "True", "False"].map(str::to_owned);
     phases.chain(reasons).chain(others).collect()
 }
 

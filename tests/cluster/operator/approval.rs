@@ -43,6 +43,23 @@ impl World {
             .await;
     }
 
+    /// Runs commands of a page in the folder of the repository, with kubectl for this world's namespace; gives what they
+    /// print.
+    pub(super) async fn shell(&self, commands: &str) -> String {
+        let script = format!("kubectl() {{ command \"$KUBECTL\" --namespace \"$NAMESPACE\" \"$@\"; }}\n{commands}");
+        let answer = tokio::process::Command::new("sh")
+            .args(["-euc", &script])
+            .env("KUBECTL", support::tools::kubectl().unwrap())
+            .env("KUBECONFIG", self.cluster.kubeconfig())
+            .env("NAMESPACE", &self.namespace)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .await
+            .unwrap();
+        assert!(answer.status.success(), "{commands}\n{answer:?}");
+        String::from_utf8(answer.stdout).unwrap()
+    }
+
     /// Redefines an action, as somebody does in the console.
     fn redefine(&self) {
         let redefinition = Redefinition {
@@ -373,4 +390,27 @@ async fn what_aws_applied_otherwise_than_planned_is_told() {
     world
         .until_events("one", &["Started", "Completed", "ActionsDiffer"])
         .await;
+}
+
+/// The commands of the page, by the shell that people paste them into.
+#[tokio::test]
+async fn the_first_plan_of_the_page_is_shown_and_approved() {
+    let world = World::new("approval").await;
+    let page = include_str!("../../../docs/approval.md");
+    let blocks: Vec<&str> = page.split("```console\n").skip(1).collect();
+    let [first, second] = blocks.as_slice() else {
+        panic!("{blocks:?}");
+    };
+    let block = |rest: &&str| rest.split_once("```").unwrap().0.to_owned();
+    let shown = world.shell(&block(first)).await;
+    let hash = hash(&world.status("approval-every-run").await);
+    let command = format!(
+        r#"kubectl patch auditmitigationtask approval-every-run --namespace {} --type merge --patch '{{"spec":{{"approval":{{"plan":"{hash}"}}}}}}'"#,
+        world.namespace
+    );
+    assert!(shown.contains(&command), "{command} is not in\n{shown}");
+    assert_eq!(world.aws.tasks().len(), 0);
+    let ended = world.shell(&block(second).replace("HASH", &hash)).await;
+    assert!(ended.contains("Completed"), "{ended}");
+    assert_eq!(world.aws.tasks().len(), 1);
 }

@@ -18,8 +18,11 @@ async fn each_example_does_what_it_says() {
     let mut names = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        world.apply(&text).await;
         let manifest: Value = serde_saphyr::from_str(&text).unwrap();
+        if manifest["kind"] != "AuditMitigationTask" {
+            continue;
+        }
+        world.apply(&text).await;
         let name = manifest["metadata"]["name"].as_str().unwrap().to_owned();
         if manifest["spec"]["suspend"] == true {
             let suspended = world.phase(&name, Phase::Suspended).await;
@@ -29,6 +32,12 @@ async fn each_example_does_what_it_says() {
                 ("False".to_owned(), "Suspended".to_owned())
             );
             world.edit(&name, &json!({ "spec": { "suspend": false } })).await;
+        }
+        if manifest["spec"]["approval"] == json!({}) {
+            let plan = world.phase(&name, Phase::AwaitingApproval).await.plan.expect("a plan");
+            world
+                .edit(&name, &json!({ "spec": { "approval": { "plan": plan.hash } } }))
+                .await;
         }
         world
             .kubectl(&[
@@ -52,8 +61,8 @@ async fn each_example_does_what_it_says() {
         assert_eq!(world.aws.starts(&id), 1, "{name}");
         names.push(name);
     }
-    assert_eq!(names.len(), 5, "{names:?}");
-    assert_eq!(world.calls(Operation::START).len(), 5);
+    assert_eq!(names.len(), 7, "{names:?}");
+    assert_eq!(world.calls(Operation::START).len(), 7);
 }
 
 /// Finding ids and reason codes are sets; everything else keeps its order.

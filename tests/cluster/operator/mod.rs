@@ -3,7 +3,6 @@
 mod answers;
 mod approval;
 mod approval_under_faults;
-mod audits;
 mod bad_input;
 mod cancel;
 mod copies;
@@ -174,7 +173,7 @@ impl World {
     }
 
     /// Applies manifests as people do.
-    async fn apply(&self, manifests: &str) {
+    pub(crate) async fn apply(&self, manifests: &str) {
         let args = ["apply", "--namespace", &self.namespace, "-f", "-"];
         let output = self.cluster.kubectl_stdin(&args, manifests).await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -360,7 +359,7 @@ impl World {
 }
 
 /// Kubernetes keeps whole seconds: what comes next is to be younger by the clock.
-async fn until_older_than(time: jiff::Timestamp, seconds: i64) {
+pub(crate) async fn until_older_than(time: jiff::Timestamp, seconds: i64) {
     eventually(LIMIT, "some seconds have passed", async || {
         let age = jiff::Timestamp::now().duration_since(time);
         if age.as_secs() >= seconds {

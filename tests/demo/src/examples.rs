@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::Cluster;
 
 use crate::scene::folder;
@@ -17,8 +17,10 @@ const SUSPENDED: &str = "suspended.yaml";
 /// A resource that an example's file has made.
 #[derive(Debug)]
 pub(crate) struct Example {
-    namespace: String,
-    name: String,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    /// Whether every run of it has to be approved.
+    pub(crate) asks: bool,
     /// The phase in which it has to stay.
     expected: &'static str,
 }
@@ -73,6 +75,7 @@ fn resources(applied: &Value, expected: &'static str) -> Vec<Example> {
             Some(Example {
                 namespace: text("namespace")?,
                 name: text("name")?,
+                asks: object["spec"]["approval"] == json!({}),
                 expected,
             })
         })
@@ -118,21 +121,19 @@ impl Example {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn an_example_is_judged_by_its_phase_and_conditions() {
         let applied = json!({ "kind": "List", "items": [
             { "kind": "Namespace", "metadata": { "name": "b" } },
-            { "kind": "AuditMitigationTask", "metadata": { "name": "a", "namespace": "b" } },
+            { "kind": "AuditMitigationTask", "metadata": { "name": "a", "namespace": "b" }, "spec": { "approval": {} } },
         ]});
         let examples = resources(&applied, "Completed");
         let [example] = examples.as_slice() else {
             panic!("one resource, not {examples:?}");
         };
-        assert_eq!(example.to_string(), "b/a");
+        assert_eq!((example.to_string().as_str(), example.asks), ("b/a", true));
         let judge = |status: Value| format!("{:?}", example.judge(&json!({ "status": status })));
         let ended = json!([{ "type": "Finished", "status": "True" }]);
         assert_eq!(judge(json!({ "phase": "Completed" })), "AsItShould");

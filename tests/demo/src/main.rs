@@ -2,15 +2,16 @@
 //!
 //! Started by `cargo xtask demo`, which builds everything first.
 
+mod approval;
 mod examples;
+mod nights;
 mod scene;
 mod watch;
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
-use support::eventually;
 
 use crate::{
     examples::{Example, State},
@@ -18,13 +19,10 @@ use crate::{
     watch::Watch,
 };
 
-/// The simulated tasks take seconds; the rest is room for a busy machine.
-const LIMIT: Duration = Duration::from_mins(3);
-
 /// How the demo is run.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// End when the examples have ended, with exit code 0 only if each ended as it should.
+    /// End when all has been shown, with exit code 0 only if each example and each night ended as it should.
     #[arg(long)]
     once: bool,
 }
@@ -58,6 +56,10 @@ async fn show(arguments: &Arguments) -> Result<()> {
     let _watch = Watch::start(&scene)?;
     let examples = examples::apply(scene.cluster()).await?;
     ensure!(!examples.is_empty(), "there are no examples to apply");
+    for example in examples.iter().filter(|example| example.asks) {
+        approval::show_and_approve(&mut scene, &example.namespace, &example.name).await?;
+    }
+    nights::play(&mut scene).await?;
     if arguments.once {
         until_ended(&mut scene, &examples).await
     } else {
@@ -68,11 +70,7 @@ async fn show(arguments: &Arguments) -> Result<()> {
 
 /// Waits for each example's end, and judges it.
 async fn until_ended(scene: &mut Scene, examples: &[Example]) -> Result<()> {
-    let judged = eventually(LIMIT, "each example has ended", async || {
-        // The outer result ends the wait: nothing moves without the operator.
-        if let Err(dead) = scene.alive() {
-            return Ok(Err(dead));
-        }
+    let judged = scene.until("each example has ended", async |scene: &Scene| {
         let mut wrong = Vec::new();
         let mut open = Vec::new();
         for example in examples {
@@ -83,12 +81,12 @@ async fn until_ended(scene: &mut Scene, examples: &[Example]) -> Result<()> {
             }
         }
         if open.is_empty() {
-            Ok(Ok(wrong))
+            Ok(wrong)
         } else {
             bail!("{}", open.join(", "))
         }
-    })
-    .await??;
+    });
+    let judged = judged.await?;
     let table = scene
         .cluster()
         .kubectl_ok(&["get", examples::RESOURCE, "--all-namespaces", "--output=wide"])

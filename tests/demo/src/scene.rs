@@ -7,20 +7,25 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use simulator::{Config, Server};
 use support::{Cluster, ClusterOptions, Process, eventually, operator, ports};
-use tokio::net::TcpStream;
 
-const LIMIT: Duration = Duration::from_mins(1);
+use crate::nights;
+
+/// Every wait is for something that takes seconds; the rest is room for a busy machine.
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// Long enough to be seen running.
-const TASK_DURATION: &str = "5s";
+const TASK_DURATION: Duration = Duration::from_secs(5);
+
+/// A fleet: what its audits look at beside what they find.
+const DEVICES: u64 = 10_000;
 
 /// The cluster, the simulator and the operator. All end when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Scene {
     operator: Process,
-    simulator: Process,
-    endpoint: String,
+    aws: Server,
     http_port: u16,
     cluster: Cluster,
 }
@@ -38,18 +43,11 @@ impl Scene {
         let cluster = Cluster::start(ClusterOptions::default()).await?;
 
         println!("starting the simulated service …");
-        let port = ports::free()?;
-        let mut command = Command::new(built("simulator")?);
-        command
-            .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(["--task-duration", TASK_DURATION]);
-        let mut simulator = cluster.spawn("simulator", command)?;
-        eventually(LIMIT, "the simulator listens", async || {
-            alive(&mut simulator)?;
-            TcpStream::connect(("127.0.0.1", port)).await.context("no connection")
-        })
-        .await?;
-        let endpoint = format!("http://127.0.0.1:{port}");
+        let mut config = Config::default();
+        config.settings.task_duration = TASK_DURATION;
+        config.settings.compliant_resources = DEVICES;
+        let aws = Server::start(config)?;
+        nights::prepare(&aws)?;
 
         let crds = folder("crds").display().to_string();
         print!("{}", cluster.kubectl_ok(&["apply", "-f", &crds]).await?);
@@ -61,17 +59,16 @@ impl Scene {
         let mut command = operator::command(
             &built("audit-mitigation-operator")?,
             cluster.kubeconfig(),
-            &endpoint,
+            &aws.endpoint(),
             "demo",
             http_port,
         );
-        // There is one, and it need not wait for a lease.
-        command.args(["--leader-elect=false", "--log-format=text"]);
+        // There is one, and it need not wait for a lease. Nights are short here.
+        command.args(["--leader-elect=false", "--log-format=text", "--audit-poll-interval=1s"]);
         let operator = cluster.spawn("audit-mitigation-operator", command)?;
         Ok(Self {
             operator,
-            simulator,
-            endpoint,
+            aws,
             http_port,
             cluster,
         })
@@ -81,25 +78,45 @@ impl Scene {
         &self.cluster
     }
 
+    /// The simulated service.
+    pub(crate) fn aws(&self) -> &Server {
+        &self.aws
+    }
+
+    /// Waits until this has an answer, or the operator has ended: nothing moves without it.
+    pub(crate) async fn until<T>(&mut self, what: &str, probe: impl AsyncFn(&Self) -> Result<T>) -> Result<T> {
+        let found = eventually(LIMIT, what, async || match self.alive() {
+            Ok(()) => probe(self).await.map(Ok),
+            Err(dead) => anyhow::Ok(Err(dead)),
+        });
+        found.await?
+    }
+
     /// How to look around.
     pub(crate) fn introduction(&self) -> String {
         format!(
             "\nTo look around meanwhile, in another terminal:\n\
-             \n    export KUBECONFIG={}\n    kubectl get amt --all-namespaces\n    kubectl explain amt.spec\n\
+             \n    export KUBECONFIG={}\n    kubectl get amp,amt --all-namespaces\n    kubectl explain amp.spec\n\
              \nthe operator's log:   tail -f {}\
              \nits metrics:          http://127.0.0.1:{}/metrics\
              \nthe simulated AWS:    {}\n",
             self.cluster.kubeconfig().display(),
             self.operator.log_path().display(),
             self.http_port,
-            self.endpoint,
+            self.aws.endpoint(),
         )
     }
 
-    /// Says which program has ended, if one has.
+    /// Says that the operator has ended, if it has.
     pub(crate) fn alive(&mut self) -> Result<()> {
-        alive(&mut self.operator)?;
-        alive(&mut self.simulator)
+        if let Some(status) = self.operator.ended()? {
+            bail!(
+                "{} ended ({status}); its log ends:\n{}",
+                self.operator.name(),
+                self.operator.log_tail()
+            );
+        }
+        Ok(())
     }
 
     /// Returns only with an error.
@@ -110,17 +127,6 @@ impl Scene {
             self.alive()?;
         }
     }
-}
-
-fn alive(process: &mut Process) -> Result<()> {
-    if let Some(status) = process.ended()? {
-        bail!(
-            "{} ended ({status}); its log ends:\n{}",
-            process.name(),
-            process.log_tail()
-        );
-    }
-    Ok(())
 }
 
 /// A program of this workspace: `cargo xtask demo` builds it next to this one.

@@ -9,12 +9,12 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{examples::RESOURCE, scene::Scene};
+use crate::{examples::RESOURCE, nights::POLICIES, scene::Scene};
 
-/// Two running kubectl commands. They end when it is dropped.
+/// Running kubectl commands. They end when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    _kubectl: [Child; 2],
+    _kubectl: Vec<Child>,
     _printers: JoinSet<()>,
 }
 
@@ -40,18 +40,13 @@ impl Watch {
             }
             Ok(kubectl)
         };
-        let kubectl = [
-            follow("task ", &[RESOURCE])?,
-            follow(
-                "event",
-                &[
-                    "events.events.k8s.io",
-                    "--field-selector=regarding.kind=AuditMitigationTask",
-                    "--no-headers",
-                    "--output=custom-columns=:.metadata.namespace,:.regarding.name,:.type,:.reason,:.note",
-                ],
-            )?,
-        ];
+        let mut kubectl = vec![follow("policy", &[POLICIES])?, follow("task  ", &[RESOURCE])?];
+        for kind in ["AuditMitigationPolicy", "AuditMitigationTask"] {
+            let of_kind = format!("--field-selector=regarding.kind={kind}");
+            let columns = "--output=custom-columns=:.metadata.namespace,:.regarding.name,:.type,:.reason,:.note";
+            let args = ["events.events.k8s.io", &of_kind, "--no-headers", columns];
+            kubectl.push(follow("event ", &args)?);
+        }
         Ok(Self {
             _kubectl: kubectl,
             _printers: printers,

@@ -141,6 +141,13 @@ fn beyond_a_bound_it_waits_and_says_how_to_approve() {
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
+    let (_, command) = message.split_once("approve it with: ").unwrap();
+    let documented = command
+        .replace(" fix ", " NAME ")
+        .replace(" fleet ", " NAMESPACE ")
+        .replace(&hash, "yar7ayjn7lrgixxi");
+    let page = include_str!("../../../../docs/approval.md");
+    assert!(page.contains(&format!("`{documented}`")), "{documented}");
     assert_eq!(bench.approved(), says("False", Reason::ApprovalRequired));
     assert_eq!(bench.told(), ["ApprovalRequired"]);
     let place = bench.with_observation(place);

@@ -3,6 +3,7 @@
 mod approval;
 mod guards;
 mod kills;
+mod page;
 mod recreation;
 mod rest;
 mod verdict;
