@@ -66,6 +66,10 @@ fn the_commands_are_the_tested_ones() {
             PAGES[0].1,
             "kubectl --namespace argocd patch configmap argocd-cm --patch-file gitops/argocd/argocd-cm.yaml",
         ),
+        (
+            PAGES[1].1,
+            "kubectl wait amp/nightly --for=condition=Compliant --timeout=48h",
+        ),
         (PAGES[3].1, "kubectl apply --server-side -k deploy/kustomize/example"),
     ] {
         assert!(page.lines().any(|line| line == command), "no page shows: {command}");

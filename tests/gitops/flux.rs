@@ -33,7 +33,11 @@ fn the_expressions_judge_every_state() {
     let file = scratch("flux-expressions.json");
     fs::write(&file, checks.to_string()).unwrap();
 
-    let states = || TASK.states.iter().filter(|state| !state.name.starts_with(HOOKS_OF_ARGO_CD));
+    let states = || {
+        TASK.states
+            .iter()
+            .filter(|state| !state.name.starts_with(HOOKS_OF_ARGO_CD))
+    };
     let objects: Vec<String> = states()
         .map(|state| {
             let path = root().join(TASK.folder()).join(format!("testdata/{}.yaml", state.name));

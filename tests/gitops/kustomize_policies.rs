@@ -1,7 +1,8 @@
 //! What Flux's own controller makes of the Kustomization of policies.
 
+use crate::approval::hash;
 use crate::kustomize_controller::{Flux, alone};
-use crate::policies::{MANIFEST, NIGHTLY, SCHEDULE};
+use crate::policies::{MANIFEST, NIGHTLY, SCHEDULE, approving};
 
 #[tokio::test]
 async fn tasks_are_left_alone_and_go_with_their_policy() {
@@ -24,12 +25,17 @@ async fn tasks_are_left_alone_and_go_with_their_policy() {
     let labels = after["metadata"]["labels"].as_object().unwrap();
     assert_eq!(labels.keys().collect::<Vec<_>>(), ["devicedefender.dev/policy"]);
 
+    // The hash in the policy approves the plan of its task.
+    flux.commit("approved", &approving(&hash(&after))).await;
+    flux.until("True", "", "approved").await;
+    flux.world.phase(&task, "Completed").await;
+
     // Another file stays in the folder: one without any object is refused.
     let config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: another\n";
     flux.commit("removed", config).await;
     flux.until("True", "", "removed").await;
     flux.world.until_empty().await;
-    assert_eq!(flux.world.started(), 0);
+    assert_eq!(flux.world.started(), 1);
 }
 
 #[tokio::test]

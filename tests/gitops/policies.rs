@@ -38,6 +38,13 @@ pub(crate) fn policy(name: &str, members: Value) -> Value {
     })
 }
 
+/// The commit that approves a plan of the policy's task.
+pub(crate) fn approving(plan: &str) -> String {
+    let approved = MANIFEST.replace("    # plan: k7d2m4q3h5xw6tza", &format!("    plan: {plan}"));
+    assert_ne!(approved, MANIFEST);
+    approved
+}
+
 impl World {
     /// Adds the schedule of the manifest.
     pub(crate) fn add_schedule(&self) {
@@ -115,7 +122,9 @@ async fn helm_waits_until_the_audits_are_read_and_kubectl_until_they_find_nothin
     };
     let output = upgrade(MANIFEST);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    world.kubectl(&["wait", "amp/nightly", "--for=condition=Ready", "--timeout=0"]).await;
+    world
+        .kubectl(&["wait", "amp/nightly", "--for=condition=Ready", "--timeout=0"])
+        .await;
 
     // Found by nobody: at once, and not when the time is out.
     let output = upgrade(&MANIFEST.replace(SCHEDULE, "Nightlu"));

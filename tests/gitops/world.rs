@@ -125,7 +125,11 @@ impl World {
         let description = format!("{name} is {what}");
         let found = eventually(LIMIT, &description, async || {
             let object = self.get_object(kind, name).await;
-            if holds(&object) { Ok(object) } else { Err(object.to_string()) }
+            if holds(&object) {
+                Ok(object)
+            } else {
+                Err(object.to_string())
+            }
         });
         found.await.unwrap_or_else(|error| {
             let log = self.operator.as_ref().map(Process::log).unwrap_or_default();

@@ -16,9 +16,7 @@ mod table;
 use std::collections::BTreeSet;
 
 use audit_mitigation_operator::api::{Phase, Reason, policy, task};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps,
-};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
 use serde_json::{Value, json};
 
 use crate::judge::Judged::{self, Current, Failed, InProgress, Terminating};
@@ -200,12 +198,7 @@ fn table_after<'a>(page: &'a str, header: &str) -> Vec<&'a str> {
 }
 
 fn schema_of_status(crd: CustomResourceDefinition) -> JSONSchemaProps {
-    let schema = crd
-        .spec
-        .versions
-        .into_iter()
-        .next()
-        .and_then(|version| version.schema);
+    let schema = crd.spec.versions.into_iter().next().and_then(|version| version.schema);
     schema
         .and_then(|schema| schema.open_api_v3_schema?.properties?.remove("status"))
         .unwrap()

@@ -123,7 +123,11 @@ fn audit() -> Audit {
 
 /// Every reason of the table, each written over none and over every other.
 pub(crate) fn statuses() -> Vec<(Reason, Judged, AuditMitigationPolicyStatus)> {
-    let rows = || POLICIES.iter().flat_map(|(judged, reasons)| reasons.iter().map(|reason| (*judged, *reason)));
+    let rows = || {
+        POLICIES
+            .iter()
+            .flat_map(|(judged, reasons)| reasons.iter().map(|reason| (*judged, *reason)))
+    };
     let mut before = vec![None];
     before.extend(rows().map(|(_, reason)| Some(rendered(reason, None))));
     let mut all = Vec::new();

@@ -128,6 +128,7 @@ pub(crate) const ELSEWHERE: &[Reason] = &[
     R::TTLUnderGitOps,
     R::WithinBounds,
     R::PlanApproved,
+    R::ApprovedByPolicy,
     R::ActionsDiffer,
     R::NoFindings,
     R::FindingsLeft,

@@ -42,14 +42,20 @@ async fn self_heal_leaves_an_approval_that_git_does_not_set() {
     let approval = json!({ "spec": { "approval": { "plan": ANOTHER } } });
     world.edit(RUN, &approval).await;
     world.phase(RUN, "AwaitingApproval").await;
-    assert_eq!(world.tree(&[WAITS]), [format!("AuditMitigationTask/{RUN} Synced Suspended")]);
+    assert_eq!(
+        world.tree(&[WAITS]),
+        [format!("AuditMitigationTask/{RUN} Synced Suspended")]
+    );
     world.sync("healed", &[WAITS]).await.succeeded();
     assert_eq!(world.get(RUN).await["spec"]["approval"], approval["spec"]["approval"]);
 
     world.act(RUN, "approve").await;
     world.phase(RUN, "Completed").await;
     world.sync("healed-again", &[WAITS]).await.succeeded();
-    assert_eq!(world.tree(&[WAITS]), [format!("AuditMitigationTask/{RUN} Synced Healthy")]);
+    assert_eq!(
+        world.tree(&[WAITS]),
+        [format!("AuditMitigationTask/{RUN} Synced Healthy")]
+    );
     assert_eq!(world.started(), 1);
 }
 

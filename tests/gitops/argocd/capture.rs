@@ -97,13 +97,15 @@ pub(super) async fn capture(world: &World, kind: &Kind, name: &str) -> String {
             }
         });
     // An audit of a schedule; the one of the samples stays.
-    let text = Regex::new(r"\b[0-9a-f]{32}\b").unwrap().replace_all(&text, |found: &Captures<'_>| {
-        if &found[0] == simulator::AUDIT_OF_EVERYTHING {
-            found[0].to_owned()
-        } else {
-            "3f2ad1c05e8b4a7f9c6d2e1b0a9f8e7d".to_owned()
-        }
-    });
+    let text = Regex::new(r"\b[0-9a-f]{32}\b")
+        .unwrap()
+        .replace_all(&text, |found: &Captures<'_>| {
+            if &found[0] == simulator::AUDIT_OF_EVERYTHING {
+                found[0].to_owned()
+            } else {
+                "3f2ad1c05e8b4a7f9c6d2e1b0a9f8e7d".to_owned()
+            }
+        });
     let text = Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
         .unwrap()
         .replace_all(&text, "2026-01-01T00:00:00Z");

@@ -139,8 +139,7 @@ const TASK_STATES: [Expected; 26] = [
 ];
 
 const POLICY_STATES: [Expected; 10] = [
-    row("new", "Progressing", &["suspend"])
-        .saying(Message::Words("Waiting for the operator to look at this resource")),
+    row("new", "Progressing", &["suspend"]).saying(Message::Words("Waiting for the operator to look at this resource")),
     row("edited", "Progressing", &["suspend"])
         .saying(Message::Words("Waiting for the operator to look at the edited spec")),
     row("watching", "Healthy", &["suspend"]),
@@ -150,17 +149,14 @@ const POLICY_STATES: [Expected; 10] = [
     row("suspended", "Healthy", &["resume"]),
     row("access-denied", "Progressing", &["suspend"]),
     row("schedule-not-found", "Degraded", &["suspend"]),
-    // Argo CD itself says that a deletion is pending.
-    row("deleting", "Healthy", &[]),
+    // A deletion counts as a new generation. Argo CD itself says that it is pending, and doesn't ask the script.
+    row("deleting", "Progressing", &[]).saying(Message::Words("Waiting for the operator to look at the edited spec")),
 ];
 
 impl Kind {
     /// Where its scripts are, in the layout of Argo CD's repository.
     pub(crate) fn folder(&self) -> String {
-        format!(
-            "gitops/argocd/resource_customizations/devicedefender.dev/{}",
-            self.name
-        )
+        format!("gitops/argocd/resource_customizations/devicedefender.dev/{}", self.name)
     }
 
     /// Each state with each action that is offered in it.

@@ -3,7 +3,8 @@
 use simulator::Outcome;
 
 use super::waves::BEHIND;
-use crate::policies::{MANIFEST, NIGHTLY, SCHEDULE};
+use crate::approval::hash;
+use crate::policies::{MANIFEST, NIGHTLY, SCHEDULE, approving};
 use crate::world::World;
 
 #[tokio::test]
@@ -15,7 +16,10 @@ async fn tasks_are_shown_under_their_policy_and_go_with_it() {
     world.until_watching(NIGHTLY).await;
     let policy = format!("AuditMitigationPolicy/{NIGHTLY} Synced Healthy");
     let behind = "ConfigMap/behind Synced without health".to_owned();
-    assert_eq!(world.tree_of_policies(&[MANIFEST, BEHIND]), [policy.clone(), behind.clone()]);
+    assert_eq!(
+        world.tree_of_policies(&[MANIFEST, BEHIND]),
+        [policy.clone(), behind.clone()]
+    );
 
     let task = format!("{NIGHTLY}-{}", world.audit(SCHEDULE));
     world.until_made(&task).await;
@@ -31,9 +35,15 @@ async fn tasks_are_shown_under_their_policy_and_go_with_it() {
     let tracking = &world.get(&task).await["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"];
     assert!(tracking.is_null(), "{tracking}");
 
+    // The hash in the policy approves the plan of its task.
     world.aws.set_outcome("*", Outcome::held());
-    world.act(&task, "approve").await;
+    let approved = approving(&hash(&world.get(&task).await));
+    world.sync_policies("approved", &[&approved]).await.succeeded();
     world.phase(&task, "Running").await;
+    world.until_watching(NIGHTLY).await;
+    assert_eq!(world.tree_of_policies(&[&approved])[0], policy);
+    world.sync_policies("over", &[MANIFEST]).await.succeeded();
+    world.until_watching(NIGHTLY).await;
     assert_eq!(world.tree_of_policies(&[MANIFEST]), [policy, shown("Progressing")]);
     world.sync_policies("removed", &[BEHIND]).await.succeeded();
     world.until_empty().await;

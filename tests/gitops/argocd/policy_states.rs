@@ -29,18 +29,29 @@ pub(super) async fn captured() -> BTreeMap<&'static str, String> {
     world.start_operator(&[]);
     // Nothing has been audited yet.
     create(&world, "compliant", json!({ "scheduledAuditName": "Clean" })).await;
-    create(&world, "findings-left", json!({ "approval": { "requiredAbove": { "percent": 100 } } })).await;
+    create(
+        &world,
+        "findings-left",
+        json!({ "approval": { "requiredAbove": { "percent": 100 } } }),
+    )
+    .await;
     create(&world, "task-awaiting-approval", json!({})).await;
     create(&world, "suspended", json!({ "suspend": true })).await;
     for name in ["compliant", "findings-left", "task-awaiting-approval", "suspended"] {
-        world.until_policy(name, "ready", |policy| is(policy, "Ready", "True")).await;
+        world
+            .until_policy(name, "ready", |policy| is(policy, "Ready", "True"))
+            .await;
     }
     world.audit("Clean");
-    world.until_policy("compliant", "compliant", |policy| is(policy, "Compliant", "True")).await;
+    world
+        .until_policy("compliant", "compliant", |policy| is(policy, "Compliant", "True"))
+        .await;
     world.aws.add_problem(&Problem::new(CHECK).count(3)).unwrap();
     world.audit(SCHEDULE);
     for name in ["findings-left", "task-awaiting-approval", "suspended"] {
-        world.until_policy(name, "not compliant", |policy| is(policy, "Compliant", "False")).await;
+        world
+            .until_policy(name, "not compliant", |policy| is(policy, "Compliant", "False"))
+            .await;
     }
     world
         .until_policy("findings-left", "without a task", |policy| {
@@ -56,12 +67,20 @@ pub(super) async fn captured() -> BTreeMap<&'static str, String> {
     create(&world, "edited", json!({})).await;
     create(&world, "deleting", json!({})).await;
     for name in ["watching", "edited", "deleting"] {
-        world.until_policy(name, "ready", |policy| is(policy, "Ready", "True")).await;
+        world
+            .until_policy(name, "ready", |policy| is(policy, "Ready", "True"))
+            .await;
     }
-    for (name, reason) in [("access-denied", "AccessDenied"), ("schedule-not-found", "ScheduledAuditNotFound")] {
+    for (name, reason) in [
+        ("access-denied", "AccessDenied"),
+        ("schedule-not-found", "ScheduledAuditNotFound"),
+    ] {
         let gives = |policy: &Value| {
             let conditions = policy["status"]["conditions"].as_array();
-            conditions.into_iter().flatten().any(|condition| condition["reason"] == reason)
+            conditions
+                .into_iter()
+                .flatten()
+                .any(|condition| condition["reason"] == reason)
         };
         world.until_policy(name, reason, gives).await;
     }
@@ -75,8 +94,12 @@ pub(super) async fn captured() -> BTreeMap<&'static str, String> {
         })
         .await;
     world.stop_operator();
-    world.edit_policy("edited", &json!({ "spec": { "suspend": true } })).await;
-    world.edit_policy("edited", &json!({ "spec": { "suspend": false } })).await;
+    world
+        .edit_policy("edited", &json!({ "spec": { "suspend": true } }))
+        .await;
+    world
+        .edit_policy("edited", &json!({ "spec": { "suspend": false } }))
+        .await;
     for state in POLICY.states.iter().filter(|state| state.name != "new") {
         all.insert(state.name, capture(&world, &POLICY, state.name).await);
     }

@@ -47,10 +47,20 @@ fn mistakes_are_found() {
             " and status.observedGeneration == obj.metadata.generation",
             "",
         ),
-        (&TASK, "actions/cancel/action.lua", "obj.spec.cancel", "obj.spec.suspend"),
+        (
+            &TASK,
+            "actions/cancel/action.lua",
+            "obj.spec.cancel",
+            "obj.spec.suspend",
+        ),
         (&TASK, "actions/approve/action.lua", "plan.hash", "plan.time"),
         (&POLICY, "health.lua", r#"is_true("Ready")"#, r#"is_true("Compliant")"#),
-        (&POLICY, "health.lua", r#"is_true("Stalled")"#, r#"is_true("Reconciling")"#),
+        (
+            &POLICY,
+            "health.lua",
+            r#"is_true("Stalled")"#,
+            r#"is_true("Reconciling")"#,
+        ),
         (
             &POLICY,
             "health.lua",

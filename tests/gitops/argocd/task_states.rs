@@ -101,7 +101,10 @@ async fn plan_changed(world: &World) -> String {
     world
         .until("plan-changed", "to be approved again", |task| {
             let conditions = task["status"]["conditions"].as_array();
-            conditions.into_iter().flatten().any(|condition| condition["reason"] == "PlanChanged")
+            conditions
+                .into_iter()
+                .flatten()
+                .any(|condition| condition["reason"] == "PlanChanged")
         })
         .await;
     capture(world, &TASK, "plan-changed").await

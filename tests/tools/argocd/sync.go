@@ -166,6 +166,8 @@ func (a *application) step(
 	for i := range results {
 		results[i].Order = i + 1
 	}
+	// Argo CD's default.
+	propagation := metav1.DeletePropagationForeground
 	step, cleanup, err := sync.NewSyncContext(
 		a.revision,
 		pairs,
@@ -178,6 +180,7 @@ func (a *application) step(
 		sync.WithHealthOverride(lua.ResourceHealthOverrides(a.overrides)),
 		sync.WithInitialState(phase, message, results, metav1.NewTime(started)),
 		sync.WithPrune(a.prune),
+		sync.WithPrunePropagationPolicy(&propagation),
 		sync.WithReplace(a.options.HasOption(common.SyncOptionReplace)),
 		sync.WithServerSideApply(a.options.HasOption(common.SyncOptionServerSideApply)),
 		sync.WithServerSideApplyManager(cdcommon.ArgoCDSSAManager),
