@@ -92,7 +92,7 @@ pub struct AuditMitigationTaskStatus {
 
 // In the schema the text of an enum type stands in place of its field's.
 /// Where the task is in its life. Pending: about to be started, or held back by an answer of the service. Queued:
-/// waits for one of the account's slots. Suspended: not started, by spec. AwaitingApproval: not started until a person
+/// waits for one of the account's slots. Suspended: not started, by spec. `AwaitingApproval`: not started until a person
 /// approves the plan in status.plan. Running, Canceling: runs in AWS. Completed:
 /// every action was applied. Failed: at least one action failed. Canceled: cancelled, perhaps before the start.
 /// Rejected: refused by the service, nothing was started. Conflict: the task id belongs to a task that does something

@@ -46,10 +46,9 @@ pub(super) fn of_check<'a>(facts: &'a Facts, request: &PlanRequest<'_>, check: &
     let listing = facts.listings.get(check);
     let codes = request.reason_codes(check);
     let is_meant = |finding: &Finding| match (codes, &finding.reason_code) {
-        (None, _) => true,
         (Some(codes), Some(code)) => codes.contains(code),
         // Without a code nobody can say that the filter leaves it out.
-        (Some(_), None) => true,
+        (None, _) | (Some(_), None) => true,
     };
     let listed: BTreeMap<&str, &Finding> = listing
         .into_iter()

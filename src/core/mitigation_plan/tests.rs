@@ -17,12 +17,14 @@ const AUDIT: &str = "a3aea009955e501a31b764abe1bebd3d";
 const CHECK: &str = "DEVICE_CERTIFICATE_EXPIRING_CHECK";
 const OTHER: &str = "LOGGING_DISABLED_CHECK";
 
+/// Of an audited check: resources, non-compliant, suppressed.
+type Counts = (Option<i64>, Option<i64>, Option<i64>);
+
 /// What the service has, as the answers to a plan's reads show it.
 #[derive(Clone, Debug)]
 struct Account {
     state: AuditState,
-    /// Check → resources, non-compliant, suppressed.
-    audited: BTreeMap<&'static str, (Option<i64>, Option<i64>, Option<i64>)>,
+    audited: BTreeMap<&'static str, Counts>,
     findings: Vec<Finding>,
     actions: Vec<ActionDefinition>,
     page: usize,
@@ -131,7 +133,7 @@ impl Account {
     }
 }
 
-fn audited((resources, non_compliant, suppressed): (Option<i64>, Option<i64>, Option<i64>)) -> AuditedCheck {
+fn audited((resources, non_compliant, suppressed): Counts) -> AuditedCheck {
     AuditedCheck {
         state: CheckState::NonCompliant,
         resources,

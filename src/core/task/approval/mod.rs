@@ -32,7 +32,7 @@ pub(super) enum Gate {
     /// It may be started, under this judgement of its plan.
     Open(Judgement),
     /// It may not be started yet.
-    Closed(Plan),
+    Closed(Box<Plan>),
 }
 
 /// Whether the start of a resource that asks for approval may go on. `admission` is the answer of the queue, where the
@@ -47,13 +47,15 @@ pub(super) fn gate(
     let state = State::of(o, approval);
     let retry = read_retry(o);
     if let State::Impossible(reason, message) = state {
-        return Gate::Closed(Plan::say(StatusDraft::new(Phase::Rejected, reason, message)));
+        return Gate::Closed(Box::new(Plan::say(StatusDraft::new(Phase::Rejected, reason, message))));
     }
     if state.ends_reading() {
-        return Gate::Closed(state.say(o));
+        return Gate::Closed(Box::new(state.say(o)));
     }
     if let Some(retry) = retry.filter(|retry| retry.at > o.now.monotonic) {
-        return Gate::Closed(Plan::say(unreadable(o, desired, retry)).wake_up_at(Some(retry.at)));
+        return Gate::Closed(Box::new(
+            Plan::say(unreadable(o, desired, retry)).wake_up_at(Some(retry.at)),
+        ));
     }
     let at = match state {
         State::AuditInProgress(until) => Some(until),
@@ -65,11 +67,8 @@ pub(super) fn gate(
     let Some(read) = next_read(o, desired, region) else {
         let message = "spec.approval is set, and neither target nor mapping names anything that a plan could be made of: \
                        correct the spec";
-        return Gate::Closed(Plan::say(StatusDraft::new(
-            Phase::Rejected,
-            Reason::InvalidSpec,
-            message,
-        )));
+        let draft = StatusDraft::new(Phase::Rejected, Reason::InvalidSpec, message);
+        return Gate::Closed(Box::new(Plan::say(draft)));
     };
     // What went wrong is told until it goes well.
     let plan = if retry.is_some() {
@@ -77,7 +76,7 @@ pub(super) fn gate(
     } else {
         state.say(o)
     };
-    Gate::Closed(plan.command(read, at))
+    Gate::Closed(Box::new(plan.command(read, at)))
 }
 
 /// Whether nothing but the queue holds the start back, as far as the approval goes.

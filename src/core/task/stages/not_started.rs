@@ -56,7 +56,7 @@ pub(crate) fn plan(o: &Observation<'_>, refused: Option<&KnownAttempt>, admissio
         None => None,
         Some(approval) => match approval::gate(o, desired, approval, region, admission) {
             Gate::Open(judgement) => Some(judgement),
-            Gate::Closed(plan) => return plan,
+            Gate::Closed(plan) => return *plan,
         },
     };
     let plan = match admission {
