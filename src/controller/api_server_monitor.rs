@@ -1,7 +1,7 @@
 //! What was heard of the API server, by listening to the connection itself: the client library keeps the signs of life
 //! of a quiet watch (bookmarks) to itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -65,6 +65,13 @@ impl Signs {
         watches.filter(move |watch| !is_one_at_work || !watch.is_unavailable(now))
     }
 
+    /// The watches that nobody waits for, because others are at work.
+    fn unavailable(&self, now: Instant) -> impl Iterator<Item = (&str, &WatchSigns)> {
+        let is_one_at_work = self.watches.values().any(|watch| watch.broken.is_none());
+        let watches = self.watches.iter().map(|(path, watch)| (path.as_str(), watch));
+        watches.filter(move |(_, watch)| is_one_at_work && watch.is_unavailable(now))
+    }
+
     fn is_lone(&self, path: &str) -> bool {
         let mut others = self.watches.iter().filter(|(other, _)| *other != path);
         others.all(|(_, watch)| watch.broken.is_some())
@@ -120,14 +127,17 @@ impl ApiServerMonitor {
     /// Why each watch is not at work that the operator doesn't wait for.
     pub(super) fn unavailable(&self, now: Instant) -> Vec<String> {
         let signs = lock(&self.0);
-        if signs.watches.values().all(|watch| watch.broken.is_some()) {
-            return Vec::new();
-        }
-        let unavailable = signs.watches.values().filter(|watch| watch.is_unavailable(now));
-        unavailable
-            .filter_map(|watch| watch.broken.as_ref())
-            .map(|broken| broken.why.clone())
-            .collect()
+        let watches = signs.unavailable(now).filter_map(|(_, watch)| watch.broken.as_ref());
+        watches.map(|broken| broken.why.clone()).collect()
+    }
+
+    /// In how many namespaces there are such watches: of several kinds each has one.
+    pub(super) fn unavailable_namespaces(&self, now: Instant) -> usize {
+        let signs = lock(&self.0);
+        let places = signs
+            .unavailable(now)
+            .map(|(path, _)| path.rsplit_once('/').unwrap_or_default().0);
+        places.collect::<BTreeSet<&str>>().len()
     }
 
     fn mark_failed(&self) {

@@ -28,7 +28,7 @@ pub(super) fn snapshot(context: &Context, api_server: &ApiServerMonitor) -> Snap
             oldest: queue.oldest().map_or(Duration::ZERO, |created| since(created, now)),
         }),
         watch_age: api_server.silence(Instant::now()),
-        unavailable_watches: u64::try_from(api_server.unavailable(Instant::now()).len()).unwrap_or(u64::MAX),
+        unavailable_watches: u64::try_from(api_server.unavailable_namespaces(Instant::now())).unwrap_or(u64::MAX),
     }
 }
 

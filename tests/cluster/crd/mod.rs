@@ -28,8 +28,8 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// The definition as it is delivered.
 pub const CRD: &str = include_str!("../../../crds/auditmitigationtasks.yaml");
 
-/// The definition of policies.
-pub const POLICY_CRD: &str = include_str!("../../../crds/auditmitigationpolicies.yaml");
+/// The definitions of all kinds.
+const ALL: &str = include_str!("../../../charts/audit-mitigation-operator/files/crd.yaml");
 
 /// One namespace of a cluster that knows the resource. Objects are untyped: most of these the types couldn't hold.
 struct Server {
@@ -42,7 +42,7 @@ impl Server {
     async fn shared(namespace: &str) -> Self {
         static INSTALLED: OnceCell<()> = OnceCell::const_new();
         let cluster = shared().await.unwrap();
-        INSTALLED.get_or_init(|| install(cluster, CRD)).await;
+        INSTALLED.get_or_init(|| install_all(cluster)).await;
         let namespace = cluster.namespace(namespace).await.unwrap();
         let tasks = served(cluster, &namespace).await;
         Self {
@@ -93,6 +93,18 @@ pub async fn install(cluster: &Cluster, definition: &str) {
     let args = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
     let output = cluster.kubectl_stdin(&args, definition).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Installs the definitions of all kinds, and waits until kubectl knows them: by their short names, and with their texts.
+pub async fn install_all(cluster: &Cluster) {
+    install(cluster, ALL).await;
+    for kind in ["amt", "amp"] {
+        eventually(LIMIT, &format!("{kind} is known"), async || {
+            cluster.kubectl_ok(&["explain", kind]).await
+        })
+        .await
+        .unwrap();
+    }
 }
 
 /// The resource in a namespace, as soon as the API server serves it.

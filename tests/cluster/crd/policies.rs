@@ -2,12 +2,12 @@
 
 use audit_mitigation_operator::api::AuditMitigationPolicy;
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
-use support::{Cluster, eventually, shared};
+use support::{Cluster, shared};
 use tokio::sync::OnceCell;
 
-use super::{LIMIT, POLICY_CRD, create, install, message};
+use super::{create, install_all, message};
 
 struct Server {
     cluster: &'static Cluster,
@@ -19,23 +19,10 @@ impl Server {
     async fn shared(namespace: &str) -> Self {
         static INSTALLED: OnceCell<()> = OnceCell::const_new();
         let cluster = shared().await.unwrap();
-        INSTALLED.get_or_init(|| install(cluster, POLICY_CRD)).await;
+        INSTALLED.get_or_init(|| install_all(cluster)).await;
         let namespace = cluster.namespace(namespace).await.unwrap();
         let resource = ApiResource::erase::<AuditMitigationPolicy>(&());
         let policies: Api<DynamicObject> = Api::namespaced_with(cluster.client().await.unwrap(), &namespace, &resource);
-        eventually(LIMIT, "the resource is served", async || {
-            policies
-                .list(&ListParams::default())
-                .await
-                .map_err(|error| error.to_string())?;
-            // kubectl knows the short name by discovery, which comes later.
-            cluster
-                .kubectl_ok(&["get", "amp"])
-                .await
-                .map_err(|error| error.to_string())
-        })
-        .await
-        .unwrap();
         Self {
             cluster,
             namespace,

@@ -48,7 +48,7 @@ use support::{Cluster, Process, Wire, eventually, http_get, operator, ports, sha
 use tempfile::NamedTempFile;
 use tokio::sync::OnceCell;
 
-use crate::crd::{CRD, POLICY_CRD, install, served};
+use crate::crd::{install_all, served};
 
 /// Generous, for a machine that is busy building.
 pub(crate) const LIMIT: Duration = Duration::from_mins(2);
@@ -374,14 +374,8 @@ pub(crate) async fn until_older_than(time: jiff::Timestamp, seconds: i64) {
 
 /// Lets a cluster serve tasks and policies.
 async fn prepare(cluster: &Cluster) {
-    install(cluster, CRD).await;
-    install(cluster, POLICY_CRD).await;
+    install_all(cluster).await;
     served(cluster, "default").await;
-    eventually(LIMIT, "policies are served", async || {
-        cluster.kubectl_ok(&["get", "auditmitigationpolicies"]).await
-    })
-    .await
-    .unwrap();
 }
 
 fn status(task: &StoredTask) -> AuditMitigationTaskStatus {

@@ -230,8 +230,9 @@ async fn check_warns_of_a_namespace_of_several_that_can_not_be_listed() {
         .cluster
         .kubeconfig_for_service_account(&world.namespace, "default");
     let kubeconfig = kubeconfig.await.unwrap();
-    let lacks =
-        format!("this account may not get, list, watch, patch, delete auditmitigationtasks in the namespace {other}");
+    let lacks = format!(
+        "this account may not get, list, watch, create, patch, delete auditmitigationtasks in the namespace {other}"
+    );
     for (list, is_warned) in [(format!("{},{other}", world.namespace), true), (other.clone(), false)] {
         let variables = [("WATCH_NAMESPACES", list.as_str()), ("LEADER_ELECT", "false")];
         let said = check(&kubeconfig, &variables).await;
