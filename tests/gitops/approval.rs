@@ -11,7 +11,7 @@ pub(crate) const ANOTHER: &str = "aaaaaaaaaaaaaaaa";
 
 /// The second commit, which approves a plan.
 pub(crate) fn approving(plan: &str) -> String {
-    let approved = WAITS.replace("  approval: {}\n", &format!("  approval:\n    plan: {plan}\n"));
+    let approved = WAITS.replace("    # plan: k7d2m4q3h5xw6tza", &format!("    plan: {plan}"));
     assert_ne!(approved, WAITS);
     approved
 }

@@ -88,11 +88,6 @@ pub(super) async fn captured() -> BTreeMap<&'static str, String> {
     let held = json!({ "metadata": { "finalizers": ["example.com/held"] } });
     world.edit_policy("deleting", &held).await;
     world.kubectl(&["delete", "amp", "deleting", "--wait=false"]).await;
-    world
-        .until_policy("deleting", "seen by the operator", |policy| {
-            policy["metadata"]["deletionTimestamp"].is_string()
-        })
-        .await;
     world.stop_operator();
     world
         .edit_policy("edited", &json!({ "spec": { "suspend": true } }))

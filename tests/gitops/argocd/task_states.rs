@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use simulator::{Audit, Failure, Fault, FaultKind, Operation, Outcome, Redefinition};
 
 use super::capture::capture;
