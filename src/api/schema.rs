@@ -68,7 +68,7 @@ pub(super) fn check_to_reason_codes(_: &mut SchemaGenerator) -> Schema {
 pub(super) fn complete(
     mut crd: CustomResourceDefinition,
     columns: &[CustomResourceColumnDefinition],
-    rules: Vec<ValidationRule>,
+    rules: &[ValidationRule],
     describe: fn(&mut JSONSchemaProps),
 ) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
@@ -78,7 +78,7 @@ pub(super) fn complete(
             continue;
         };
         tidy(root);
-        root.x_kubernetes_validations = Some(rules.clone());
+        root.x_kubernetes_validations = Some(rules.to_vec());
         // A rule says it: `required` would refuse every write to an object that was stored without a spec.
         root.required = None;
         if let Some(status) = property(root, &["status"]) {

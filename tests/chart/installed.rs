@@ -276,7 +276,7 @@ impl Installed {
 fn complete(aws: &Server, further: &str) -> String {
     format!(
         "aws.region=eu-central-1,aws.endpointUrl={},metrics.port={},log.format=text,\
-         extraArgs={{--min-poll-interval=200ms}},{further}",
+         extraArgs={{--min-poll-interval=200ms,--audit-poll-interval=1s}},{further}",
         aws.endpoint(),
         ports::free().unwrap(),
     )

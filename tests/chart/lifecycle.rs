@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use audit_mitigation_operator::api::Phase;
+use audit_mitigation_operator::api::{AuditMitigationPolicy, Phase};
 use audit_mitigation_operator::check::rights::{LEASE, LEASES, WATCHED};
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::json;
-use simulator::{Fault, FaultKind, Operation, Outcome};
-use support::eventually;
+use simulator::{Fault, FaultKind, Operation, Outcome, Problem, Schedule};
+use support::{Process, eventually};
 use tokio::net::TcpStream;
 
 use crate::helm::EACH;
@@ -82,10 +82,46 @@ async fn does_its_work(installed: &Installed, namespace: &str, run: &str) {
     installed.until_repeated(namespace, &rejected, &operator).await;
     installed.aws.clear_faults();
 
+    follows_a_policy(installed, namespace, run, &operator).await;
+
     let log = operator.log();
     assert!(!log.contains("forbidden"), "{log}");
     let ended = operator.stop(LIMIT).await.unwrap();
     assert!(ended.success(), "{ended}: {}", operator.log());
+}
+
+/// An audit of a policy's schedule leads to a task, which the operator creates.
+async fn follows_a_policy(installed: &Installed, namespace: &str, run: &str, operator: &Process) {
+    const CHECK: &str = "LOGGING_DISABLED_CHECK";
+    let name = format!("policy-{run}");
+    installed.aws.add_schedule(Schedule::new(&name, [CHECK])).unwrap();
+    installed.aws.add_problem(&Problem::new(CHECK)).unwrap();
+    let policies: Api<AuditMitigationPolicy> = Api::namespaced(installed.client.clone(), namespace);
+    let policy = serde_json::from_value(json!({
+        "apiVersion": "devicedefender.dev/v1alpha1", "kind": "AuditMitigationPolicy", "metadata": { "name": name },
+        "spec": {
+            "scheduledAuditName": name,
+            "auditCheckToActionsMapping": { CHECK: ["EnableLogging"] },
+            "approval": { "requiredAbove": { "percent": 100 } },
+        },
+    }));
+    let created = policies.create(&PostParams::default(), &policy.unwrap()).await.unwrap();
+    let created = created.metadata.creation_timestamp.unwrap().0;
+    // An audit from before the policy, by Kubernetes' whole seconds, doesn't count.
+    eventually(LIMIT, "a later second has begun", async || {
+        let age = installed.aws.now().duration_since(created);
+        if age.as_secs() >= 3 {
+            Ok(())
+        } else {
+            Err(age.to_string())
+        }
+    })
+    .await
+    .unwrap();
+    let audit = installed.aws.run_schedule(&name).unwrap();
+    let task = format!("{name}-{audit}");
+    installed.phase(namespace, &task, Phase::Completed, operator).await;
+    policies.delete(&name, &DeleteParams::default()).await.unwrap();
 }
 
 /// What a role grants and nobody uses is a right too many.
@@ -94,6 +130,8 @@ async fn uses_each_right(installed: &Installed) {
         .iter()
         .chain([&LEASES, &LEASE])
         .flat_map(|rights| rights.verbs.iter().map(|verb| format!("{verb} {}", rights.resource)))
+        // A policy is read before it makes a task, unless its status was written, and so read back, a moment before.
+        .filter(|right| right != "get auditmitigationpolicies")
         .collect();
     eventually(LIMIT, "each right is in the log of what was done", async || {
         let requests = installed
@@ -174,9 +212,14 @@ async fn probes_are_answered_on_both_families_of_addresses() {
 async fn rights_are_few_also_for_users() {
     let installed = Installed::new(EACH[0], &["fleet"], "").await;
     for (verb, resource) in [
-        ("create", "auditmitigationtasks"),
         ("update", "auditmitigationtasks"),
         ("deletecollection", "auditmitigationtasks"),
+        ("approve", "auditmitigationtasks"),
+        ("create", "auditmitigationpolicies"),
+        ("patch", "auditmitigationpolicies"),
+        ("delete", "auditmitigationpolicies"),
+        ("approve", "auditmitigationpolicies"),
+        ("update", "auditmitigationpolicies/status"),
         ("update", "auditmitigationtasks/status"),
         ("list", "secrets"),
         ("get", "configmaps"),
@@ -212,11 +255,14 @@ async fn rights_are_few_also_for_users() {
         })
         .await
         .unwrap();
-        for verb in ["create", "patch", "delete"] {
-            assert!(
-                !installed.may(role, "fleet", verb, "auditmitigationtasks").await,
-                "{role} {verb}"
-            );
+        assert!(installed.may(role, "fleet", "list", "auditmitigationpolicies").await);
+        for resource in ["auditmitigationtasks", "auditmitigationpolicies"] {
+            for verb in ["create", "patch", "delete", "approve"] {
+                assert!(
+                    !installed.may(role, "fleet", verb, resource).await,
+                    "{role} {verb} {resource}"
+                );
+            }
         }
     }
 }
@@ -243,6 +289,77 @@ async fn the_guard_for_tenants_is_not_in_the_operators_way() {
     })
     .await
     .unwrap();
+    does_its_work(&installed, "fleet", "guarded").await;
+}
+
+/// Under the guard for approvals the operator does all that it does, and a task waits for whoever has the verb: by the
+/// command that its status shows.
+#[tokio::test]
+async fn the_guard_for_approvals_is_not_in_the_operators_way() {
+    let guard = "approvalGuard.enabled=true,approvalGuard.required=true,approvalGuard.maxFindings=0";
+    let installed = Installed::new(EACH[0], &["fleet"], guard).await;
+    for (role, user) in [("edit", "editor"), ("edit", "approver"), ("approve", "approver")] {
+        let binding = format!("{user}-{role}");
+        let (role, user) = (format!("--clusterrole=system-{NAME}-{role}"), format!("--user={user}"));
+        let create = ["create", "rolebinding", &binding, &role, &user, "--namespace", "fleet"];
+        installed.cluster.kubectl_ok(&create).await.unwrap();
+    }
+    let [editor, approver] = ["editor", "approver"].map(|user| installed.cluster.kubeconfig_for(user, None).unwrap());
+    let approval = json!({ "requiredAbove": { "findings": 0 } });
+    let task = Installed::task("task", &json!({ "approval": approval }));
+    let free = Installed::task("free", &json!({})).spec;
+    let free = json!({ "apiVersion": "devicedefender.dev/v1alpha1", "kind": "AuditMitigationTask",
+        "metadata": { "name": "free", "namespace": "fleet" }, "spec": free });
+    eventually(LIMIT, "the guard is in force", async || {
+        let create = ["create", "--dry-run=server", "--filename=-"];
+        let output = installed
+            .cluster
+            .kubectl_as(&editor, &create, &free.to_string())
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let is_refused = said.contains("without spec.approval you need the verb approve");
+        if is_refused { Ok(()) } else { Err(said) }
+    })
+    .await
+    .unwrap();
+    installed
+        .tasks("fleet")
+        .create(&PostParams::default(), &task)
+        .await
+        .unwrap();
+    let mut operator = installed.start_operator().await;
+    installed
+        .phase("fleet", "task", Phase::AwaitingApproval, &operator)
+        .await;
+    let waiting = json!(installed.tasks("fleet").get("task").await.unwrap());
+    let conditions = waiting["status"]["conditions"].as_array().unwrap();
+    let ready = conditions
+        .iter()
+        .find(|condition| condition["type"] == "Ready")
+        .unwrap();
+    let (_, command) = ready["message"].as_str().unwrap().split_once("kubectl ").unwrap();
+    // As a shell takes it: the quotes are around one word.
+    let args: Vec<&str> = command.split(' ').map(|word| word.trim_matches('\'')).collect();
+    let refused = installed.cluster.kubectl_as(&editor, &args, "").await.unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    let words =
+        "to set or change spec.approval.plan you need the verb approve on auditmitigationtasks in namespace fleet";
+    assert!(said.contains(words), "{said}");
+    assert_eq!(installed.aws.tasks(), []);
+    let taken = installed.cluster.kubectl_as(&approver, &args, "").await.unwrap();
+    let said = String::from_utf8_lossy(&taken.stderr);
+    assert!(taken.status.success(), "{said}");
+    installed.phase("fleet", "task", Phase::Completed, &operator).await;
+    // Who it was, as docs/tenants.md says.
+    let metadata = installed.tasks("fleet").get("task").await.unwrap().metadata;
+    let has_approved = metadata.managed_fields.unwrap().into_iter().any(|entry| {
+        entry.manager.as_deref() == Some("kubectl-patch")
+            && json!(entry.fields_v1)["f:spec"]["f:approval"]["f:plan"].is_object()
+    });
+    assert!(has_approved);
+    operator.stop(LIMIT).await.unwrap();
+
     does_its_work(&installed, "fleet", "guarded").await;
 }
 

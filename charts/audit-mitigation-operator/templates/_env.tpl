@@ -23,6 +23,7 @@ wins. No name stands twice, which helm 4 and the API server refuse: the user's w
 {{- $_ := set $env "MAX_DESCRIBE_RATE" (toString .maxDescribeRate) }}
 {{- $_ := set $env "MIN_POLL_INTERVAL" .minPollInterval }}
 {{- $_ := set $env "MAX_POLL_INTERVAL" .maxPollInterval }}
+{{- $_ := set $env "AUDIT_POLL_INTERVAL" .auditPollInterval }}
 {{- $_ := set $env "CANCEL_TIMEOUT" .cancelTimeout }}
 {{- end }}
 {{- range .Values.extraEnv }}

@@ -33,19 +33,34 @@
 "actions": dyn({{ toJson .actions }})}
 {{- end }}
 
-{{/* The operator itself is never held up: it starts nothing that wasn't admitted before. */}}
+{{/* The operator's account as CEL. */}}
+{{- define "operator.guard.operator" -}}
+"system:serviceaccount:{{ .Release.Namespace }}:{{ include "operator.serviceAccountName" . }}"
+{{- end }}
+
 {{- define "operator.guard.notTheOperator" -}}
 - name: not-the-operator
-  expression: >-
-    request.userInfo.username !=
-    "system:serviceaccount:{{ .Release.Namespace }}:{{ include "operator.serviceAccountName" . }}"
+  expression: request.userInfo.username != {{ include "operator.guard.operator" . }}
+{{- end }}
+
+{{/* How far `object` or `oldObject` may go without approval, in findings or percent, as CEL: -1 where each run has to be
+approved, and more than any number where nothing bounds it. */}}
+{{- define "operator.guard.bound" -}}
+{{- $approval := printf "%s.?spec.?approval" .of -}}
+{{ $approval }}.hasValue() && !{{ $approval }}.?requiredAbove.hasValue() ? -1 :
+{{ $approval }}.?requiredAbove.?{{ .bound }}.orValue({{ include "operator.guard.unbounded" . }})
+{{- end }}
+
+{{/* The largest integer of CEL. */}}
+{{- define "operator.guard.unbounded" -}}
+9223372036854775807
 {{- end }}
 
 {{/* Where an operator doesn't act there is nothing to guard, and another release may have rules of its own. */}}
 {{- define "operator.guard.binding" -}}
 validationActions:
-  {{- toYaml .Values.tenantGuard.validationActions | nindent 2 }}
-{{- with .Values.watchNamespaces }}
+  {{- toYaml .actions | nindent 2 }}
+{{- with .watchNamespaces }}
 matchResources:
   namespaceSelector:
     matchExpressions:

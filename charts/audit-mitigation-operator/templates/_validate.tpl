@@ -12,4 +12,12 @@
 {{- if and .Values.tenantGuard.enabled (not .Values.tenantGuard.rules) }}
 {{- fail "tenantGuard.enabled without tenantGuard.rules refuses every task: add a rule" }}
 {{- end }}
+{{- with .Values.approvalGuard }}
+{{- if and (not .required) (or (ne (toString .maxFindings) "") (ne (toString .maxPercent) "")) }}
+{{- fail "approvalGuard.maxFindings and maxPercent need approvalGuard.required: set it, or leave them empty" }}
+{{- end }}
+{{- if and .required (not .enabled) }}
+{{- fail "approvalGuard.required needs approvalGuard.enabled: set it" }}
+{{- end }}
+{{- end }}
 {{- end }}

@@ -11,7 +11,7 @@ pub fn crd() -> CustomResourceDefinition {
     schema::complete(
         AuditMitigationPolicy::crd(),
         &columns::columns(),
-        rules::root(),
+        &rules::root(),
         describe,
     )
 }

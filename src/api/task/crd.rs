@@ -8,7 +8,12 @@ use crate::api::schema::{self, property};
 
 /// The `CustomResourceDefinition` as it is installed.
 pub fn crd() -> CustomResourceDefinition {
-    schema::complete(AuditMitigationTask::crd(), &columns::columns(), rules::root(), describe)
+    schema::complete(
+        AuditMitigationTask::crd(),
+        &columns::columns(),
+        &rules::root(),
+        describe,
+    )
 }
 
 /// Adds what the derived schema can't say.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::runtime::reflector::ObjectRef;
 
 use super::caches::PolicyCaches;
-use super::poller::Pollers;
+use super::pollers::Pollers;
 use super::states::PolicyStates;
 use crate::api::StoredPolicy;
 use crate::controller::liveness::Liveness;

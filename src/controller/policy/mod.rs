@@ -5,6 +5,7 @@ mod context;
 mod pass;
 mod policy_watch;
 mod poller;
+mod pollers;
 mod reconcile;
 mod snapshot;
 mod states;
@@ -22,7 +23,8 @@ use kube::runtime::reflector::{self, ObjectRef, Store};
 use self::caches::{PolicyCaches, Watched};
 use self::context::Context;
 use self::policy_watch::PolicyWatch;
-use self::poller::{PollerWorker, Pollers};
+use self::poller::PollerWorker;
+use self::pollers::Pollers;
 use self::snapshot::snapshot;
 use self::states::PolicyStates;
 use super::api_server_monitor::ApiServerMonitor;
@@ -73,7 +75,7 @@ impl PolicyController {
             });
             sources.push((api, store, writer, woken));
         }
-        let (pollers, worker) = Pollers::new(poll_interval);
+        let (pollers, regions) = Pollers::new(poll_interval);
         let context = Arc::new(Context {
             default_region,
             states: PolicyStates::default(),
@@ -96,7 +98,7 @@ impl PolicyController {
         Self {
             context,
             sources,
-            pollers: worker,
+            pollers: PollerWorker::of(regions),
             api_server: api_server.clone(),
             namespaces: namespaces.to_vec(),
         }

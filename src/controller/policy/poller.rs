@@ -1,7 +1,7 @@
 //! Looks for audits, one look for all policies of a region.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -11,7 +11,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::context::Context;
 use crate::api::StoredPolicy;
-use crate::controller::lock::lock;
 use crate::core::answer::{ErrorClass, Failure, ListedAudit, Operation};
 use crate::core::policy::observed::ObservedPolicy;
 use crate::core::policy::period;
@@ -20,13 +19,6 @@ use crate::core::timing;
 
 /// More pages than 90 days of the account's few schedules fill.
 const MAX_PAGES: usize = 100;
-
-/// Who looks for audits, and what they have found.
-pub(super) struct Pollers {
-    regions: Mutex<HashMap<String, Option<Arc<RegionSnapshot>>>>,
-    begin: mpsc::UnboundedSender<String>,
-    interval: Duration,
-}
 
 /// What looks.
 pub(super) struct PollerWorker(mpsc::UnboundedReceiver<String>);
@@ -39,47 +31,12 @@ struct Watcher {
     window: Duration,
 }
 
-impl Pollers {
-    pub(super) fn new(interval: Duration) -> (Self, PollerWorker) {
-        let (begin, begun) = mpsc::unbounded_channel();
-        let pollers = Self {
-            regions: Mutex::default(),
-            begin,
-            interval,
-        };
-        (pollers, PollerWorker(begun))
-    }
-
-    /// What was found in a region, once somebody has looked. From now on somebody does, while there are policies in it.
-    pub(super) fn audits(&self, region: &str) -> Option<Arc<RegionSnapshot>> {
-        let mut regions = lock(&self.regions);
-        if let Some(known) = regions.get(region) {
-            return known.clone();
-        }
-        regions.insert(region.to_owned(), None);
-        // Fails only when the controller is ending.
-        let _ = self.begin.send(region.to_owned());
-        None
-    }
-
-    /// Ends the look at a region without policies. A policy that comes meanwhile begins it anew.
-    fn end_without(&self, region: &str, watchers: impl FnOnce() -> Vec<Watcher>) -> Vec<Watcher> {
-        let mut regions = lock(&self.regions);
-        let watchers = watchers();
-        if watchers.is_empty() {
-            regions.remove(region);
-        }
-        watchers
-    }
-
-    /// What was found before this.
-    fn replace(&self, region: &str, snapshot: &RegionSnapshot) -> Option<Arc<RegionSnapshot>> {
-        let found = Some(Arc::new(snapshot.clone()));
-        lock(&self.regions).insert(region.to_owned(), found).flatten()
-    }
-}
-
 impl PollerWorker {
+    /// Looks at the regions that come.
+    pub(super) const fn of(regions: mpsc::UnboundedReceiver<String>) -> Self {
+        Self(regions)
+    }
+
     /// Looks until the process stops.
     pub(super) async fn run(mut self, context: &Arc<Context>) {
         let mut tasks: HashMap<String, AbortOnDropHandle<()>> = HashMap::new();

@@ -51,11 +51,12 @@ pub(super) async fn reconcile(cached: Arc<StoredPolicy>, context: Arc<Context>) 
         ?result,
         "reconcile of a policy"
     );
-    let requeue = settle(&object, &mut state, result);
     // Deleted while it was looked at: its state would stay for ever.
-    if context.caches.contains(&ObjectRef::from_obj(&*object)) {
-        context.states.put(&uid, state);
+    if !context.caches.contains(&ObjectRef::from_obj(&*object)) {
+        return Requeue::UntilChange;
     }
+    let requeue = settle(&object, &mut state, result);
+    context.states.put(&uid, state);
     requeue
 }
 
@@ -66,7 +67,6 @@ fn settle(object: &StoredPolicy, state: &mut PolicyState, result: Result<Requeue
             state.errors = 0;
             return requeue;
         }
-        Err(error) if error.is_gone() => return Requeue::UntilChange,
         Err(error) => error,
     };
     state.errors = state.errors.saturating_add(1);

@@ -1,4 +1,4 @@
-//! The metadata of a resource on the wire, as far as it is read.
+//! What is read of the metadata of a resource.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,21 @@ use crate::core::task::tracker;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<String>,
+    pub(super) namespace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) uid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource_version: Option<String>,
+    pub(super) resource_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    generation: Option<i64>,
+    pub(super) generation: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    creation_timestamp: Option<Time>,
+    pub(super) creation_timestamp: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    deletion_timestamp: Option<Time>,
+    pub(super) deletion_timestamp: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    finalizers: Option<Vec<String>>,
+    pub(super) finalizers: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) annotations: Option<BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -77,7 +77,7 @@ fn render(o: &PolicyObservation<'_>, verdict: &Verdict<'_>) -> Option<AuditMitig
         audits,
         findings,
         active_task: active_task(o).map(|task| task.name.clone()),
-        conditions: conditions(o, &before.conditions, &way, message, compliant),
+        conditions: conditions(o, &before.conditions, &way, &message, compliant),
     })
 }
 
@@ -85,7 +85,7 @@ fn conditions(
     o: &PolicyObservation<'_>,
     before: &[Condition],
     way: &Way,
-    message: String,
+    message: &str,
     compliant: ConditionDraft,
 ) -> Vec<Condition> {
     let (reason, ready, reconciling, stalled) = match way {
@@ -97,7 +97,7 @@ fn conditions(
     let draft = |holds: bool, tells: bool| ConditionDraft {
         holds: Some(holds),
         reason,
-        message: if tells { message.clone() } else { String::new() },
+        message: if tells { message.to_owned() } else { String::new() },
     };
     [
         (READY, draft(ready, true)),

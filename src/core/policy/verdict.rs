@@ -2,25 +2,25 @@
 //!
 //! | what is seen | row | does |
 //! |---|---|---|
-//! | the spec can't be parsed | `InvalidSpec` | Stalled InvalidSpec |
-//! | no region | `RegionMissing` | Reconciling RegionMissing |
+//! | the spec can't be parsed | `InvalidSpec` | Stalled `InvalidSpec` |
+//! | no region | `RegionMissing` | Reconciling `RegionMissing` |
 //! | the schedule is not described yet | `ScheduleUnread` | describes it |
-//! | schedule not found | `ScheduledAuditNotFound` | Stalled ScheduledAuditNotFound; looked at again every 10 minutes |
+//! | schedule not found | `ScheduledAuditNotFound` | Stalled `ScheduledAuditNotFound`; looked at again every 10 minutes |
 //! | its read fails | `ScheduleReadFails` | Reconciling with the reason |
 //! | nobody has looked for audits yet | `AuditsUnread` | waits for the look |
 //! | the look fails | `AuditReadsFail` | Reconciling with the reason |
 //! | the status doesn't say since when | `NewlyWatching` | says it |
 //! | no audit is newer than the watermark | `NothingNew` | waits for the next |
-//! | newest is IN_PROGRESS | `InProgress` | waits |
-//! | none but FAILED or CANCELED ones | `AuditFailed` | noted AuditFailed with the checks' error codes; Warning |
-//! | its task exists already | `TaskExists` | noted TaskCreated |
+//! | newest is `IN_PROGRESS` | `InProgress` | waits |
+//! | none but FAILED or CANCELED ones | `AuditFailed` | noted `AuditFailed` with the checks' error codes; Warning |
+//! | its task exists already | `TaskExists` | noted `TaskCreated` |
 //! | COMPLETED, no mapped check non-compliant | `Compliant` | noted Compliant |
 //! | suspended | `Suspended` | noted Skipped/Suspended with the counts |
-//! | older than the deadline | `TooOld` | noted Skipped/TooOld; Warning |
+//! | older than the deadline | `TooOld` | noted `Skipped/TooOld`; Warning |
 //! | a task is Running, Canceling, has an open attempt, or goes away | `Waits` | waits for its end, then judges again: the newest then |
 //! | a task has not started | `Supersedes` | deletes it; then judges again |
-//! | the name is taken by an object that isn't its own | `NameTaken` | noted Skipped/NameTaken, Warning |
-//! | the create was refused a moment ago | `TaskRefused` | Reconciling TaskRefused with the words; backoff up to 5 minutes until the deadline |
+//! | the name is taken by an object that isn't its own | `NameTaken` | noted `Skipped/NameTaken`, Warning |
+//! | the create was refused a moment ago | `TaskRefused` | Reconciling `TaskRefused` with the words; backoff up to 5 minutes until the deadline |
 //! | else | `Creates` | creates the task |
 //!
 //! A task that has not started is deleted in each row from `TaskExists` on, and where the newer audit has been noted already.

@@ -1,28 +1,31 @@
-//! The guard for tenants on a real API server: what each rule lets through and what it refuses, and that nobody gets
-//! past it.
+//! The guards on a real API server: what each rule for tenants lets through and what it refuses, who may approve, and
+//! that nobody gets past either.
 
+mod approval;
 mod edits;
 mod page;
+mod policies;
 mod rules;
 mod values;
 mod words;
 
 use std::path::PathBuf;
 
-use audit_mitigation_operator::api::AuditMitigationTask;
+use audit_mitigation_operator::api::{AuditMitigationPolicy, AuditMitigationTask};
 use kube::api::{ApiResource, DynamicObject, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use support::{Cluster, ClusterOptions, eventually};
 use tokio::sync::OnceCell;
 
+use crate::drift::DELIVERED;
 use crate::helm::{EACH, objects, path};
 use crate::installed::LIMIT;
 
-/// The CRD, and a version that doesn't exist yet beside the one that does.
+/// A version that doesn't exist yet beside the one that does.
 const VERSIONS: [&str; 2] = ["v1alpha1", "v1alpha2"];
 
-/// A cluster with the CRD and a tenant who may do everything in the namespaces of the tests. Each test has namespaces
+/// A cluster with the definitions and a tenant who may do everything in the namespaces of the tests. Each test has namespaces
 /// and guards of its own.
 pub(super) struct Guarded {
     cluster: Cluster,
@@ -37,12 +40,14 @@ impl Guarded {
 
     async fn start() -> Self {
         let cluster = Cluster::start(ClusterOptions::default()).await.unwrap();
-        let mut crd = objects(include_str!("../../../crds/auditmitigationtasks.yaml")).remove(0);
-        let mut next = crd["spec"]["versions"][0].clone();
-        next["name"] = json!(VERSIONS[1]);
-        next["storage"] = json!(false);
-        crd["spec"]["versions"].as_array_mut().unwrap().push(next);
-        cluster.apply(&crd.to_string()).await.unwrap();
+        for (_, crd) in DELIVERED {
+            let mut crd = objects(crd).remove(0);
+            let mut next = crd["spec"]["versions"][0].clone();
+            next["name"] = json!(VERSIONS[1]);
+            next["storage"] = json!(false);
+            crd["spec"]["versions"].as_array_mut().unwrap().push(next);
+            cluster.apply(&crd.to_string()).await.unwrap();
+        }
         let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"];
         cluster.kubectl_ok(&wait).await.unwrap();
         let tenant = cluster.kubeconfig_for("tenant", None).unwrap();
@@ -84,13 +89,17 @@ impl Guarded {
     pub(super) async fn guard_with(&self, release: &str, namespaces: &[&str], guard: &Value) {
         let mut guard = guard.clone();
         guard["enabled"] = json!(true);
-        let folder = tempfile::tempdir().unwrap();
-        let values = folder.path().join("values.json");
-        let text = json!({ "watchNamespaces": namespaces, "tenantGuard": guard }).to_string();
-        std::fs::write(&values, text).unwrap();
-        let mut guard = EACH[0].objects(release, &["--values", path(&values)]);
-        guard.retain(|object| object["apiVersion"] == "admissionregistration.k8s.io/v1");
-        assert_eq!(guard.len(), 4, "two policies and their bindings");
+        let values = json!({ "watchNamespaces": namespaces, "tenantGuard": guard });
+        self.install(release, &values, is_guard).await;
+    }
+
+    /// Applies those of a release's objects.
+    pub(super) async fn install(&self, release: &str, values: &Value, is_meant: impl Fn(&Value) -> bool) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), values.to_string()).unwrap();
+        let mut guard = EACH[0].objects(release, &["--values", path(file.path())]);
+        guard.retain(is_meant);
+        assert!(guard.len() >= 4, "two policies and their bindings");
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": guard });
         // As helm 4 does: kubectl's own way keeps a copy in an annotation, for which many rules are too long.
         let args = ["apply", "--server-side", "--filename=-"];
@@ -148,6 +157,27 @@ pub(super) fn tasks(client: Client, namespace: &str, version: &str) -> Api<Dynam
     Api::namespaced_with(client, namespace, &resource)
 }
 
+/// A namespace's policies.
+pub(super) fn policies(client: Client, namespace: &str) -> Api<DynamicObject> {
+    let resource = ApiResource::erase::<AuditMitigationPolicy>(&());
+    Api::namespaced_with(client, namespace, &resource)
+}
+
+/// A policy with one check and one action, changed by `spec`.
+pub(super) fn policy(name: &str, spec: &Value) -> DynamicObject {
+    let mut whole = json!({
+        "scheduledAuditName": "nightly",
+        "auditCheckToActionsMapping": { "LOGGING_DISABLED_CHECK": ["EnableLogging"] },
+        "approval": {},
+    });
+    whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    serde_json::from_value(json!({
+        "apiVersion": "devicedefender.dev/v1alpha1", "kind": "AuditMitigationPolicy", "metadata": { "name": name },
+        "spec": whole,
+    }))
+    .unwrap()
+}
+
 /// A task with one finding, one check and one action, changed by `spec`.
 pub(super) fn task(name: &str, spec: &Value) -> DynamicObject {
     let mut whole = json!({
@@ -155,9 +185,9 @@ pub(super) fn task(name: &str, spec: &Value) -> DynamicObject {
         "auditCheckToActionsMapping": { "LOGGING_DISABLED_CHECK": ["EnableLogging"] },
     });
     whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
-    let kind = "AuditMitigationTask";
     serde_json::from_value(json!({
-        "apiVersion": "devicedefender.dev/v1alpha1", "kind": kind, "metadata": { "name": name }, "spec": whole,
+        "apiVersion": "devicedefender.dev/v1alpha1", "kind": "AuditMitigationTask", "metadata": { "name": name },
+        "spec": whole,
     }))
     .unwrap()
 }
@@ -171,7 +201,7 @@ pub(super) fn said(error: kube::Error) -> String {
     }
 }
 
-/// The values that the chart is tried with elsewhere.
-pub(super) fn yaml_set() -> Value {
-    crate::yaml("ci/tenants-values.yaml")
+/// Whether an object of a release is of a guard.
+pub(super) fn is_guard(object: &Value) -> bool {
+    object["apiVersion"] == "admissionregistration.k8s.io/v1"
 }

@@ -265,9 +265,10 @@ async fn the_largest_task_and_many_rules_are_within_the_budget() {
 async fn every_expression_has_the_right_types() {
     let cluster = Guarded::shared().await;
     let one = cluster.namespace("types", &json!({})).await;
-    let set = super::yaml_set();
-    cluster.guard_with("types", &[&one], &set["tenantGuard"]).await;
-    for policy in ["guard", "guard-record"] {
+    let mut values = crate::yaml("ci/tenants-values.yaml");
+    values["watchNamespaces"] = json!([one]);
+    cluster.install("types", &values, super::is_guard).await;
+    for policy in ["guard", "guard-policies", "guard-record", "guard-approval"] {
         let name = format!("types-amo-audit-mitigation-operator-{policy}");
         let get = ["get", "validatingadmissionpolicy", &name, "--output=json"];
         eventually(LIMIT, "the policy is checked", async || {

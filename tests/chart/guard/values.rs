@@ -57,6 +57,44 @@ fn a_rule_that_can_not_be_meant_is_refused() {
 }
 
 #[test]
+fn a_ceiling_that_can_not_be_meant_is_refused() {
+    for (guard, said) in [
+        (
+            "enabled=true,approvalGuard.maxFindings=5",
+            "need approvalGuard.required",
+        ),
+        ("enabled=true,approvalGuard.maxPercent=5", "need approvalGuard.required"),
+        ("required=true", "needs approvalGuard.enabled"),
+        (
+            "enabled=true,approvalGuard.required=true,approvalGuard.maxFindings=-1",
+            "maxFindings",
+        ),
+        (
+            "enabled=true,approvalGuard.required=true,approvalGuard.maxFindings=few",
+            "maxFindings",
+        ),
+        (
+            "enabled=true,approvalGuard.required=true,approvalGuard.maxPercent=101",
+            "maxPercent",
+        ),
+        (
+            "enabled=true,approvalGuard.required=true,approvalGuard.maxPercent=0.5",
+            "maxPercent",
+        ),
+        (
+            "enabled=true,approvalGuard.validationActions={Deny,Warn}",
+            "validationActions",
+        ),
+    ] {
+        let values = format!("approvalGuard.{guard}");
+        for helm in EACH {
+            let text = helm.refused(&["template", "amo", path(&chart()), "--set", &values]);
+            assert!(text.contains(said), "{} says of {guard}: {text}", helm.name());
+        }
+    }
+}
+
+#[test]
 fn there_is_no_guard_unless_it_is_asked_for() {
     let text = EACH[0].template("fleet", &[]);
     let kinds: Vec<String> = objects(&text).iter().map(|object| object["kind"].to_string()).collect();

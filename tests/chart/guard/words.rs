@@ -17,6 +17,8 @@ struct Release {
     operator: Api<DynamicObject>,
     tenant: Api<DynamicObject>,
     admin: Api<DynamicObject>,
+    /// A policy in it, for the tenant and for the operator.
+    policies: [Api<DynamicObject>; 2],
 }
 
 impl Release {
@@ -47,14 +49,20 @@ impl Release {
             .create(&PostParams::default(), &task("task", &json!({})))
             .await
             .unwrap();
+        let of_tenant = super::policies(cluster.tenant().await, &guarded);
+        of_tenant
+            .create(&PostParams::default(), &super::policy("task", &json!({})))
+            .await
+            .unwrap();
         let rule = json!({ "namespaces": ["nobody"], "checks": ["*"], "actions": ["*"], "regions": ["*"] });
         cluster.guard(&release, &[&guarded], &json!([rule])).await;
         let admin = tasks(cluster.admin().await, &guarded, VERSIONS[0]);
         Self {
-            operator: tasks(operator, &guarded, VERSIONS[0]),
-            guarded,
+            operator: tasks(operator.clone(), &guarded, VERSIONS[0]),
             tenant,
             admin,
+            policies: [of_tenant, super::policies(operator, &guarded)],
+            guarded,
         }
     }
 }
@@ -82,6 +90,7 @@ async fn only_the_operator_writes_its_words() {
         operator,
         tenant,
         admin,
+        policies,
     } = Release::new().await;
     let status = json!({ "status": { "observedGeneration": 1, "attempt": {
         "taskId": format!("{guarded}_task"), "requestHash": "0", "region": "us-east-1", "time": "2026-01-01T00:00:00Z",
@@ -116,6 +125,12 @@ async fn only_the_operator_writes_its_words() {
     )
     .await
     .unwrap();
+
+    // A policy's status says which audits are done with.
+    let status = json!({ "status": { "observedGeneration": 1 } });
+    let said = patch_status(&policies[0], &status).await.unwrap_err();
+    assert!(said.contains(REFUSAL), "{said}");
+    patch_status(&policies[1], &status).await.unwrap();
 
     // Repairs.
     patch(&admin, &record("third")).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod answers;
 mod approval;
+mod approval_under_faults;
 mod bad_input;
 mod cancel;
 mod copies;

@@ -8,7 +8,7 @@ use crate::core::policy::own_task::{OwnTask, Standing};
 use crate::core::policy::step::Step;
 use crate::core::task::tie::Tie;
 
-fn stored(metadata: &Value, status: Value) -> StoredTask {
+fn stored(metadata: &Value, status: &Value) -> StoredTask {
     let mut object = json!({
         "metadata": { "name": "t", "namespace": "fleet", "uid": "task", "creationTimestamp": "2026-05-01T00:00:00Z" },
         "spec": {
@@ -52,7 +52,7 @@ fn a_task_is_own_by_its_owner_or_by_its_label_when_the_owner_is_gone() {
         (json!({ "labels": label("weekly") }), false),
         (json!({}), false),
     ] {
-        let tie = Tie::of(&stored(&metadata, json!({})));
+        let tie = Tie::of(&stored(&metadata, &json!({})));
         assert_eq!(tie.is_to("nightly", "uid"), is_own, "{metadata}");
         if is_own {
             assert_eq!(tie.policy(), Some("nightly"), "{metadata}");
@@ -95,7 +95,7 @@ fn what_a_task_means_to_the_next() {
         (started.clone(), phase("Queued"), Standing::MayRun),
         (started, phase("Suspended"), Standing::NotStarted),
     ] {
-        let task = OwnTask::of(&stored(&metadata, status.clone()));
+        let task = OwnTask::of(&stored(&metadata, &status));
         assert_eq!(task.standing(), standing, "{metadata} {status}");
         assert_eq!(task.audit_id.as_deref(), Some("a"));
     }

@@ -19,9 +19,12 @@ fn documented() -> Vec<String> {
     rows.map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
 }
 
-/// What makes a row apply, in the order of the table. Each is undone by the next, so that all rows above it have to be
+/// What makes a row apply.
+type Change = fn(&mut Bench);
+
+/// What makes each row apply, in the order of the table. Each is undone by the next, so that all rows above it have to be
 /// stepped over, and everything below it is there already.
-fn rows() -> Vec<(Row, fn(&mut Bench))> {
+fn rows() -> Vec<(Row, Change)> {
     vec![
         (Row::InvalidSpec, |bench| bench.spec["approval"] = json!(null)),
         (Row::RegionMissing, |bench| {
@@ -32,7 +35,7 @@ fn rows() -> Vec<(Row, fn(&mut Bench))> {
             bench.default_region = Some(super::bench::REGION);
         }),
         (Row::ScheduledAuditNotFound, |bench| {
-            bench.answer_schedule(ReadAnswer::NotFound)
+            bench.answer_schedule(ReadAnswer::NotFound);
         }),
         (Row::ScheduleReadFails, |bench| {
             bench.answer_schedule(ReadAnswer::Failed(denied()));
@@ -83,7 +86,7 @@ fn rows() -> Vec<(Row, fn(&mut Bench))> {
             bench.spec["startingDeadlineSeconds"] = json!(null);
         }),
         (Row::Supersedes, |bench| {
-            bench.tasks.retain(|task| task.phase != Some(Phase::Running))
+            bench.tasks.retain(|task| task.phase != Some(Phase::Running));
         }),
         (Row::NameTaken, |bench| {
             bench.tasks.clear();

@@ -3,7 +3,7 @@
 //! The tasks' own controller is a few lines here: it starts what hasn't started, under an id that AWS takes once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -74,8 +74,6 @@ struct Cluster {
     audits: RegionAudits,
     has_polled: bool,
     clock: i64,
-    /// Whether since when audits count rests on a clock that was right.
-    was_wrong: bool,
     watermark: Option<(String, Timestamp, Timestamp)>,
 }
 
@@ -186,7 +184,7 @@ impl World {
                 self.clusters[*cluster].policy = None;
                 self.collect_garbage(*cluster);
             }
-            Happening::CreatePolicy(cluster) => self.create_policy(*cluster, manifest(), None),
+            Happening::CreatePolicy(cluster) => self.create_policy(*cluster, &manifest(), None),
             Happening::Backup(cluster) => {
                 let cluster = &mut self.clusters[*cluster];
                 cluster.backup = cluster.policy.clone().map(|policy| (policy, cluster.tasks.clone()));
@@ -202,7 +200,6 @@ impl World {
             Happening::Time(seconds) => self.time += SignedDuration::from_secs(*seconds),
             Happening::Clock(cluster, seconds) => {
                 self.clusters[*cluster].clock = *seconds;
-                self.clusters[*cluster].was_wrong = true;
             }
         }
     }
@@ -266,9 +263,8 @@ impl World {
 
     /// Whether it came to its end before it was killed.
     fn pass(&mut self, number: usize, mut effects: usize) -> bool {
-        let mut policy = match self.clusters[number].seen_policy.clone() {
-            Some(policy) => policy,
-            None => return true,
+        let Some(mut policy) = self.clusters[number].seen_policy.clone() else {
+            return true;
         };
         let mut is_fresh = false;
         for _ in 0..30 {
@@ -468,7 +464,7 @@ impl World {
         }
     }
 
-    fn create_policy(&mut self, number: usize, spec: Value, status: Option<Value>) {
+    fn create_policy(&mut self, number: usize, spec: &Value, status: Option<Value>) {
         let (uid, version, created) = (self.next(), self.next(), whole(self.time));
         let cluster = &mut self.clusters[number];
         if cluster.policy.is_some() {
@@ -500,7 +496,7 @@ impl World {
             return;
         }
         let status = with_status.then(|| policy["status"].clone());
-        self.create_policy(number, policy["spec"].clone(), status);
+        self.create_policy(number, &policy["spec"], status);
         for (name, mut task) in tasks {
             let (uid, version) = (self.next(), self.next());
             task["metadata"]["uid"] = json!(uid);
@@ -587,5 +583,4 @@ fn the_phases_are_those_of_tasks() {
     for phase in ["AwaitingApproval", "Running", "Completed"] {
         let _: Phase = serde_json::from_value(json!(phase)).unwrap();
     }
-    let _ = Duration::ZERO;
 }

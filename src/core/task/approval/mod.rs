@@ -91,7 +91,9 @@ pub(super) fn is_passed(o: &Observation<'_>, approval: &Approval) -> bool {
 pub(super) fn still_holds(o: &Observation<'_>, desired: &DesiredTask) -> bool {
     let Some(approval) = &desired.approval else { return true };
     let plan = o.observed.status.as_ref().and_then(|status| status.plan.as_ref());
-    plan.is_some_and(|plan| {
+    // Of another generation it may be the plan of something else, whoever wrote the record.
+    let of_this_generation = plan.filter(|_| o.observed.judged_generation() == Some(o.observed.generation));
+    of_this_generation.is_some_and(|plan| {
         excess(plan, approval).is_none() || is_approved(plan, approval) || is_approved_by_policy(o, plan)
     })
 }
