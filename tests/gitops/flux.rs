@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::argocd::{FOLDER, STATES, scratch};
+use crate::argocd::{TASK, scratch};
 use crate::generated::root;
 
 /// What the expressions make of a state; by its health in Argo CD, which follows the same conditions.
@@ -33,10 +33,14 @@ fn the_expressions_judge_every_state() {
     let file = scratch("flux-expressions.json");
     fs::write(&file, checks.to_string()).unwrap();
 
-    let states = || STATES.iter().filter(|state| !state.name.starts_with(HOOKS_OF_ARGO_CD));
+    let states = || {
+        TASK.states
+            .iter()
+            .filter(|state| !state.name.starts_with(HOOKS_OF_ARGO_CD))
+    };
     let objects: Vec<String> = states()
         .map(|state| {
-            let path = root().join(FOLDER).join(format!("testdata/{}.yaml", state.name));
+            let path = root().join(TASK.folder()).join(format!("testdata/{}.yaml", state.name));
             let object: Value = serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap();
             object.to_string()
         })

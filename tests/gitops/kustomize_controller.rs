@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use simulator::{Failure, Outcome};
 use support::{Process, eventually, tools};
 
+use crate::approval::{ANOTHER, WAITS, approving, hash};
 use crate::argocd::scratch;
 use crate::manifests::with_definitions;
 use crate::world::{LIMIT, World};
@@ -16,16 +17,32 @@ const ONCE: &str = include_str!("../../gitops/tasks/once/2026-01-enable-logging.
 const AGAIN: &str = include_str!("../../gitops/tasks/again/enable-logging.yaml");
 const RUN: &str = "2026-01-enable-logging";
 const TASK: &str = "enable-logging";
-const TASKS: &str = "device-defender-tasks";
 
 /// The controller on a namespace of its own, and the source that it fetches.
-struct Flux {
-    world: World,
+pub(crate) struct Flux {
+    pub(crate) world: World,
+    /// The manifest to copy.
+    manifest: &'static str,
+    /// The Kustomization in it, and the folder that it applies.
+    kustomization: &'static str,
+    folder: &'static str,
     _controller: Process,
 }
 
 impl Flux {
-    async fn new(prefix: &str) -> Self {
+    /// With the Kustomization of tasks.
+    pub(crate) async fn new(prefix: &str) -> Self {
+        let tasks = include_str!("../../gitops/flux/tasks.yaml");
+        Self::of(prefix, tasks, "device-defender-tasks", "tasks").await
+    }
+
+    /// With the Kustomization of policies.
+    pub(crate) async fn of_policies(prefix: &str) -> Self {
+        let policies = include_str!("../../gitops/flux/policies.yaml");
+        Self::of(prefix, policies, "device-defender-policies", "policies").await
+    }
+
+    async fn of(prefix: &str, manifest: &'static str, kustomization: &'static str, folder: &'static str) -> Self {
         let cluster = with_definitions().await;
         let mut world = World::new(prefix).await;
         world.start_operator(&[]);
@@ -42,17 +59,19 @@ impl Flux {
         let controller = cluster.spawn("kustomize-controller", command).unwrap();
         Self {
             world,
+            manifest,
+            kustomization,
+            folder,
             _controller: controller,
         }
     }
 
-    /// Creates what `gitops/flux/tasks.yaml` has, in this world's namespace.
-    async fn create(&self, change: impl Fn(&mut Value)) {
-        let text = include_str!("../../gitops/flux/tasks.yaml");
-        let objects: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
+    /// Creates what the manifest has, in this world's namespace.
+    pub(crate) async fn create(&self, change: impl Fn(&mut Value)) {
+        let objects: Vec<Value> = serde_saphyr::from_multiple(self.manifest).unwrap();
         for mut object in objects {
             object["metadata"]["namespace"] = json!(self.world.namespace);
-            if object["metadata"]["name"] == TASKS {
+            if object["metadata"]["name"] == self.kustomization {
                 object["spec"]["targetNamespace"] = json!(self.world.namespace);
             }
             change(&mut object);
@@ -61,12 +80,12 @@ impl Flux {
     }
 
     /// Publishes a commit, as the source controller does: an archive to fetch, named in the source's status.
-    async fn commit(&self, revision: &str, task: &str) {
+    pub(crate) async fn commit(&self, revision: &str, manifest: &str) {
         let name = format!("{}-{revision}", self.world.namespace);
         let folder = scratch(&name);
         let config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: operator\n  namespace: NAMESPACE\n";
         for (path, text) in [
-            ("tasks", task.to_owned()),
+            (self.folder, manifest.to_owned()),
             ("operator", config.replace("NAMESPACE", &self.world.namespace)),
         ] {
             fs::create_dir_all(folder.join(path)).unwrap();
@@ -103,10 +122,10 @@ impl Flux {
         self.world.kubectl(&args).await;
     }
 
-    /// Waits until the Kustomization of the tasks says this, for this commit.
-    async fn until(&self, status: &str, message: &str, revision: &str) {
+    /// Waits until the Kustomization says this, for this commit.
+    pub(crate) async fn until(&self, status: &str, message: &str, revision: &str) {
         eventually(LIMIT, &format!("the Kustomization says {message:?}"), async || {
-            let args = ["get", "kustomization", TASKS, "-o", "json"];
+            let args = ["get", "kustomization", self.kustomization, "-o", "json"];
             let object: Value = serde_json::from_str(&self.world.kubectl(&args).await).unwrap();
             let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
             let said = conditions.iter().any(|condition| {
@@ -127,7 +146,7 @@ impl Flux {
 }
 
 /// Without the wait for another Kustomization.
-fn alone(object: &mut Value) {
+pub(crate) fn alone(object: &mut Value) {
     object["spec"].as_object_mut().unwrap().remove("dependsOn");
 }
 
@@ -209,4 +228,58 @@ async fn an_edit_fails_and_with_force_runs_again() {
     flux.until("True", "", "unrelated").await;
     flux.world.phase(TASK, "Completed").await;
     assert_eq!(flux.world.started(), 3);
+}
+
+#[tokio::test]
+async fn a_task_that_waits_for_approval_is_ready_and_the_next_commit_approves_it() {
+    let flux = Flux::new("flux").await;
+    flux.create(alone).await;
+    flux.commit("first", WAITS).await;
+    flux.until("True", "", "first").await;
+    let plan = hash(&flux.world.phase(RUN, "AwaitingApproval").await);
+    // What kubectl sets stays, by the annotation of the manifest.
+    let approval = json!({ "spec": { "approval": { "plan": ANOTHER } } });
+    flux.world.edit(RUN, &approval).await;
+    flux.world.phase(RUN, "AwaitingApproval").await;
+    flux.commit("unrelated", WAITS).await;
+    flux.until("True", "", "unrelated").await;
+    assert_eq!(
+        flux.world.get(RUN).await["spec"]["approval"],
+        approval["spec"]["approval"]
+    );
+    assert_eq!(flux.world.started(), 0);
+
+    flux.commit("approved", &approving(&plan)).await;
+    flux.until("True", "", "approved").await;
+    flux.world.phase(RUN, "Completed").await;
+    assert_eq!(flux.world.started(), 1);
+}
+
+/// Why the manifest has that annotation.
+#[tokio::test]
+async fn without_the_annotation_flux_undoes_an_approval_by_kubectl() {
+    let flux = Flux::new("flux").await;
+    flux.create(alone).await;
+    let plain = WAITS.replace("kustomize.toolkit.fluxcd.io/ssa: Merge", "example.com/ssa: Merge");
+    assert_ne!(plain, WAITS);
+    flux.commit("first", &plain).await;
+    flux.until("True", "", "first").await;
+    flux.world.phase(RUN, "AwaitingApproval").await;
+    let approve = |plan: &str| json!({ "spec": { "approval": { "plan": plan } } });
+    flux.world.edit(RUN, &approve(ANOTHER)).await;
+    flux.commit("unrelated", &plain).await;
+    flux.until("True", "", "unrelated").await;
+    let waiting = flux.world.phase(RUN, "AwaitingApproval").await;
+    assert_eq!(waiting["spec"]["approval"], json!({}));
+
+    // Once it has been started it can't be undone, and that fails until the commit says the same.
+    flux.world.edit(RUN, &approve(&hash(&waiting))).await;
+    flux.world.phase(RUN, "Completed").await;
+    flux.commit("late", &plain).await;
+    flux.until("False", "is immutable once the task has been started", "late")
+        .await;
+    let approved = approving(&hash(&waiting)).replace("kustomize.toolkit.fluxcd.io/ssa", "example.com/ssa");
+    flux.commit("approved", &approved).await;
+    flux.until("True", "", "approved").await;
+    assert_eq!(flux.world.started(), 1);
 }

@@ -8,11 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod approval;
 mod argocd;
 mod docs;
 mod flux;
 mod generated;
 mod kustomize;
 mod kustomize_controller;
+mod kustomize_policies;
 mod manifests;
+mod policies;
 mod world;

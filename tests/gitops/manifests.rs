@@ -61,7 +61,15 @@ async fn dry_run(cluster: &Cluster, manifests: &str) -> Result<(), String> {
 #[tokio::test]
 async fn every_manifest_is_accepted() {
     let cluster = with_definitions().await;
-    for folder in ["argocd/applications", "flux", "tasks/once", "tasks/again", "tasks/hook"] {
+    for folder in [
+        "argocd/applications",
+        "flux",
+        "tasks/once",
+        "tasks/again",
+        "tasks/hook",
+        "tasks/approval",
+        "policies",
+    ] {
         let folder = root().join("gitops").join(folder);
         let mut number = 0;
         for entry in fs::read_dir(&folder).unwrap() {

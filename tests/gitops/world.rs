@@ -10,23 +10,25 @@ use tokio::sync::OnceCell;
 /// Generous, for a machine that is busy building.
 pub(crate) const LIMIT: Duration = Duration::from_mins(4);
 
-/// The definition as it is delivered.
-const CRD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/auditmitigationtasks.yaml");
+/// The definitions as they are delivered.
+const CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
 
-/// The cluster of these tests, which knows the resource.
+/// The cluster of these tests, which knows the resources.
 pub(crate) async fn cluster() -> &'static Cluster {
     static SERVED: OnceCell<()> = OnceCell::const_new();
     let cluster = shared().await.unwrap();
     let served = SERVED.get_or_init(|| async {
         cluster
-            .kubectl_ok(&["apply", "--server-side", "-f", CRD])
+            .kubectl_ok(&["apply", "--server-side", "-f", CRDS])
             .await
             .unwrap();
-        eventually(LIMIT, "the resource is served", async || {
-            cluster.kubectl_ok(&["get", "auditmitigationtasks"]).await
-        })
-        .await
-        .unwrap();
+        for kind in ["auditmitigationtasks", "auditmitigationpolicies"] {
+            eventually(LIMIT, "the resource is served", async || {
+                cluster.kubectl_ok(&["get", kind]).await
+            })
+            .await
+            .unwrap();
+        }
     });
     served.await;
     cluster
@@ -68,7 +70,8 @@ impl World {
         command
             .env("LEADER_ELECT", "false")
             .args(["--watch-namespaces", &self.namespace])
-            .args(["--min-poll-interval", "200ms", "--log-format", "text"])
+            .args(["--min-poll-interval", "200ms", "--audit-poll-interval", "200ms"])
+            .args(["--log-format", "text"])
             .args(flags);
         self.operator = Some(self.cluster.spawn("operator", command).unwrap());
     }
@@ -99,15 +102,34 @@ impl World {
     }
 
     pub(crate) async fn get(&self, name: &str) -> Value {
-        serde_json::from_str(&self.kubectl(&["get", "amt", name, "-o", "json"]).await).unwrap()
+        self.get_object("amt", name).await
+    }
+
+    async fn get_object(&self, kind: &str, name: &str) -> Value {
+        serde_json::from_str(&self.kubectl(&["get", kind, name, "-o", "json"]).await).unwrap()
     }
 
     /// Waits until the resource is as it should be.
     pub(crate) async fn until(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        self.until_object("amt", name, what, holds).await
+    }
+
+    /// Waits until a resource of any kind is as it should be.
+    pub(crate) async fn until_object(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Value {
         let description = format!("{name} is {what}");
         let found = eventually(LIMIT, &description, async || {
-            let task = self.get(name).await;
-            if holds(&task) { Ok(task) } else { Err(task.to_string()) }
+            let object = self.get_object(kind, name).await;
+            if holds(&object) {
+                Ok(object)
+            } else {
+                Err(object.to_string())
+            }
         });
         found.await.unwrap_or_else(|error| {
             let log = self.operator.as_ref().map(Process::log).unwrap_or_default();

@@ -9,20 +9,20 @@
 )]
 
 mod judge;
+mod policies;
 mod render;
 mod table;
 
 use std::collections::BTreeSet;
 
-use audit_mitigation_operator::api::crd::crd;
-use audit_mitigation_operator::api::{Phase, Reason};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use audit_mitigation_operator::api::{Phase, Reason, policy, task};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
 use serde_json::{Value, json};
 
 use crate::judge::Judged::{self, Current, Failed, InProgress, Terminating};
 use crate::judge::{Verdict, computed, kstatus};
 use crate::render::{object, said, statuses};
-use crate::table::{DELETED, EDITED, ELSEWHERE, NEW, Row, TABLE};
+use crate::table::{DELETED, EDITED, ELSEWHERE, NEW, POLICIES, Row, TABLE};
 
 #[test]
 fn every_phase_and_reason_is_judged_as_the_table_says() {
@@ -54,8 +54,47 @@ fn every_phase_and_reason_is_judged_as_the_table_says() {
 }
 
 #[test]
+fn every_reason_of_a_policy_is_judged_as_the_table_says() {
+    let statuses = policies::statuses();
+    let objects: Vec<Value> = statuses
+        .iter()
+        .map(|(.., status)| policies::object(&json!(status)))
+        .collect();
+    for ((reason, judged, status), verdict) in statuses.into_iter().zip(kstatus("policies", &objects)) {
+        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+        let ready = ready.unwrap_or_else(|| panic!("{reason}: {}", json!(status)));
+        let message = if judged == Current {
+            "Resource is Ready"
+        } else {
+            &ready.message
+        };
+        assert_eq!(
+            (ready.reason.as_str(), verdict.status, verdict.message.as_str()),
+            (reason.as_str(), judged, message),
+            "{}",
+            json!(status)
+        );
+    }
+}
+
+#[test]
+fn a_policy_that_nobody_has_looked_at_or_that_was_edited_is_in_progress() {
+    let fresh = policies::object(&schema_of_status(policy::crd::crd()).default.unwrap().0);
+    let (.., watching) = policies::statuses().remove(0);
+    let mut edited = policies::object(&json!(watching));
+    edited["metadata"]["generation"] = json!(2);
+    let mut deleted = policies::object(&json!(watching));
+    deleted["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:02:00Z");
+    let verdicts = kstatus("policies-before", &[fresh, edited, deleted]);
+    for (verdict, (state, judged, message)) in verdicts.iter().zip([NEW, EDITED, DELETED]) {
+        let message = message.replace("AuditMitigationTask", "AuditMitigationPolicy");
+        assert_eq!((verdict.status, &verdict.message), (judged, &message), "{state}");
+    }
+}
+
+#[test]
 fn a_resource_that_nobody_has_looked_at_is_in_progress() {
-    let fresh = object(&schema_of_status().default.unwrap().0);
+    let fresh = object(&schema_of_status(task::crd::crd()).default.unwrap().0);
     let verdicts = kstatus("new", &[fresh, object(&json!({}))]);
     let [with_default, without] = verdicts.as_slice() else {
         panic!("two verdicts")
@@ -97,7 +136,7 @@ fn judge_in_every_phase(name: &str, member: &str, value: &Value, expected: (&str
 
 #[test]
 fn the_table_has_every_phase_and_every_reason() {
-    let in_crd: BTreeSet<Phase> = schema_of_status()
+    let in_crd: BTreeSet<Phase> = schema_of_status(task::crd::crd())
         .properties
         .unwrap()
         .remove("phase")
@@ -110,9 +149,15 @@ fn the_table_has_every_phase_and_every_reason() {
         TABLE.iter().map(|Row(phase, ..)| *phase).collect::<BTreeSet<_>>(),
         in_crd
     );
-    let in_table = TABLE.iter().flat_map(|Row(.., reasons)| reasons.iter().copied());
+    let in_table = TABLE.iter().map(|Row(.., reasons)| *reasons);
+    let of_policies = POLICIES.iter().map(|(_, reasons)| *reasons);
     assert_eq!(
-        in_table.chain(ELSEWHERE).collect::<BTreeSet<_>>(),
+        in_table
+            .chain(of_policies)
+            .chain([ELSEWHERE])
+            .flatten()
+            .copied()
+            .collect::<BTreeSet<_>>(),
         Reason::ALL.iter().copied().collect()
     );
 }
@@ -133,6 +178,15 @@ fn the_docs_say_the_same() {
         table_after(page, "| phase | reason | kstatus | message |"),
         rows.collect::<Vec<_>>()
     );
+    let rows = POLICIES.iter().map(|(judged, reasons)| {
+        let reasons: Vec<String> = reasons.iter().map(|reason| format!("`{reason}`")).collect();
+        let ready = if *judged == Current { "True" } else { "False" };
+        format!("| {ready} | {} | {judged:?} |", reasons.join(", "))
+    });
+    assert_eq!(
+        table_after(page, "| `Ready` | reason | kstatus |"),
+        rows.collect::<Vec<_>>()
+    );
     let rows = [NEW, EDITED, DELETED].map(|(state, judged, message)| format!("| {state} | {judged:?} | `{message}` |"));
     assert_eq!(table_after(page, "| state | kstatus | message |"), rows);
 }
@@ -143,13 +197,8 @@ fn table_after<'a>(page: &'a str, header: &str) -> Vec<&'a str> {
     rows.take_while(|line| line.starts_with('|')).collect()
 }
 
-fn schema_of_status() -> JSONSchemaProps {
-    let schema = crd()
-        .spec
-        .versions
-        .into_iter()
-        .next()
-        .and_then(|version| version.schema);
+fn schema_of_status(crd: CustomResourceDefinition) -> JSONSchemaProps {
+    let schema = crd.spec.versions.into_iter().next().and_then(|version| version.schema);
     schema
         .and_then(|schema| schema.open_api_v3_schema?.properties?.remove("status"))
         .unwrap()

@@ -52,7 +52,7 @@ fn rendered(
 }
 
 /// Whether there is a task in this phase; both where the phase alone doesn't tell.
-fn tasks(phase: Phase) -> Vec<TaskIn> {
+fn tasks(phase: Phase, reason: Reason) -> Vec<TaskIn> {
     let known = TaskIn::Known(KnownTask {
         task_id: "security_enable-logging_n42z5k2pgv".to_owned(),
         region: "eu-central-1".to_owned(),
@@ -61,6 +61,8 @@ fn tasks(phase: Phase) -> Vec<TaskIn> {
         reason: Reason::Started,
     });
     match status_in(phase, ConditionType::Started) {
+        // An end without a start.
+        _ if reason == Reason::NothingToDo => vec![TaskIn::Nowhere],
         Some(true) => vec![known],
         Some(false) => vec![TaskIn::Nowhere],
         None => vec![known, TaskIn::Nowhere],
@@ -72,17 +74,14 @@ pub(crate) fn statuses() -> Vec<(Phase, Reason, Judged, AuditMitigationTaskStatu
     let fresh = AuditMitigationTaskStatus::default();
     let mut before = vec![fresh.clone()];
     before.extend(TABLE.iter().filter_map(|Row(phase, _, reasons)| {
-        Some(rendered(
-            *phase,
-            *reasons.first()?,
-            tasks(*phase).into_iter().next()?,
-            &fresh,
-        ))
+        let reason = *reasons.first()?;
+        let task = tasks(*phase, reason).into_iter().next()?;
+        Some(rendered(*phase, reason, task, &fresh))
     }));
     let mut all = Vec::new();
     for Row(phase, judged, reasons) in &TABLE {
         for reason in *reasons {
-            for task in tasks(*phase) {
+            for task in tasks(*phase, *reason) {
                 let over = before
                     .iter()
                     .map(|before| rendered(*phase, *reason, task.clone(), before));

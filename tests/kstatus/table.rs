@@ -8,7 +8,7 @@ use crate::judge::Judged::{self, Current, Failed, InProgress, Terminating};
 pub(crate) struct Row(pub(crate) Phase, pub(crate) Judged, pub(crate) &'static [Reason]);
 
 /// Every phase with every reason that it can have.
-pub(crate) const TABLE: [Row; 11] = [
+pub(crate) const TABLE: [Row; 12] = [
     Row(
         Phase::Pending,
         InProgress,
@@ -16,6 +16,7 @@ pub(crate) const TABLE: [Row; 11] = [
             R::Starting,
             R::AlreadyExists,
             R::AttemptUnanswered,
+            R::AuditInProgress,
             R::RegionMissing,
             R::ResourceTooLarge,
             R::Throttled,
@@ -43,6 +44,11 @@ pub(crate) const TABLE: [Row; 11] = [
     ),
     Row(Phase::Suspended, InProgress, &[R::Suspended]),
     Row(
+        Phase::AwaitingApproval,
+        InProgress,
+        &[R::ApprovalRequired, R::PlanChanged],
+    ),
+    Row(
         Phase::Running,
         InProgress,
         &[
@@ -62,7 +68,7 @@ pub(crate) const TABLE: [Row; 11] = [
         InProgress,
         &[R::CanceledBySpec, R::DeadlineExceeded, R::CanceledByDeletion],
     ),
-    Row(Phase::Completed, Current, &[R::Completed]),
+    Row(Phase::Completed, Current, &[R::Completed, R::NothingToDo]),
     Row(Phase::Failed, Failed, &[R::ActionsFailed]),
     Row(
         Phase::Canceled,
@@ -75,7 +81,17 @@ pub(crate) const TABLE: [Row; 11] = [
             R::CanceledElsewhere,
         ],
     ),
-    Row(Phase::Rejected, Failed, &[R::InvalidRequest, R::InvalidSpec]),
+    Row(
+        Phase::Rejected,
+        Failed,
+        &[
+            R::InvalidRequest,
+            R::InvalidSpec,
+            R::AuditNotFound,
+            R::FindingNotFound,
+            R::ActionNotFound,
+        ],
+    ),
     Row(Phase::Conflict, Failed, &[R::TaskDiffers]),
     Row(
         Phase::Unknown,
@@ -84,14 +100,47 @@ pub(crate) const TABLE: [Row; 11] = [
     ),
 ];
 
-/// Reasons that never stand on Ready: of the condition Started, and of events.
-pub(crate) const ELSEWHERE: [Reason; 6] = [
+/// Why a policy is ready or not, and what kstatus says of it. Each with Ready, and with the one of the others that is True.
+pub(crate) const POLICIES: [(Judged, &[Reason]); 3] = [
+    (Current, &[R::Watching, R::Suspended]),
+    (
+        InProgress,
+        &[
+            R::RegionMissing,
+            R::Throttled,
+            R::AccessDenied,
+            R::CredentialsRejected,
+            R::ServiceUnavailable,
+            R::UnexpectedAnswer,
+            R::TaskRefused,
+        ],
+    ),
+    (Failed, &[R::ScheduledAuditNotFound, R::InvalidSpec]),
+];
+
+/// Reasons that never stand on Ready: of other conditions, and of events.
+pub(crate) const ELSEWHERE: &[Reason] = &[
     R::Started,
     R::CancelAbandoned,
     R::CancelRefused,
     R::TaskOrphaned,
     R::CheckNameMisspelled,
     R::TTLUnderGitOps,
+    R::WithinBounds,
+    R::PlanApproved,
+    R::ApprovedByPolicy,
+    R::ActionsDiffer,
+    R::NoFindings,
+    R::FindingsLeft,
+    R::NoAuditYet,
+    R::CheckNotAudited,
+    R::CheckFailed,
+    R::AuditOverdue,
+    R::TaskCreated,
+    R::TaskSuperseded,
+    R::AuditSkipped,
+    R::AuditFailed,
+    R::Compliant,
 ];
 
 /// What decides before any condition does: the state, what kstatus says, and its message.

@@ -123,7 +123,8 @@ async fn made(scene: &mut Scene, audit: &str) -> Result<String> {
 /// Waits until the task of an audit has completed.
 async fn until_completed(scene: &mut Scene, audit: &str) -> Result<()> {
     let name = made(scene, audit).await?;
-    let completed = scene.until(&format!("{name} has completed"), async |scene: &Scene| {
+    let what = format!("{name} has completed");
+    let completed = scene.until(&what, async |scene: &Scene| {
         let task = task(scene.cluster(), NAMESPACE, &name).await?;
         let phase = &task["status"]["phase"];
         ensure!(*phase == "Completed", "it is {phase}");

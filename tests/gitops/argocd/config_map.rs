@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::json;
 
-use super::expectations::{STATES, offered};
-use super::runner::{FOLDER, succeeded, test_config_map};
+use super::expectations::{KINDS, TASK};
+use super::runner::{succeeded, test_config_map};
 use crate::generated::{check, root};
 use crate::world::cluster;
 
@@ -34,7 +34,7 @@ async fn argo_cd_reads_the_patch_and_every_test_passes() {
         "data": { "url": "https://argocd.example.com" },
     });
     cluster.apply(&installed.to_string()).await.unwrap();
-    let before = test_config_map(cluster.kubeconfig(), &namespace);
+    let before = test_config_map(cluster.kubeconfig(), &namespace, &TASK);
     assert!(!before.status.success(), "there is no health without the patch");
 
     let patch = root().join(FILE);
@@ -49,8 +49,10 @@ async fn argo_cd_reads_the_patch_and_every_test_passes() {
         .kubectl_ok(&[&["--namespace", &namespace], &patch[..]].concat())
         .await
         .unwrap();
-    let lines = succeeded(&test_config_map(cluster.kubeconfig(), &namespace));
-    assert_eq!(lines.lines().count(), 2 * STATES.len() + offered().count());
+    for kind in KINDS {
+        let lines = succeeded(&test_config_map(cluster.kubeconfig(), &namespace, kind));
+        assert_eq!(lines.lines().count(), kind.tests());
+    }
     let url = ["get", "configmap", "argocd-cm", "-o", "jsonpath={.data.url}"];
     let url = cluster
         .kubectl_ok(&[&["--namespace", &namespace], &url[..]].concat())
@@ -60,23 +62,25 @@ async fn argo_cd_reads_the_patch_and_every_test_passes() {
 
 /// The patch, made of the scripts' files.
 fn rendered() -> String {
-    let script = |path: &str| fs::read_to_string(root().join(FOLDER).join(path)).unwrap();
     let mut text = String::from(
-        "# Health and actions of AuditMitigationTask. Made of the scripts in resource_customizations.\n\
+        "# Health and actions of AuditMitigationTask and AuditMitigationPolicy. Made of the scripts in resource_customizations.\n\
          #\n\
          #   kubectl --namespace argocd patch configmap argocd-cm --patch-file gitops/argocd/argocd-cm.yaml\n\
          apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argocd-cm\ndata:\n",
     );
-    let key = |what: &str| format!("  resource.customizations.{what}.devicedefender.dev_AuditMitigationTask: |\n");
-    text += &key("health");
-    text += &indented(4, &script("health.lua"));
-    text += &key("actions");
-    text += "    discovery.lua: |\n";
-    text += &indented(6, &script("actions/discovery.lua"));
-    text += "    definitions:\n";
-    for action in ["suspend", "resume", "cancel"] {
-        writeln!(text, "    - name: {action}\n      action.lua: |").unwrap();
-        text += &indented(8, &script(&format!("actions/{action}/action.lua")));
+    for kind in KINDS {
+        let script = |path: &str| fs::read_to_string(root().join(kind.folder()).join(path)).unwrap();
+        let key = |what: &str| format!("  resource.customizations.{what}.devicedefender.dev_{}: |\n", kind.name);
+        text += &key("health");
+        text += &indented(4, &script("health.lua"));
+        text += &key("actions");
+        text += "    discovery.lua: |\n";
+        text += &indented(6, &script("actions/discovery.lua"));
+        text += "    definitions:\n";
+        for action in kind.actions {
+            writeln!(text, "    - name: {}\n      action.lua: |", action.name).unwrap();
+            text += &indented(8, &script(&format!("actions/{}/action.lua", action.name)));
+        }
     }
     text
 }

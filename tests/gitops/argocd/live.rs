@@ -3,13 +3,20 @@
 use serde_json::json;
 use simulator::Outcome;
 
+use super::expectations::{POLICY, TASK};
 use super::runner::patch;
+use crate::policies::{NIGHTLY, policy};
 use crate::world::World;
 
 impl World {
     /// Does what a click on an action does: the scripts' patch of the object as it is now.
     pub(super) async fn act(&self, name: &str, action: &str) {
-        let patch = patch(&format!("{}-{name}", self.namespace), action, &self.get(name).await);
+        let patch = patch(
+            &TASK,
+            &format!("{}-{name}", self.namespace),
+            action,
+            &self.get(name).await,
+        );
         self.edit(name, &patch).await;
     }
 }
@@ -57,4 +64,40 @@ async fn a_rejected_task_is_tried_again_by_suspend_and_resume() {
     world.phase("one", "Suspended").await;
     world.act("one", "resume").await;
     world.phase("one", "Completed").await;
+}
+
+#[tokio::test]
+async fn a_plan_is_approved() {
+    let mut world = World::new("actions").await;
+    world.start_operator(&[]);
+    world.create("one", json!({ "approval": {} })).await;
+    world.phase("one", "AwaitingApproval").await;
+    world.act("one", "approve").await;
+    let one = world.phase("one", "Completed").await;
+    assert_eq!(one["spec"]["approval"]["plan"], one["status"]["plan"]["hash"]);
+
+    world.create("refused", json!({ "approval": {} })).await;
+    world.phase("refused", "AwaitingApproval").await;
+    world.act("refused", "cancel").await;
+    world.phase("refused", "Canceled").await;
+    assert_eq!(world.aws.tasks().len(), 1);
+}
+
+#[tokio::test]
+async fn a_policy_is_suspended_and_resumed() {
+    let mut world = World::new("actions").await;
+    world.add_schedule();
+    world.start_operator(&[]);
+    world.create_object(&policy(NIGHTLY, json!({}))).await;
+    for (action, reason) in [("suspend", "Suspended"), ("resume", "Watching")] {
+        let seen = world.until_watching(NIGHTLY).await;
+        let patch = patch(&POLICY, &format!("{}-{action}", world.namespace), action, &seen);
+        world.edit_policy(NIGHTLY, &patch).await;
+        world
+            .until_policy(NIGHTLY, reason, |policy| {
+                let conditions = policy["status"]["conditions"].as_array().unwrap();
+                conditions.iter().any(|condition| condition["reason"] == reason)
+            })
+            .await;
+    }
 }

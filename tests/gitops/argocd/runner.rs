@@ -6,10 +6,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use super::expectations::Kind;
 use crate::generated::root;
-
-/// Where the scripts are, in the layout of Argo CD's repository.
-pub(crate) const FOLDER: &str = "gitops/argocd/resource_customizations/devicedefender.dev/AuditMitigationTask";
 
 fn program() -> Command {
     Command::new(support::tools::ARGOCD_RUNNER.path().unwrap())
@@ -21,23 +19,23 @@ pub(crate) fn test_files(folder: &Path) -> Output {
 }
 
 /// Tests the scripts in `argocd-cm` of this namespace on the same test data.
-pub(crate) fn test_config_map(kubeconfig: &Path, namespace: &str) -> Output {
+pub(crate) fn test_config_map(kubeconfig: &Path, namespace: &str, kind: &Kind) -> Output {
     let mut program = program();
     program.env("KUBECONFIG", kubeconfig);
     program
         .args(["configmap", namespace])
-        .arg(root().join(FOLDER))
+        .arg(root().join(kind.folder()))
         .output()
         .unwrap()
 }
 
 /// The patch that Argo CD sends for an action on an object.
-pub(crate) fn patch(name: &str, action: &str, object: &Value) -> Value {
+pub(crate) fn patch(kind: &Kind, name: &str, action: &str, object: &Value) -> Value {
     let file = scratch(&format!("{name}-{action}.json"));
     fs::write(&file, object.to_string()).unwrap();
     let output = program()
         .args(["action", action])
-        .arg(root().join(FOLDER))
+        .arg(root().join(kind.folder()))
         .stdin(File::open(&file).unwrap())
         .output()
         .unwrap();

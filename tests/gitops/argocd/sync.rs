@@ -1,17 +1,22 @@
 //! Syncs of an Application, by Argo CD's own engine with the health that `argocd-cm` gives it.
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use support::{Process, eventually, tools};
 
 use super::config_map::FILE;
-use super::runner::scratch;
+use super::runner::{scratch, succeeded};
 use crate::generated::root;
 use crate::world::{LIMIT, World};
 
 /// The Application to copy, for its sync options.
 const APPLICATION: &str = "gitops/argocd/applications/tasks.yaml";
+
+/// The same for policies.
+const POLICIES: &str = "gitops/argocd/applications/policies.yaml";
 
 /// How a sync ended.
 pub(crate) struct Synced {
@@ -64,21 +69,55 @@ impl World {
 
     /// Begins to sync the Application that has these manifests in this commit.
     pub(crate) fn begin_sync(&self, revision: &str, manifests: &[&str]) -> Process {
-        let file = scratch(&format!("{}-{revision}.yaml", self.namespace));
-        fs::write(&file, manifests.join("\n---\n")).unwrap();
-        let mut command = std::process::Command::new(tools::ARGOCD_RUNNER.path().unwrap());
-        command
-            .env("KUBECONFIG", self.cluster.kubeconfig())
-            .args(["sync", &self.namespace])
-            .arg(root().join(APPLICATION))
-            .arg(revision)
-            .arg(file);
+        self.begin_sync_of(APPLICATION, revision, manifests)
+    }
+
+    fn begin_sync_of(&self, application: &str, revision: &str, manifests: &[&str]) -> Process {
+        let file = self.commit(revision, manifests);
+        let mut command = self.argo_cd("sync", application);
+        command.arg(revision).arg(file);
         self.cluster.spawn("argocd", command).unwrap()
     }
 
     /// Syncs to the end.
     pub(crate) async fn sync(&self, revision: &str, manifests: &[&str]) -> Synced {
         ended(self.begin_sync(revision, manifests)).await
+    }
+
+    /// Syncs the Application of policies to the end.
+    pub(crate) async fn sync_policies(&self, revision: &str, manifests: &[&str]) -> Synced {
+        ended(self.begin_sync_of(POLICIES, revision, manifests)).await
+    }
+
+    /// What the Application shows with these manifests: its resources, and what they own, a line each.
+    pub(crate) fn tree(&self, manifests: &[&str]) -> Vec<String> {
+        self.tree_of(APPLICATION, manifests)
+    }
+
+    /// The same of the Application of policies.
+    pub(crate) fn tree_of_policies(&self, manifests: &[&str]) -> Vec<String> {
+        self.tree_of(POLICIES, manifests)
+    }
+
+    fn tree_of(&self, application: &str, manifests: &[&str]) -> Vec<String> {
+        let file = self.commit("shown", manifests);
+        let output = self.argo_cd("tree", application).arg(file).output().unwrap();
+        succeeded(&output).lines().map(str::to_owned).collect()
+    }
+
+    fn commit(&self, revision: &str, manifests: &[&str]) -> PathBuf {
+        let file = scratch(&format!("{}-{revision}.yaml", self.namespace));
+        fs::write(&file, manifests.join("\n---\n")).unwrap();
+        file
+    }
+
+    fn argo_cd(&self, does: &str, application: &str) -> Command {
+        let mut command = Command::new(tools::ARGOCD_RUNNER.path().unwrap());
+        command
+            .env("KUBECONFIG", self.cluster.kubeconfig())
+            .args([does, &self.namespace])
+            .arg(root().join(application));
+        command
     }
 
     /// Whether wave 2, a `ConfigMap` of this name, was applied.

@@ -9,7 +9,7 @@ use crate::world::World;
 const TASK: &str = include_str!("../../../gitops/tasks/once/2026-01-enable-logging.yaml");
 const NAME: &str = "2026-01-enable-logging";
 /// What waits for it.
-const BEHIND: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: behind\n  annotations:\n    \
+pub(super) const BEHIND: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: behind\n  annotations:\n    \
                       argocd.argoproj.io/sync-wave: \"2\"\n";
 
 #[tokio::test]

@@ -7,9 +7,12 @@
 //	                                  applies the manifests of FILE to NAMESPACE of the cluster of $KUBECONFIG as a sync
 //	                                  does, with the sync options of the Application in the file APPLICATION, and the
 //	                                  health scripts of argocd-cm in NAMESPACE
+//	argocd tree NAMESPACE APPLICATION FILE
+//	                                  prints what the Application shows with these manifests: its resources with their
+//	                                  sync status and health, and what they own
 //
-// FOLDER is laid out like resource_customizations/GROUP/KIND in Argo CD. The first two print a line for each test, the
-// last one a line for each step, and then for each resource; it fails when the sync does.
+// FOLDER is laid out like resource_customizations/GROUP/KIND in Argo CD. The first two print a line for each test,
+// `sync` a line for each step, and then for each resource; it fails when the sync does.
 package main
 
 import (
@@ -50,9 +53,11 @@ func run(args []string) error {
 		return patch(folder{args[2]}, args[1], os.Stdin, os.Stdout)
 	case len(args) == 5 && args[0] == "sync":
 		return synchronize(args[1], args[2], args[3], args[4], os.Stdout)
+	case len(args) == 4 && args[0] == "tree":
+		return tree(args[1], args[2], args[3], os.Stdout)
 	}
 	return errors.New("use: files FOLDER, configmap NAMESPACE FOLDER, action NAME FOLDER, " +
-		"sync NAMESPACE APPLICATION REVISION FILE")
+		"sync NAMESPACE APPLICATION REVISION FILE, tree NAMESPACE APPLICATION FILE")
 }
 
 // configured reads argocd-cm as Argo CD does, from the API server.

@@ -11,6 +11,7 @@ import (
 	"github.com/argoproj/argo-cd/v3/util/argo"
 	"github.com/argoproj/argo-cd/v3/util/lua"
 	"github.com/argoproj/gitops-engine/pkg/cache"
+	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/argoproj/gitops-engine/pkg/sync"
 	"github.com/argoproj/gitops-engine/pkg/sync/common"
 	"github.com/argoproj/gitops-engine/pkg/utils/kube"
@@ -32,6 +33,7 @@ const waveDelay = 2 * time.Second
 type application struct {
 	name      string
 	options   v1alpha1.SyncOptions
+	prune     bool
 	namespace string
 	revision  string
 	targets   []*unstructured.Unstructured
@@ -39,6 +41,13 @@ type application struct {
 	config    *rest.Config
 	overrides map[string]v1alpha1.ResourceOverride
 	live      cache.ClusterCache
+}
+
+// known is what Argo CD keeps of each resource in the cluster.
+type known struct {
+	// application is the one that the resource is tracked by.
+	application string
+	health      *health.HealthStatus
 }
 
 // synchronize runs one sync to its end, as SyncAppState of Argo CD's controller does step by step.
@@ -96,8 +105,10 @@ func load(namespace, manifest, revision, manifests string) (*application, error)
 		return nil, err
 	}
 	var options v1alpha1.SyncOptions
-	if app.Spec.SyncPolicy != nil {
-		options = app.Spec.SyncPolicy.SyncOptions
+	prune := false
+	if policy := app.Spec.SyncPolicy; policy != nil {
+		options = policy.SyncOptions
+		prune = policy.Automated != nil && policy.Automated.Prune
 	}
 	bytes, err = os.ReadFile(manifests)
 	if err != nil {
@@ -112,11 +123,13 @@ func load(namespace, manifest, revision, manifests string) (*application, error)
 		cache.SetNamespaces([]string{namespace}),
 		cache.SetLogr(logr.Discard()),
 		cache.SetPopulateResourceInfoHandler(func(object *unstructured.Unstructured, isRoot bool) (any, bool) {
-			if !isRoot {
-				return "", false
+			known := &known{}
+			// One that has none, or whose script fails, shows none in Argo CD either.
+			known.health, _ = health.GetResourceHealth(object, lua.ResourceHealthOverrides(overrides))
+			if isRoot {
+				known.application = tracking.GetAppName(object, "", v1alpha1.TrackingMethodAnnotation, "")
 			}
-			owner := tracking.GetAppName(object, "", v1alpha1.TrackingMethodAnnotation, "")
-			return owner, owner != ""
+			return known, known.application != ""
 		}),
 	)
 	if err := live.EnsureSynced(); err != nil {
@@ -128,25 +141,36 @@ func load(namespace, manifest, revision, manifests string) (*application, error)
 			return nil, err
 		}
 	}
-	return &application{app.Name, options, namespace, revision, targets, config, overrides, live}, nil
+	return &application{app.Name, options, prune, namespace, revision, targets, config, overrides, live}, nil
+}
+
+// compare finds what is managed in the cluster, and pairs it with the manifests.
+func (a *application) compare() (sync.ReconciliationResult, error) {
+	live, err := a.live.GetManagedLiveObjs(a.targets, func(resource *cache.Resource) bool {
+		return resource.Info.(*known).application == a.name
+	})
+	if err != nil {
+		return sync.ReconciliationResult{}, err
+	}
+	return sync.Reconcile(a.targets, live, a.namespace, a.live), nil
 }
 
 // step looks at the cluster afresh and does what is next, beginning where the last step ended.
 func (a *application) step(
 	started time.Time, phase common.OperationPhase, message string, results []common.ResourceSyncResult,
 ) (common.OperationPhase, string, []common.ResourceSyncResult, error) {
-	live, err := a.live.GetManagedLiveObjs(a.targets, func(resource *cache.Resource) bool {
-		return resource.Info == a.name
-	})
+	pairs, err := a.compare()
 	if err != nil {
 		return "", "", nil, err
 	}
 	for i := range results {
 		results[i].Order = i + 1
 	}
+	// Argo CD's default.
+	propagation := metav1.DeletePropagationForeground
 	step, cleanup, err := sync.NewSyncContext(
 		a.revision,
-		sync.Reconcile(a.targets, live, a.namespace, a.live),
+		pairs,
 		a.config,
 		a.config,
 		&kube.KubectlCmd{Log: logr.Discard(), Tracer: tracing.NopTracer{}},
@@ -155,6 +179,8 @@ func (a *application) step(
 		sync.WithLogr(logr.Discard()),
 		sync.WithHealthOverride(lua.ResourceHealthOverrides(a.overrides)),
 		sync.WithInitialState(phase, message, results, metav1.NewTime(started)),
+		sync.WithPrune(a.prune),
+		sync.WithPrunePropagationPolicy(&propagation),
 		sync.WithReplace(a.options.HasOption(common.SyncOptionReplace)),
 		sync.WithServerSideApply(a.options.HasOption(common.SyncOptionServerSideApply)),
 		sync.WithServerSideApplyManager(cdcommon.ArgoCDSSAManager),

@@ -37,7 +37,8 @@ end
 if is_true("Stalled") then
   return { status = "Degraded", message = message }
 end
-if status.phase == "Suspended" then
+-- Nothing goes on until a person resumes or approves it.
+if status.phase == "Suspended" or status.phase == "AwaitingApproval" then
   return { status = "Suspended", message = message }
 end
 return { status = "Progressing", message = message }

@@ -23,10 +23,16 @@ end
 local started = status.taskId ~= nil or status.attempt ~= nil
 local unknown = status.phase == "Unknown"
 
--- A task can't be paused, so suspend only holds a start back.
+-- What is approved is the plan that the status shows, so it must be the one of the present spec.
+local waits = status.phase == "AwaitingApproval" and status.observedGeneration == obj.metadata.generation
+if waits and status.plan ~= nil then
+  actions["approve"] = {["iconClass"] = "fa fa-fw fa-check"}
+end
+
+-- A task can't be paused, so suspend only holds a start back. One that waits for approval is held back already.
 if not started and spec.suspend then
   actions["resume"] = {["iconClass"] = "fa fa-fw fa-play"}
-elseif not started and not unknown then
+elseif not started and not unknown and not waits then
   actions["suspend"] = {["iconClass"] = "fa fa-fw fa-pause"}
 end
 
