@@ -2,6 +2,11 @@
 //!
 //! Started by `cargo xtask demo`, which builds everything first.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "JSON that is read by index is null where there is nothing"
+)]
+
 mod approval;
 mod examples;
 mod nights;

@@ -14,7 +14,7 @@ async fn a_commit_approves_the_plan_that_was_reviewed() {
     world.sync("first", &[WAITS]).await.succeeded();
     let plan = hash(&world.phase(RUN, "AwaitingApproval").await);
     let shown = format!("AuditMitigationTask/{RUN} Synced Suspended");
-    assert_eq!(world.tree(&[WAITS]), [shown.clone()]);
+    assert_eq!(world.tree(&[WAITS]), std::slice::from_ref(&shown));
 
     world.sync("wrong", &[&approving(ANOTHER)]).await.succeeded();
     let wrong = world.phase(RUN, "AwaitingApproval").await;
