@@ -14,7 +14,7 @@ const CHECK: &str = "DEVICE_CERTIFICATE_EXPIRING_CHECK";
 const SHARED: &str = "DEVICE_CERTIFICATE_SHARED_CHECK";
 
 /// 120 findings of two checks, with these bounds.
-fn bounded(task_id: &str, approval: Value) -> Value {
+fn bounded(task_id: &str, approval: &Value) -> Value {
     json!({
         "taskId": task_id,
         "target": { "auditTaskId": AUDIT_OF_DEVICES },
@@ -74,7 +74,7 @@ impl World {
 async fn within_the_bounds_a_task_starts_by_itself_and_shows_what_it_does() {
     let world = World::new("approval").await;
     world
-        .create("one", &bounded("within", json!({"requiredAbove": {"findings": 120}})))
+        .create("one", &bounded("within", &json!({"requiredAbove": {"findings": 120}})))
         .await;
     let status = world.phase("one", Phase::Completed).await;
     let plan = status.plan.clone().unwrap();
@@ -110,7 +110,7 @@ async fn within_the_bounds_a_task_starts_by_itself_and_shows_what_it_does() {
 async fn beyond_a_bound_the_command_of_the_message_approves_when_it_is_pasted() {
     let world = World::new("approval").await;
     world
-        .create("one", &bounded("beyond", json!({"requiredAbove": {"findings": 119}})))
+        .create("one", &bounded("beyond", &json!({"requiredAbove": {"findings": 119}})))
         .await;
     let status = world.phase("one", Phase::AwaitingApproval).await;
     assert_eq!(
@@ -140,7 +140,7 @@ async fn beyond_a_bound_the_command_of_the_message_approves_when_it_is_pasted() 
 #[tokio::test]
 async fn without_bounds_every_run_waits_and_columns_show_it() {
     let world = World::new("approval").await;
-    world.create("one", &bounded("every", json!({}))).await;
+    world.create("one", &bounded("every", &json!({}))).await;
     let status = world.phase("one", Phase::AwaitingApproval).await;
     assert!(
         message(&status).contains("every run has to be approved"),
@@ -167,7 +167,7 @@ async fn without_bounds_every_run_waits_and_columns_show_it() {
 async fn a_plan_that_has_changed_needs_another_approval() {
     for change in ["redefined", "suppressed"] {
         let world = World::new("approval").await;
-        world.create("one", &bounded(change, json!({}))).await;
+        world.create("one", &bounded(change, &json!({}))).await;
         let old = hash(&world.phase("one", Phase::AwaitingApproval).await);
         if change == "redefined" {
             world.redefine();
@@ -219,7 +219,7 @@ async fn a_plan_is_made_again_when_the_queue_lets_it_in_late() {
     world.create("first", &spec("first")).await;
     world.phase("first", Phase::Running).await;
     world
-        .create("one", &bounded("late", json!({"requiredAbove": {"findings": 120}})))
+        .create("one", &bounded("late", &json!({"requiredAbove": {"findings": 120}})))
         .await;
     world.phase("one", Phase::Queued).await;
     let (shown, reads) = (hash(&world.status("one").await), world.reads());
@@ -288,7 +288,7 @@ async fn what_is_not_there_is_found_before_anything_is_started() {
     ];
     for (reason, patch) in rows {
         let name = reason.to_lowercase();
-        world.create(&name, &bounded(&name, json!({}))).await;
+        world.create(&name, &bounded(&name, &json!({}))).await;
         world.phase(&name, Phase::AwaitingApproval).await;
         world.edit(&name, &json!({ "spec": patch })).await;
         let status = world.phase(&name, Phase::Rejected).await;
@@ -311,7 +311,7 @@ async fn a_read_that_fails_for_good_is_told_and_starts_nothing() {
         let name = format!("{operation:?}").to_lowercase();
         world.aws.inject(Fault::new(FaultKind::AccessDenied).on(operation));
         world
-            .create(&name, &bounded(&name, json!({"requiredAbove": {"percent": 100}})))
+            .create(&name, &bounded(&name, &json!({"requiredAbove": {"percent": 100}})))
             .await;
         let status = world.phase(&name, Phase::Pending).await;
         assert_eq!(condition(&status, "Ready").1, "AccessDenied");
@@ -329,12 +329,12 @@ async fn a_read_that_fails_for_good_is_told_and_starts_nothing() {
     }
 }
 
-/// AwaitingApproval costs no call, no write and no timer, and nothing of it is lost by a restart.
+/// To wait for approval costs no call, no write and no timer, and nothing of it is lost by a restart.
 #[tokio::test]
 async fn waiting_for_approval_costs_nothing() {
     let (mut world, user) = audited("approval", &[]).await;
     world.start_operator();
-    world.create("one", &bounded("waits", json!({}))).await;
+    world.create("one", &bounded("waits", &json!({}))).await;
     world.phase("one", Phase::AwaitingApproval).await;
     let (calls, version) = (
         world.aws.calls().len(),
@@ -376,7 +376,7 @@ async fn what_aws_applied_otherwise_than_planned_is_told() {
     world.endpoint = proxy.endpoint();
     world.start_operator();
     world
-        .create("one", &bounded("differs", json!({"requiredAbove": {"findings": 120}})))
+        .create("one", &bounded("differs", &json!({"requiredAbove": {"findings": 120}})))
         .await;
     pause.reached().await;
     world.redefine();
