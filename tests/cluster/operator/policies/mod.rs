@@ -161,7 +161,7 @@ async fn an_audit_with_findings_makes_a_task_and_the_next_audit_says_that_it_hel
     assert_eq!(status.schedule.as_ref().unwrap().frequency.as_deref(), Some("DAILY"));
     let audit = world.mitigated("nightly").await;
     let name = format!("nightly-{audit}");
-    assert_eq!(world.task_names().await, [name.clone()]);
+    assert_eq!(world.task_names().await, std::slice::from_ref(&name));
     let task = world.get(&name).await;
     let spec = task.spec.good().unwrap();
     assert_eq!(

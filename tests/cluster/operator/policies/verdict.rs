@@ -108,7 +108,7 @@ async fn an_audit_waits_for_the_end_of_the_last_task() {
     let third = world.aws.run_schedule(SCHEDULE).unwrap();
     let names_it = |status: &Status| status.conditions[0].message.contains(&third);
     world.until_policy("nightly", "the newest waits", names_it).await;
-    assert_eq!(world.task_names().await, [task.clone()]);
+    assert_eq!(world.task_names().await, std::slice::from_ref(&task));
     world.aws.set_outcome("*", Outcome::default());
     world.aws.finish(running.task_id.as_deref().unwrap());
     let (outcome, _, made) = world.noted("nightly", &third).await;
@@ -130,7 +130,7 @@ async fn a_task_that_waits_for_its_approval_is_superseded_by_a_newer_audit() {
     let second = world.aws.run_schedule(SCHEDULE).unwrap();
     let new = world.noted("nightly", &second).await.2.unwrap();
     world.phase(&new, Phase::AwaitingApproval).await;
-    assert_eq!(world.task_names().await, [new.clone()]);
+    assert_eq!(world.task_names().await, std::slice::from_ref(&new));
     assert_eq!(
         world.noted("nightly", &first).await,
         ("Skipped".to_owned(), "Superseded".to_owned(), Some(old))
