@@ -5,27 +5,16 @@ use std::path::Path;
 use audit_mitigation_operator::api::AuditMitigationTask;
 use audit_mitigation_operator::core::task::identity::task_id;
 
-use support::eventually;
-
-use super::{LIMIT, POLICY_CRD, Server, install};
+use super::Server;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 const RESOURCE_DOC: &str = include_str!("../../../docs/resource.md");
 
 const README: &str = include_str!("../../../README.md");
 
-/// One that knows policies, too.
-async fn server(namespace: &str) -> Server {
-    let server = Server::shared(namespace).await;
-    install(server.cluster, POLICY_CRD).await;
-    let known = async || server.cluster.kubectl_ok(&["get", "auditmitigationpolicies"]).await;
-    eventually(LIMIT, "policies are served", known).await.unwrap();
-    server
-}
-
 #[tokio::test]
 async fn each_example_is_accepted() {
-    let server = server("examples").await;
+    let server = Server::shared("examples").await;
     let mut names: Vec<_> = std::fs::read_dir(FOLDER)
         .unwrap()
         .map(|file| file.unwrap().path())
@@ -43,7 +32,7 @@ async fn each_example_is_accepted() {
 /// What people copy first.
 #[tokio::test]
 async fn each_manifest_of_the_readme_is_accepted() {
-    let server = server("readme").await;
+    let server = Server::shared("readme").await;
     let manifests: Vec<&str> = README.split("```yaml\n").skip(1).collect();
     assert_eq!(manifests.len(), 2);
     for (manifest, kind) in manifests
