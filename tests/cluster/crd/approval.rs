@@ -221,7 +221,7 @@ async fn approval_and_plan_read_well() {
             "status.plan",
             &[
                 "FIELD: plan <Object>",
-                "which actions, to how many findings of what, under which role",
+                "What the task would do, or did",
                 "hash <string> -required-",
                 "Whoever approves the plan writes it to spec.approval.plan.",
                 "checks <map[string]Object>",
