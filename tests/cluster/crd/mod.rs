@@ -27,8 +27,6 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// The definition as it is delivered.
 pub const CRD: &str = include_str!("../../../crds/auditmitigationtasks.yaml");
-/// The definition of policies.
-pub const POLICY_CRD: &str = include_str!("../../../crds/auditmitigationpolicies.yaml");
 
 /// The definitions of all kinds.
 const ALL: &str = include_str!("../../../charts/audit-mitigation-operator/files/crd.yaml");
