@@ -19,7 +19,7 @@ pub(crate) fn task(status: &str) -> Task {
     serde_json::from_value(json!({
         "account": "a", "region": "r", "task_id": "t", "token": "u", "status": status,
         "request": { "target": { "auditTaskId": crate::resources::AUDIT } },
-        "start": "2026-01-01T00:00:00Z", "end": null, "statistics": {},
+        "start": "2026-01-01T00:00:00Z", "end": null, "statistics": {}, "mitigates": [],
     }))
     .unwrap()
 }

@@ -1,6 +1,7 @@
 //! Policies: tasks that are made from the audits of a schedule, on a real API server and with the real SDK.
 
 mod approval;
+mod audits_under_faults;
 mod guards;
 mod kills;
 mod page;
