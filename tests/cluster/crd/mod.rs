@@ -10,7 +10,7 @@ mod explain;
 mod names;
 mod nulls;
 mod policies;
-mod stored;
+pub(crate) mod stored;
 pub(crate) mod values;
 
 use std::time::Duration;

@@ -274,7 +274,7 @@ async fn no_rule_locks_in_what_was_stored_before_it() {
 
 /// Whether the API server's CEL reads what is stored as it is. That of 1.37 reads it by the schema, and a rule ends with
 /// an error on what isn't of its type: no rule that looks at the spec can let such an object pass.
-async fn reads_what_is_stored(cluster: &Cluster) -> bool {
+pub(crate) async fn reads_what_is_stored(cluster: &Cluster) -> bool {
     let version = cluster.client().await.unwrap().apiserver_version().await.unwrap();
     version.minor.trim_end_matches('+').parse::<u32>().unwrap() < 37
 }

@@ -65,6 +65,8 @@ async fn a_restart_goes_on_following() {
     world.aws.set_outcome("*", Outcome::held());
     world.create("one", &spec("restart")).await;
     world.phase("one", Phase::Running).await;
+    // Events are written on the side.
+    world.until_events("one", &["Started"]).await;
     world.operator.take().unwrap().kill().unwrap();
     world.aws.finish("restart");
     world.start_operator();

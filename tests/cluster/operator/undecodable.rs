@@ -7,6 +7,7 @@ use simulator::{Config, Server};
 use support::{Cluster, ClusterOptions, eventually, operator, ports};
 
 use super::{LIMIT, object, spec};
+use crate::crd::stored::reads_what_is_stored;
 use crate::crd::{CRD, install};
 use audit_mitigation_operator::api::{Phase, StoredTask};
 
@@ -62,7 +63,13 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
         super::condition(&old, "Failed"),
         ("True".to_owned(), "InvalidSpec".to_owned())
     );
-    for name in ["nonsense", "text", "nothing"] {
+    // What isn't of its type can't be written to at all where the API server's CEL can't read it: see docs/install.md.
+    let is_writable = reads_what_is_stored(&cluster).await;
+    let typed = |names: &[&'static str]| -> Vec<&'static str> {
+        let is_typed = |name: &&str| is_writable || !["nonsense", "text"].contains(name);
+        names.iter().copied().filter(is_typed).collect()
+    };
+    for name in typed(&["nonsense", "text", "nothing"]) {
         let status = until_phase(name, Phase::Rejected).await;
         assert_eq!(super::condition(&status, "Stalled").1, "InvalidSpec", "{name}");
     }
@@ -80,7 +87,7 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
     .await
     .unwrap();
     // It can still be deleted, whatever is in it, and so can one whose finalizer came back.
-    for name in ["old", "nonsense"] {
+    for name in typed(&["old", "nonsense"]) {
         tasks
             .patch(
                 name,
@@ -99,7 +106,8 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
     }
 
     // Corrected, it is like any other.
-    for name in ["text", "nothing"] {
+    let corrected = typed(&["text", "nothing"]);
+    for name in &corrected {
         let corrected = object(name, &spec(name)).to_string();
         let replaced = cluster
             .kubectl_stdin(&["replace", "-f", "-"], &corrected)
@@ -112,7 +120,7 @@ async fn an_object_from_before_a_schema_change_is_reported_and_stops_nothing() {
         );
         until_phase(name, Phase::Completed).await;
     }
-    assert_eq!(aws.tasks().len(), 3);
+    assert_eq!(aws.tasks().len(), 1 + corrected.len());
 }
 
 async fn until_stored(cluster: &Cluster, object: &serde_json::Value) {
