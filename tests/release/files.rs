@@ -35,6 +35,7 @@ fn key(folder: &Path) {
 }
 
 #[test]
+#[ignore = "builds everything anew for musl, which can take longer than a test may: run it with --ignored"]
 fn a_release_has_binaries_sboms_definitions_and_a_signed_chart() {
     let folder = tempfile::tempdir().unwrap();
     key(folder.path());
