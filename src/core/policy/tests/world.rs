@@ -184,7 +184,7 @@ impl World {
                 self.clusters[*cluster].policy = None;
                 self.collect_garbage(*cluster);
             }
-            Happening::CreatePolicy(cluster) => self.create_policy(*cluster, &manifest(), None),
+            Happening::CreatePolicy(cluster) => self.apply_policy(*cluster, &manifest(), None),
             Happening::Backup(cluster) => {
                 let cluster = &mut self.clusters[*cluster];
                 cluster.backup = cluster.policy.clone().map(|policy| (policy, cluster.tasks.clone()));
@@ -464,7 +464,7 @@ impl World {
         }
     }
 
-    fn create_policy(&mut self, number: usize, spec: &Value, status: Option<Value>) {
+    fn apply_policy(&mut self, number: usize, spec: &Value, status: Option<Value>) {
         let (uid, version, created) = (self.next(), self.next(), whole(self.time));
         let cluster = &mut self.clusters[number];
         if cluster.policy.is_some() {
@@ -496,7 +496,7 @@ impl World {
             return;
         }
         let status = with_status.then(|| policy["status"].clone());
-        self.create_policy(number, &policy["spec"], status);
+        self.apply_policy(number, &policy["spec"], status);
         for (name, mut task) in tasks {
             let (uid, version) = (self.next(), self.next());
             task["metadata"]["uid"] = json!(uid);
