@@ -88,6 +88,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let limits = Limits {
         running_tasks: args.max_running_tasks.into(),
         audit_poll_interval: args.audit_poll_interval,
+        reconciles: args.max_concurrent_reconciles.into(),
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -126,7 +127,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         api_server,
         stop: stop.clone(),
     };
-    let work = in_time(controller::run(parts, &namespaces), stop);
+    let work = in_time(Box::pin(controller::run(parts, &namespaces)), stop);
     match elector {
         None => work.await,
         Some(elector) => while_leading(elector, work).await?,

@@ -6,8 +6,11 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::pin::pin;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
 
 use super::api_server_monitor::ApiServerMonitor;
 use super::lock::lock;
@@ -19,10 +22,14 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// A watch is heard of about every minute, and taken up again after 295 seconds of silence. From then on it is due.
 const WATCH_IS_DUE_AFTER: Duration = Duration::from_mins(5);
 
+/// How often one that waits in line says that it isn't forgotten.
+const TOUCH_INTERVAL: Duration = Duration::from_secs(30);
+
 /// Whether this process does its work: what `/livez` asks.
 pub(super) struct Liveness<K> {
     schedule: Mutex<Schedule<K>>,
     api_server: ApiServerMonitor,
+    touch_interval: Duration,
 }
 
 impl<K: Hash + Eq + Clone> Liveness<K> {
@@ -30,6 +37,7 @@ impl<K: Hash + Eq + Clone> Liveness<K> {
         Self {
             schedule: Mutex::default(),
             api_server,
+            touch_interval: TOUCH_INTERVAL,
         }
     }
 
@@ -41,6 +49,17 @@ impl<K: Hash + Eq + Clone> Liveness<K> {
     /// A step of its reconcile is taken.
     pub(super) fn mark_touched(&self, resource: &K) {
         lock(&self.schedule).mark_touched(resource, Instant::now());
+    }
+
+    /// Waits for others to make room: who does so is not stuck, however many they are.
+    pub(super) async fn while_in_line<T>(&self, resource: &K, wait: impl Future<Output = T>) -> T {
+        let mut wait = pin!(wait);
+        loop {
+            if let Ok(done) = timeout(self.touch_interval, &mut wait).await {
+                return done;
+            }
+            self.mark_touched(resource);
+        }
     }
 
     /// Its reconcile has ended.
@@ -183,6 +202,25 @@ impl Signs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Many may be ahead, and each of them slow.
+    #[tokio::test]
+    async fn who_waits_in_line_is_not_forgotten() {
+        let mut liveness = Liveness::new(ApiServerMonitor::default());
+        liveness.touch_interval = Duration::from_millis(1);
+        liveness.mark_due("one");
+        let due_since = || lock(&liveness.schedule).due_since(Instant::now()).unwrap();
+        let (was_due, touched) = (due_since(), async {
+            let began = Instant::now();
+            while due_since() <= began {
+                tokio::task::yield_now().await;
+            }
+        });
+        timeout(Duration::from_mins(1), liveness.while_in_line(&"one", touched))
+            .await
+            .unwrap();
+        assert!(due_since() > was_due);
+    }
 
     /// Each row: seconds since due work was touched, since the watch was heard of, since the API server failed; stuck?
     #[test]

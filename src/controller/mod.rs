@@ -7,6 +7,7 @@ mod api_server_monitor;
 mod crd_wait;
 mod error;
 mod events;
+mod lanes;
 mod liveness;
 mod lock;
 mod policy;

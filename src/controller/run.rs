@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api_server_monitor::ApiServerMonitor;
 use super::events::EventWriter;
+use super::lanes::Lanes;
 use super::policy::PolicyController;
 use super::policy_directory::PolicyDirectory;
 use super::shared::Shared;
@@ -19,11 +20,13 @@ use crate::health::Health;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 
-/// What bounds the operator's use of the account.
+/// What bounds the operator's use of the account and of the API server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most tasks at a time for each account and region.
     pub running_tasks: usize,
+    /// The most reconciles at a time of resources that are new, and of all others, for each kind.
+    pub reconciles: usize,
     /// The shortest wait between two looks for audits in a region.
     pub audit_poll_interval: Duration,
 }
@@ -80,6 +83,7 @@ pub async fn run(parts: Parts, namespaces: &[String]) {
         &shared,
         settings,
         limits.running_tasks,
+        Lanes::new(limits.reconciles),
         &health,
         &api_server,
         namespaces,
@@ -89,6 +93,7 @@ pub async fn run(parts: Parts, namespaces: &[String]) {
         tasks.caches(),
         default_region,
         limits.audit_poll_interval,
+        Lanes::new(limits.reconciles),
         &api_server,
         namespaces,
     );

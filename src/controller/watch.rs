@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::api_server_monitor::ApiServerMonitor;
+use super::lanes::{Lanes, Line, Slot};
 use super::liveness::Liveness;
 use super::requeue::Requeue;
 use crate::causes::{explain, explain_request};
@@ -53,8 +54,11 @@ impl<K> Watchable for K where
 
 /// What a kind does with its resources.
 pub(super) trait Reconciler<K: Watchable>: Send + Sync + 'static {
-    /// Brings one resource as far as it gets for now.
-    fn reconcile(self: Arc<Self>, object: Arc<K>) -> impl Future<Output = Requeue> + Send;
+    /// Whether nobody has looked at this resource yet, and nobody waits for its end.
+    fn is_newcomer(&self, object: &K) -> bool;
+
+    /// Brings one resource as far as it gets for now. It is one of those at work as long as it has its slot.
+    fn reconcile(self: Arc<Self>, object: Arc<K>, slot: Slot) -> impl Future<Output = Requeue> + Send;
 
     /// The reconcile of this resource panicked.
     fn handle_panic(&self, object: &K);
@@ -126,24 +130,40 @@ fn tell_broken(api_server: &ApiServerMonitor, path: &str, error: &WatchError) {
     }
 }
 
-/// Reconciles each resource that is triggered, one reconcile of a resource at a time. It ends when `stop` is cancelled
-/// and the reconciles that were under way have ended.
+/// Reconciles each resource that is triggered, one reconcile of a resource at a time, and as many resources as the lanes
+/// have slots. It ends when `stop` is cancelled and the reconciles that were under way have ended.
 pub(super) async fn control<K: Watchable, R: Reconciler<K>>(
     triggers: impl Stream<Item = ObjectRef<K>> + Send + 'static,
     store: Store<K>,
     reconciler: Arc<R>,
+    lanes: Lanes,
     stop: CancellationToken,
 ) {
     let due = Arc::clone(&reconciler);
     let scheduled = Arc::clone(&reconciler);
+    let turns = Arc::new(Turns {
+        line: Line::new(lanes),
+        store: store.clone(),
+        stop: stop.clone(),
+    });
+    let changed = Arc::clone(&turns);
     let triggers = triggers
-        .inspect(move |object| due.liveness().mark_due(object.clone()))
+        .inspect(move |reference| {
+            due.liveness().mark_due(reference.clone());
+            if changed
+                .store
+                .get(reference)
+                .is_some_and(|object| !due.is_newcomer(&object))
+            {
+                changed.line.change_lane(reference);
+            }
+        })
         .take_until(stop.clone().cancelled_owned())
         .map(Ok::<_, WatchError>)
         .boxed();
     let cache = store.clone();
     let results = applier(
-        |object, reconciler| Box::pin(isolated(object, reconciler)),
+        move |object, reconciler| Box::pin(Arc::clone(&turns).take(object, reconciler)),
         |_, never: &Infallible, _| match *never {},
         reconciler,
         store,
@@ -176,20 +196,48 @@ pub(super) async fn control<K: Watchable, R: Reconciler<K>>(
     }
 }
 
+/// What each reconcile waits for before it begins.
+struct Turns<K: Watchable> {
+    line: Line<K>,
+    store: Store<K>,
+    stop: CancellationToken,
+}
+
+impl<K: Watchable> Turns<K> {
+    /// Reconciles a resource when its turn has come, as it is then. After a stop nothing is begun any more.
+    async fn take<R: Reconciler<K>>(self: Arc<Self>, object: Arc<K>, reconciler: Arc<R>) -> Result<Action, Infallible> {
+        let reference = ObjectRef::from_obj(&*object);
+        let is_newcomer = reconciler.is_newcomer(&object);
+        drop(object);
+        let liveness = reconciler.liveness();
+        let turn = liveness.while_in_line(&reference, self.line.enter(&reference, is_newcomer));
+        let slot = self.stop.run_until_cancelled(turn).await;
+        let (Some(slot), Some(object)) = (slot, self.store.get(&reference)) else {
+            liveness.forget(&reference);
+            return Ok(Action::await_change());
+        };
+        let requeue = isolated(object, &reference, Arc::clone(&reconciler), slot).await;
+        reconciler.liveness().mark_resting(&reference, requeue);
+        Ok(requeue.into())
+    }
+}
+
 /// Runs a reconcile in a task of its own: a panic stops one resource for a while, and no other. The task ends with the
 /// future that waits for it, so nothing goes on once the controller is dropped.
-async fn isolated<K: Watchable, R: Reconciler<K>>(object: Arc<K>, reconciler: Arc<R>) -> Result<Action, Infallible> {
-    let reference = ObjectRef::from_obj(&*object);
-    let reconcile = Arc::clone(&reconciler).reconcile(Arc::clone(&object));
+async fn isolated<K: Watchable, R: Reconciler<K>>(
+    object: Arc<K>,
+    reference: &ObjectRef<K>,
+    reconciler: Arc<R>,
+    slot: Slot,
+) -> Requeue {
+    let reconcile = Arc::clone(&reconciler).reconcile(Arc::clone(&object), slot);
     let reconcile = AbortOnDropHandle::new(tokio::spawn(reconcile));
-    let requeue = reconcile.await.unwrap_or_else(|error| {
+    reconcile.await.unwrap_or_else(|error| {
         let (name, namespace) = (&reference.name, reference.namespace.as_deref());
         tracing::error!(%error, name, namespace, "a reconcile panicked; please report it as a bug");
         reconciler.handle_panic(&object);
         Requeue::For(REST_AFTER_PANIC)
-    });
-    reconciler.liveness().mark_resting(&reference, requeue);
-    Ok(requeue.into())
+    })
 }
 
 #[cfg(test)]
@@ -216,7 +264,11 @@ mod tests {
     }
 
     impl Reconciler<ConfigMap> for Endless {
-        async fn reconcile(self: Arc<Self>, _: Arc<ConfigMap>) -> Requeue {
+        fn is_newcomer(&self, _: &ConfigMap) -> bool {
+            true
+        }
+
+        async fn reconcile(self: Arc<Self>, _: Arc<ConfigMap>, _slot: Slot) -> Requeue {
             let began = self.began.clone();
             let panics = self.panics;
             drop(self);
@@ -271,7 +323,7 @@ mod tests {
     async fn a_reconcile_ends_with_the_controller_that_is_dropped() {
         let (store, _writer, triggers) = listed();
         let (reconciler, mut begun) = endless(false);
-        let controller = control(triggers, store, reconciler, CancellationToken::new());
+        let controller = control(triggers, store, reconciler, Lanes::new(1), CancellationToken::new());
         tokio::select! {
             () = controller => panic!("it has ended"),
             first = timeout(LIMIT, begun.recv()) => assert_eq!(first.unwrap(), Some(())),
@@ -289,7 +341,7 @@ mod tests {
         let (reconciler, _begun) = endless(false);
         let stop = CancellationToken::new();
         stop.cancel();
-        let controller = control(stream::pending(), store, reconciler, stop);
+        let controller = control(stream::pending(), store, reconciler, Lanes::new(1), stop);
         timeout(LIMIT, controller).await.unwrap();
     }
 
@@ -298,7 +350,7 @@ mod tests {
         let (store, _writer, triggers) = listed();
         let (reconciler, mut begun) = endless(false);
         let stop = CancellationToken::new();
-        let controller = control(triggers, store, reconciler, stop.clone());
+        let controller = control(triggers, store, reconciler, Lanes::new(1), stop.clone());
         tokio::select! {
             () = controller => panic!("it has ended before its reconcile"),
             () = async {
@@ -317,7 +369,7 @@ mod tests {
         let (store, _writer, triggers) = listed();
         let (reconciler, mut begun) = endless(true);
         let stop = CancellationToken::new();
-        let controller = control(triggers, store, Arc::clone(&reconciler), stop.clone());
+        let controller = control(triggers, store, Arc::clone(&reconciler), Lanes::new(1), stop.clone());
         let stopped = async {
             timeout(LIMIT, begun.recv()).await.unwrap();
             stop.cancel();

@@ -21,6 +21,7 @@ wins. No name stands twice, which helm 4 and the API server refuse: the user's w
 {{- $_ := set $env "MAX_RUNNING_TASKS" (toString .maxRunningTasks) }}
 {{- $_ := set $env "MAX_START_RATE" (toString .maxStartRate) }}
 {{- $_ := set $env "MAX_DESCRIBE_RATE" (toString .maxDescribeRate) }}
+{{- $_ := set $env "MAX_CONCURRENT_RECONCILES" (toString .maxConcurrentReconciles) }}
 {{- $_ := set $env "MIN_POLL_INTERVAL" .minPollInterval }}
 {{- $_ := set $env "MAX_POLL_INTERVAL" .maxPollInterval }}
 {{- $_ := set $env "AUDIT_POLL_INTERVAL" .auditPollInterval }}

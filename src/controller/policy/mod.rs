@@ -29,6 +29,7 @@ use self::snapshot::snapshot;
 use self::states::PolicyStates;
 use super::api_server_monitor::ApiServerMonitor;
 use super::crd_wait::wait_for_crd;
+use super::lanes::{Lanes, Slot};
 use super::liveness::Liveness;
 use super::requeue::Requeue;
 use super::shared::Shared;
@@ -43,6 +44,7 @@ const CRD_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct PolicyController {
     context: Arc<Context>,
     sources: Vec<Source>,
+    lanes: Lanes,
     pollers: PollerWorker,
     api_server: ApiServerMonitor,
     namespaces: Vec<String>,
@@ -62,6 +64,7 @@ impl PolicyController {
         tasks: Arc<TaskCaches>,
         default_region: Option<String>,
         poll_interval: Duration,
+        lanes: Lanes,
         api_server: &ApiServerMonitor,
         namespaces: &[String],
     ) -> Self {
@@ -98,6 +101,7 @@ impl PolicyController {
         Self {
             context,
             sources,
+            lanes,
             pollers: PollerWorker::of(regions),
             api_server: api_server.clone(),
             namespaces: namespaces.to_vec(),
@@ -115,6 +119,7 @@ impl PolicyController {
         let Self {
             context,
             sources,
+            lanes,
             pollers,
             api_server,
             namespaces,
@@ -131,15 +136,20 @@ impl PolicyController {
                 context: Arc::clone(&context),
             };
             let triggers = stream::select(changes(api, api_server.clone(), watch), woken);
-            control(triggers, store, Arc::clone(&context), stop.clone())
+            control(triggers, store, Arc::clone(&context), lanes.clone(), stop.clone())
         });
         future::join(future::join_all(controllers), pollers.run(&context)).await;
     }
 }
 
 impl Reconciler<StoredPolicy> for Context {
-    async fn reconcile(self: Arc<Self>, object: Arc<StoredPolicy>) -> Requeue {
-        reconcile::reconcile(object, self).await
+    /// There are few of them.
+    fn is_newcomer(&self, _: &StoredPolicy) -> bool {
+        false
+    }
+
+    async fn reconcile(self: Arc<Self>, object: Arc<StoredPolicy>, slot: Slot) -> Requeue {
+        reconcile::reconcile(object, slot, self).await
     }
 
     /// What it knew is gone with it, which is always safe.

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::states::PolicyState;
 use crate::api::{AuditMitigationPolicyStatus, StoredPolicy};
 use crate::controller::error::Error;
+use crate::controller::lanes::Slot;
 use crate::controller::requeue::Requeue;
 use crate::controller::write::ObjectClient;
 use crate::core::answer::Operation;
@@ -34,6 +35,8 @@ pub(super) struct Pass<'a> {
     pub(super) object: Arc<StoredPolicy>,
     pub(super) is_fresh: bool,
     pub(super) state: PolicyState,
+    /// What makes it one of those at work.
+    slot: Slot,
     /// What was done, for the log.
     pub(super) steps: Vec<&'static str>,
 }
@@ -47,12 +50,13 @@ pub(super) enum Progress {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn begin(context: &'a Context, object: Arc<StoredPolicy>, state: PolicyState) -> Self {
+    pub(super) fn begin(context: &'a Context, object: Arc<StoredPolicy>, state: PolicyState, slot: Slot) -> Self {
         Self {
             context,
             object,
             is_fresh: false,
             state,
+            slot,
             steps: Vec::new(),
         }
     }
@@ -121,7 +125,10 @@ impl<'a> Pass<'a> {
             }
             Step::WriteStatus(status) => self.write_status(*status, policy, tasks).await,
             Step::DescribeSchedule { name, region } => {
+                // The service may be slow in one region: no other policy waits for that.
+                self.slot.leave();
                 self.describe_schedule(policy, &name, &region).await;
+                self.slot.rejoin().await;
                 Ok(Progress::Again)
             }
             Step::CreateTask { audit_id, task } => self.create_task(policy, &audit_id, *task).await,

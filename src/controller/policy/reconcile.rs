@@ -11,12 +11,13 @@ use super::pass::Pass;
 use super::states::PolicyState;
 use crate::api::StoredPolicy;
 use crate::controller::error::Error;
+use crate::controller::lanes::Slot;
 use crate::controller::requeue::Requeue;
 use crate::core::timing;
 use crate::metrics::{ReconcileOutcome, RetryReason};
 
 /// Brings one policy as far as it gets for now.
-pub(super) async fn reconcile(cached: Arc<StoredPolicy>, context: Arc<Context>) -> Requeue {
+pub(super) async fn reconcile(cached: Arc<StoredPolicy>, slot: Slot, context: Arc<Context>) -> Requeue {
     let listed = context.tasks.all_listed();
     // A task that nobody has listed yet might run.
     // mutant: a-policy-that-has-not-seen-its-tasks
@@ -30,7 +31,7 @@ pub(super) async fn reconcile(cached: Arc<StoredPolicy>, context: Arc<Context>) 
     }
     let object = newest(&cached, &mut state);
     let began = Instant::now();
-    let mut pass = Pass::begin(&context, object, state);
+    let mut pass = Pass::begin(&context, object, state, slot);
     let result = pass.run().await;
     let Pass {
         mut state,

@@ -72,6 +72,7 @@ impl Metadata {
             uid: self.uid.clone(),
             resource_version: self.resource_version.clone(),
             creation_timestamp: self.creation_timestamp.clone(),
+            deletion_timestamp: self.deletion_timestamp.clone(),
             ..ObjectMeta::default()
         }
     }

@@ -43,6 +43,7 @@ use self::states::ResourceStates;
 use self::task_watch::TaskWatch;
 use super::api_server_monitor::ApiServerMonitor;
 use super::crd_wait;
+use super::lanes::{Lanes, Slot};
 use super::liveness::Liveness;
 use super::requeue::Requeue;
 use super::shared::Shared;
@@ -63,6 +64,7 @@ pub async fn wait_for_crd(client: &Client, namespaces: &[String], health: &Healt
 pub(super) struct TaskController {
     context: Arc<Context>,
     sources: Vec<Source>,
+    lanes: Lanes,
     orphaned_tasks: OrphanedTasksWorker,
     health: Health,
     api_server: ApiServerMonitor,
@@ -81,6 +83,7 @@ impl TaskController {
         shared: &Arc<Shared>,
         settings: Settings,
         running_tasks: usize,
+        lanes: Lanes,
         health: &Health,
         api_server: &ApiServerMonitor,
         namespaces: &[String],
@@ -118,6 +121,7 @@ impl TaskController {
         Self {
             context,
             sources,
+            lanes,
             orphaned_tasks: worker,
             health: health.clone(),
             api_server: api_server.clone(),
@@ -140,6 +144,7 @@ impl TaskController {
         let Self {
             context,
             sources,
+            lanes,
             orphaned_tasks,
             health,
             api_server,
@@ -153,15 +158,21 @@ impl TaskController {
                 context: Arc::clone(&context),
             };
             let triggers = stream::select(changes(api, api_server.clone(), watch), woken);
-            control(triggers, store, Arc::clone(&context), context.shared.stop.clone())
+            let stop = context.shared.stop.clone();
+            control(triggers, store, Arc::clone(&context), lanes.clone(), stop)
         });
         future::join(future::join_all(controllers), orphaned_tasks.run(&context.shared)).await;
     }
 }
 
 impl Reconciler<CachedTask> for Context {
-    async fn reconcile(self: Arc<Self>, object: Arc<CachedTask>) -> Requeue {
-        reconcile::reconcile(object, self).await
+    /// A deletion is waited for, and what has a phase was looked at: it runs, or waits for its place.
+    fn is_newcomer(&self, object: &CachedTask) -> bool {
+        object.phase.is_none() && object.metadata.deletion_timestamp.is_none()
+    }
+
+    async fn reconcile(self: Arc<Self>, object: Arc<CachedTask>, slot: Slot) -> Requeue {
+        reconcile::reconcile(object, slot, self).await
     }
 
     fn handle_panic(&self, object: &CachedTask) {

@@ -12,6 +12,7 @@ use super::states::ResourceState;
 use super::task_client::TaskClient;
 use crate::api::StoredTask;
 use crate::controller::error::Error;
+use crate::controller::lanes::Slot;
 use crate::controller::requeue::Requeue;
 use crate::core::mitigation_plan::reading::MAX_CALLS;
 use crate::core::task::decide::decide;
@@ -37,6 +38,8 @@ pub(super) struct Pass<'a> {
     /// How many bytes it has, as the watch brought it.
     size: usize,
     pub(super) state: ResourceState,
+    /// What makes it one of those at work.
+    slot: Slot,
     /// A write that the API server refused in this pass: no other is tried before the next.
     refused: Option<Error>,
     /// What was done, for the log.
@@ -50,6 +53,7 @@ impl<'a> Pass<'a> {
         cached: &CachedTask,
         object: Arc<StoredTask>,
         state: ResourceState,
+        slot: Slot,
     ) -> Self {
         Self {
             context,
@@ -57,6 +61,7 @@ impl<'a> Pass<'a> {
             object,
             is_fresh: cached.is_large(),
             state,
+            slot,
             refused: None,
             steps: Vec::new(),
         }
@@ -153,6 +158,10 @@ impl<'a> Pass<'a> {
             return Ok(Progress::Again);
         }
         self.count_retry(&step, observed);
+        // The service has limits of its own, and may be slow in one region: no other resource waits for that.
+        if step.operation().is_some() || matches!(step, Step::ListFailedActions(_)) {
+            self.slot.leave();
+        }
         let client = TaskClient::of(self.context.shared.client.clone(), &self.object);
         match step {
             Step::Read => self.read_back(client.read().await)?,
@@ -175,6 +184,9 @@ impl<'a> Pass<'a> {
             Step::ListFailedActions(task) => self.list_failed_actions(observed, &task).await,
             Step::Wait(_) => {}
         }
+        let reference = CachedTask::reference(&self.object);
+        let rejoin = self.slot.rejoin();
+        self.context.liveness.while_in_line(&reference, rejoin).await;
         Ok(Progress::Again)
     }
 

@@ -13,13 +13,14 @@ use super::pass::Pass;
 use super::states::ResourceState;
 use crate::api::{Reason, StoredTask};
 use crate::controller::error::Error;
+use crate::controller::lanes::Slot;
 use crate::controller::requeue::Requeue;
 use crate::core::event::EventDraft;
 use crate::core::timing;
 use crate::metrics::{ReconcileOutcome, RetryReason};
 
 /// Brings one resource as far as it gets for now.
-pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) -> Requeue {
+pub(super) async fn reconcile(cached: Arc<CachedTask>, mut slot: Slot, context: Arc<Context>) -> Requeue {
     let built = context.wait_until_queue_is_built();
     if context.shared.stop.run_until_cancelled(built).await.is_none() {
         return Requeue::UntilChange;
@@ -27,7 +28,7 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
     let uid = cached.uid().unwrap_or_default();
     // Before its state is taken, which the end of the resource may need meanwhile.
     let large = if cached.is_large() {
-        match read_large(&context, &cached).await {
+        match read_large(&context, &cached, &mut slot).await {
             Ok(large) => Some(large),
             Err(requeue) => return requeue,
         }
@@ -47,7 +48,7 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
         context.shared.metrics.retried(RetryReason::ApiServer);
     }
     let began = Instant::now();
-    let mut pass = Pass::begin(&context, &cached, object, state);
+    let mut pass = Pass::begin(&context, &cached, object, state, slot);
     let result = pass.run().await;
     let Pass {
         mut state,
@@ -77,9 +78,9 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, context: Arc<Context>) ->
 ///
 /// # Errors
 /// When to come back, if there is nothing to do for it now.
-async fn read_large<'a>(context: &'a Context, cached: &CachedTask) -> Result<Large<'a>, Requeue> {
+async fn read_large<'a>(context: &'a Context, cached: &CachedTask, slot: &mut Slot) -> Result<Large<'a>, Requeue> {
     let began = Instant::now();
-    let read = context.read_large(cached);
+    let read = context.read_large(cached, slot);
     let error = match context.shared.stop.run_until_cancelled(read).await {
         Some(Ok(large)) => return Ok(large),
         Some(Err(error)) => error,

@@ -3,6 +3,7 @@
 //! What the figures mean is told in docs/performance.md.
 
 mod candidate;
+mod connections;
 mod options;
 mod process;
 mod progress;

@@ -85,6 +85,8 @@ pub(crate) struct Sizes {
     pub(crate) starts: usize,
     /// How many tasks come at once.
     pub(crate) burst: usize,
+    /// How long after its end one looks what is left of it.
+    pub(crate) settling: Duration,
     /// How many tasks run under the quotas.
     pub(crate) tasks: usize,
     /// How many finished resources there are at a restart, in ascending order.
@@ -98,6 +100,7 @@ impl Sizes {
                 drive: Duration::from_millis(200),
                 starts: 3,
                 burst: 20,
+                settling: Duration::from_millis(200),
                 tasks: 12,
                 finished: vec![0, 50],
             }
@@ -106,6 +109,7 @@ impl Sizes {
                 drive: Duration::from_secs(3),
                 starts: 200,
                 burst: 1_000,
+                settling: Duration::from_mins(1),
                 tasks: 200,
                 finished: vec![0, 1_000, 10_000],
             }

@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use simulator::Call;
 use support::{AuditedUser, Process, http_get, operator, ports};
 use tokio::time::sleep;
 
 use crate::{
     candidate::Candidate,
+    connections::Connections,
     process::{self, Memory},
     report::Figure,
     stand::{LIMIT, Stand},
@@ -26,6 +27,7 @@ const REST_CPU: Duration = Duration::from_millis(10);
 pub(crate) struct Run<'a> {
     stand: &'a Stand,
     process: Process,
+    connections: Connections,
     access_key: String,
     user: AuditedUser,
     port: u16,
@@ -57,9 +59,12 @@ impl<'a> Run<'a> {
             .envs(variables.iter().copied());
         let began = Instant::now();
         let process = stand.cluster.spawn("operator", command)?;
+        let url: http::Uri = stand.cluster.url().parse()?;
+        let connections = Connections::watch(process.id(), url.port_u16().context("the API server has no port")?);
         Ok(Self {
             stand,
             process,
+            connections,
             access_key,
             user,
             port,
@@ -132,7 +137,10 @@ impl<'a> Run<'a> {
         );
         let calls = self.calls();
         let refused = calls.iter().filter(|call| call.code.is_some()).count();
-        let mut figures = vec![Figure::count("AWS calls", calls.len())];
+        let mut figures = vec![
+            Figure::count("connections to the API server", self.connections.opened()),
+            Figure::count("AWS calls", calls.len()),
+        ];
         let operations = calls.iter().map(|call| match call.operation {
             Some(operation) => format!("AWS calls, {operation}"),
             None => format!("AWS calls, {} {}", call.method, call.uri),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use simulator::Operation;
 use support::eventually;
+use tokio::time::sleep;
 
 use super::{between, mebibytes, seconds};
 use crate::{
@@ -24,7 +25,7 @@ const VARIABLES: [(&str, &str); 4] = [
     ("MIN_POLL_INTERVAL", "10s"),
 ];
 
-pub(super) async fn run(stand: &Stand, candidate: &Candidate, count: usize) -> Result<Vec<Figure>> {
+pub(super) async fn run(stand: &Stand, candidate: &Candidate, count: usize, settling: Duration) -> Result<Vec<Figure>> {
     stand.set(|settings| {
         settings.task_duration = Duration::from_secs(1);
         Stand::without_quotas(settings);
@@ -58,8 +59,10 @@ pub(super) async fn run(stand: &Stand, candidate: &Candidate, count: usize) -> R
         .await?;
     run.quiet().await?;
     let done = Used::by(stand, &run)?;
+    sleep(settling).await;
     let memory = run.memory()?;
     let number = f64::from(u32::try_from(count).context("too many")?);
+    let each = |used: Duration| used.as_secs_f64() * 1_000.0 / number;
     let share = |used: Duration| 100.0 * used.as_secs_f64() / started.as_secs_f64();
     let simulator = after.simulator.saturating_sub(used.simulator);
     let control_plane = after.control_plane.saturating_sub(used.control_plane);
@@ -74,12 +77,17 @@ pub(super) async fn run(stand: &Stand, candidate: &Candidate, count: usize) -> R
         Figure::new("CPU of the simulated service until then", share(simulator), "%"),
         Figure::new(
             "CPU of the operator for each task, to its end",
-            done.operator.saturating_sub(used.operator).as_secs_f64() * 1_000.0 / number,
+            each(done.operator.saturating_sub(used.operator)),
+            "ms",
+        ),
+        Figure::new(
+            "CPU of the control plane for each task, to its end",
+            each(done.control_plane.saturating_sub(used.control_plane)),
             "ms",
         ),
         mebibytes("resident before", idle.resident),
         mebibytes("resident, most", memory.peak),
-        mebibytes("resident after all have ended", memory.resident),
+        mebibytes("resident a minute after all have ended", memory.resident),
     ];
     figures.extend(run.end().await?);
     Ok(figures)

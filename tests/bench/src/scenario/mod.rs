@@ -28,7 +28,7 @@ pub(crate) async fn run(
     match scenario {
         Scenario::Simulator => drive::run(stand, sizes.drive).await,
         Scenario::Latency => latency::run(stand, candidate, sizes.starts).await,
-        Scenario::Burst => burst::run(stand, candidate, sizes.burst).await,
+        Scenario::Burst => burst::run(stand, candidate, sizes.burst, sizes.settling).await,
         Scenario::Makespan => makespan::run(stand, candidate, sizes.tasks, 0).await,
         Scenario::Shared => makespan::run(stand, candidate, sizes.tasks, makespan::SLOTS / 2).await,
         Scenario::Finished => finished::run(stand, candidate, &sizes.finished).await,
