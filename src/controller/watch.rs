@@ -216,28 +216,25 @@ impl<K: Watchable> Turns<K> {
             liveness.forget(&reference);
             return Ok(Action::await_change());
         };
-        let requeue = isolated(object, &reference, Arc::clone(&reconciler), slot).await;
+        let reconcile = spawn(Arc::clone(&reconciler), Arc::clone(&object), slot);
+        let requeue = reconcile.await.unwrap_or_else(|error| {
+            let (name, namespace) = (&reference.name, reference.namespace.as_deref());
+            tracing::error!(%error, name, namespace, "a reconcile panicked; please report it as a bug");
+            reconciler.handle_panic(&object);
+            Requeue::For(REST_AFTER_PANIC)
+        });
         reconciler.liveness().mark_resting(&reference, requeue);
         Ok(requeue.into())
     }
 }
 
-/// Runs a reconcile in a task of its own: a panic stops one resource for a while, and no other. The task ends with the
-/// future that waits for it, so nothing goes on once the controller is dropped.
-async fn isolated<K: Watchable, R: Reconciler<K>>(
-    object: Arc<K>,
-    reference: &ObjectRef<K>,
-    reconciler: Arc<R>,
-    slot: Slot,
-) -> Requeue {
-    let reconcile = Arc::clone(&reconciler).reconcile(Arc::clone(&object), slot);
-    let reconcile = AbortOnDropHandle::new(tokio::spawn(reconcile));
-    reconcile.await.unwrap_or_else(|error| {
-        let (name, namespace) = (&reference.name, reference.namespace.as_deref());
-        tracing::error!(%error, name, namespace, "a reconcile panicked; please report it as a bug");
-        reconciler.handle_panic(&object);
-        Requeue::For(REST_AFTER_PANIC)
-    })
+/// Begins a reconcile in a task of its own: a panic stops one resource for a while, and no other. The task ends with the
+/// handle, so nothing goes on once the controller is dropped.
+///
+/// This is no async function, since the future of one has room for all that it ever holds: each resource that waits for
+/// its turn would take the tens of KiB of a reconcile.
+fn spawn<K: Watchable, R: Reconciler<K>>(reconciler: Arc<R>, object: Arc<K>, slot: Slot) -> AbortOnDropHandle<Requeue> {
+    AbortOnDropHandle::new(tokio::spawn(reconciler.reconcile(object, slot)))
 }
 
 #[cfg(test)]
@@ -253,6 +250,9 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_mins(1);
+
+    /// How many bytes the turn of a resource may take, the reconcile apart.
+    const LARGEST_TURN: usize = 2 << 10;
 
     /// A kind whose reconciles never end, or panic.
     struct Endless {
@@ -272,8 +272,10 @@ mod tests {
             let began = self.began.clone();
             let panics = self.panics;
             drop(self);
+            // As large as a real one.
+            let held = [0_u8; 8 * LARGEST_TURN];
             let _ = began.send(()).await;
-            assert!(!panics, "as the test wants it");
+            assert!(!panics && held.first() == Some(&0), "as the test wants it");
             future::pending().await
         }
 
@@ -316,6 +318,21 @@ mod tests {
         }
         let triggers = stream::iter([ObjectRef::from_obj(&config_map())]).chain(stream::pending());
         (store, writer, triggers)
+    }
+
+    /// A thousand resources at once once took the memory of a thousand reconciles, although a few were at work.
+    #[tokio::test]
+    async fn who_waits_for_its_turn_takes_little_memory() {
+        let (store, _writer, _) = listed();
+        let (reconciler, _begun) = endless(false);
+        let turns = Arc::new(Turns {
+            line: Line::new(Lanes::new(1)),
+            store,
+            stop: CancellationToken::new(),
+        });
+        let turn = turns.take(Arc::new(config_map()), reconciler);
+        let bytes = size_of_val(&turn);
+        assert!(bytes <= LARGEST_TURN, "{bytes} bytes");
     }
 
     /// What is dropped at the end of a shutdown once went on in tasks of its own.
