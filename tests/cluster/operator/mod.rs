@@ -6,6 +6,7 @@ mod approval_under_faults;
 mod bad_input;
 mod cancel;
 mod copies;
+mod crowd;
 mod deletion;
 mod existing;
 mod faults;
