@@ -6,19 +6,27 @@
 //! for no crowd of ends.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::lock::lock;
+
+/// How long a reconcile keeps its slot while it waits for something else than the API server. An answer of AWS comes
+/// sooner as a rule: whoever gave up the slot for that would let a newcomer in, and the opened resources would pile up.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The slots of both lanes. Clones share them.
 #[derive(Clone)]
 pub(super) struct Lanes {
     newcomers: Arc<Semaphore>,
     known: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl Lanes {
@@ -27,6 +35,7 @@ impl Lanes {
         Self {
             newcomers: Arc::new(Semaphore::new(slots)),
             known: Arc::new(Semaphore::new(slots)),
+            patience: PATIENCE,
         }
     }
 
@@ -35,6 +44,7 @@ impl Lanes {
             // Nobody closes it.
             permit: Arc::clone(lane).acquire_owned().await.ok(),
             known: Arc::clone(&self.known),
+            patience: self.patience,
         }
     }
 }
@@ -43,15 +53,22 @@ impl Lanes {
 pub(super) struct Slot {
     permit: Option<OwnedSemaphorePermit>,
     known: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl Slot {
-    /// Lets others go on: this one waits for something else than the API server.
-    pub(super) fn leave(&mut self) {
+    /// Waits for something else than the API server, and lets others go on if that takes long. Then the slot is lost
+    /// until it [rejoins](Self::rejoin).
+    pub(super) async fn leave_if_slow<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        let mut wait = pin!(wait);
+        if let Ok(done) = timeout(self.patience, &mut wait).await {
+            return done;
+        }
         self.permit = None;
+        wait.await
     }
 
-    /// Waits in line again, as one that is known.
+    /// Waits in line again, as one that is known, if the slot was left.
     pub(super) async fn rejoin(&mut self) {
         if self.permit.is_none() {
             self.permit = Arc::clone(&self.known).acquire_owned().await.ok();
@@ -101,7 +118,10 @@ impl<K: Resource<DynamicType = ()>> Line<K> {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use futures::future::join;
     use k8s_openapi::api::core::v1::ConfigMap;
+    use tokio::sync::oneshot;
+    use tokio::task::yield_now;
 
     use super::*;
 
@@ -152,14 +172,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_for_something_else_gives_its_slot_to_the_next() {
-        let line = line(1);
+    async fn who_waits_long_for_something_else_gives_its_slot_to_the_next() {
+        let mut line = line(1);
+        line.lanes.patience = Duration::ZERO;
         let mut slot = line.enter(&named("first"), false).await;
-        slot.leave();
-        let next = line.enter(&named("next"), false).await;
+        let (answer, answered) = oneshot::channel();
+        let next = async {
+            let next = line.enter(&named("next"), false).await;
+            answer.send("late").unwrap();
+            next
+        };
+        let (answer, next) = join(slot.leave_if_slow(answered), next).await;
+        assert_eq!(answer, Ok("late"));
         assert!(slot.rejoin().now_or_never().is_none());
         drop(next);
         assert!(slot.rejoin().now_or_never().is_some());
         assert!(line.enter(&named("later"), false).now_or_never().is_none());
+    }
+
+    /// Otherwise each answer would let one more newcomer in, and what they have opened would pile up.
+    #[tokio::test]
+    async fn who_waits_a_moment_keeps_its_slot() {
+        let line = line(1);
+        let mut slot = line.enter(&named("first"), true).await;
+        let next = named("next");
+        let mut next = Box::pin(line.enter(&next, true));
+        slot.leave_if_slow(async {
+            assert!((&mut next).now_or_never().is_none());
+            yield_now().await;
+        })
+        .await;
+        assert!((&mut next).now_or_never().is_none());
+        assert!(slot.rejoin().now_or_never().is_some());
     }
 }

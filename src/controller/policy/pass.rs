@@ -35,8 +35,6 @@ pub(super) struct Pass<'a> {
     pub(super) object: Arc<StoredPolicy>,
     pub(super) is_fresh: bool,
     pub(super) state: PolicyState,
-    /// What makes it one of those at work.
-    slot: Slot,
     /// What was done, for the log.
     pub(super) steps: Vec<&'static str>,
 }
@@ -50,19 +48,18 @@ pub(super) enum Progress {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn begin(context: &'a Context, object: Arc<StoredPolicy>, state: PolicyState, slot: Slot) -> Self {
+    pub(super) fn begin(context: &'a Context, object: Arc<StoredPolicy>, state: PolicyState) -> Self {
         Self {
             context,
             object,
             is_fresh: false,
             state,
-            slot,
             steps: Vec::new(),
         }
     }
 
     /// Takes steps until it has to wait.
-    pub(super) async fn run(&mut self) -> Result<Requeue, Error> {
+    pub(super) async fn run(&mut self, mut slot: Slot) -> Result<Requeue, Error> {
         for _ in 0..MAX_STEPS {
             self.context.liveness.mark_touched(&ObjectRef::from_obj(&*self.object));
             let policy = ObservedPolicy::parse(&self.object);
@@ -75,7 +72,7 @@ impl<'a> Pass<'a> {
                 return Ok(Requeue::UntilChange);
             }
             self.steps.push(step.name());
-            match self.take(step, &policy, &tasks).await? {
+            match self.take(step, &policy, &tasks, &mut slot).await? {
                 Progress::Again => {}
                 Progress::Changed => return Ok(Requeue::UntilChange),
             }
@@ -109,11 +106,18 @@ impl<'a> Pass<'a> {
     }
 
     /// Does one step.
-    async fn take(&mut self, step: Step, policy: &ObservedPolicy, tasks: &[OwnTask]) -> Result<Progress, Error> {
+    async fn take(
+        &mut self,
+        step: Step,
+        policy: &ObservedPolicy,
+        tasks: &[OwnTask],
+        slot: &mut Slot,
+    ) -> Result<Progress, Error> {
         let leadership = &self.context.shared.leadership;
         // mutant: a-policy-acts-while-it-may-not-lead
         if step.is_the_leaders() && !leadership.is_surely_held(Instant::now()) {
-            leadership.surely_held().await;
+            slot.leave_if_slow(leadership.surely_held()).await;
+            self.rejoin(slot).await;
             // Meanwhile everything may have changed: it is looked at and decided afresh.
             self.is_fresh = false;
             return Ok(Progress::Again);
@@ -126,14 +130,18 @@ impl<'a> Pass<'a> {
             Step::WriteStatus(status) => self.write_status(*status, policy, tasks).await,
             Step::DescribeSchedule { name, region } => {
                 // The service may be slow in one region: no other policy waits for that.
-                self.slot.leave();
-                self.describe_schedule(policy, &name, &region).await;
-                self.slot.rejoin().await;
+                slot.leave_if_slow(self.describe_schedule(policy, &name, &region)).await;
+                self.rejoin(slot).await;
                 Ok(Progress::Again)
             }
             Step::CreateTask { audit_id, task } => self.create_task(policy, &audit_id, *task).await,
             Step::DeleteTask { task, .. } => self.delete_task(policy, &task).await,
         }
+    }
+
+    async fn rejoin(&self, slot: &mut Slot) {
+        let reference = ObjectRef::from_obj(&*self.object);
+        self.context.liveness.while_in_line(&reference, slot.rejoin()).await;
     }
 
     async fn describe_schedule(&mut self, policy: &ObservedPolicy, name: &str, region: &str) {

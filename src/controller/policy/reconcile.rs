@@ -31,8 +31,8 @@ pub(super) async fn reconcile(cached: Arc<StoredPolicy>, slot: Slot, context: Ar
     }
     let object = newest(&cached, &mut state);
     let began = Instant::now();
-    let mut pass = Pass::begin(&context, object, state, slot);
-    let result = pass.run().await;
+    let mut pass = Pass::begin(&context, object, state);
+    let result = pass.run(slot).await;
     let Pass {
         mut state,
         object,

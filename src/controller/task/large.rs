@@ -27,9 +27,8 @@ impl Context {
     /// When it can't be read; with an error for which [`Error::is_gone`] holds when it doesn't exist any more.
     pub(super) async fn read_large(&self, cached: &CachedTask, slot: &mut Slot) -> Result<Large<'_>, Error> {
         let reference = ObjectRef::from_obj(cached);
-        slot.leave();
         let room = async {
-            let permit = self.large_budget.reserve(cached.size).await;
+            let permit = slot.leave_if_slow(self.large_budget.reserve(cached.size)).await;
             slot.rejoin().await;
             permit
         };

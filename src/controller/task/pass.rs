@@ -38,8 +38,6 @@ pub(super) struct Pass<'a> {
     /// How many bytes it has, as the watch brought it.
     size: usize,
     pub(super) state: ResourceState,
-    /// What makes it one of those at work.
-    slot: Slot,
     /// A write that the API server refused in this pass: no other is tried before the next.
     refused: Option<Error>,
     /// What was done, for the log.
@@ -53,7 +51,6 @@ impl<'a> Pass<'a> {
         cached: &CachedTask,
         object: Arc<StoredTask>,
         state: ResourceState,
-        slot: Slot,
     ) -> Self {
         Self {
             context,
@@ -61,14 +58,13 @@ impl<'a> Pass<'a> {
             object,
             is_fresh: cached.is_large(),
             state,
-            slot,
             refused: None,
             steps: Vec::new(),
         }
     }
 
     /// Takes steps until it has to wait. With a refused write comes the time of the next step that needs none.
-    pub(super) async fn run(&mut self) -> Result<Requeue, (Error, Option<Instant>)> {
+    pub(super) async fn run(&mut self, mut slot: Slot) -> Result<Requeue, (Error, Option<Instant>)> {
         let mut parsed = Arc::clone(&self.object);
         let mut observed = ObservedTask::parse(&parsed);
         for _ in 0..MAX_STEPS {
@@ -79,7 +75,8 @@ impl<'a> Pass<'a> {
                 observed = ObservedTask::parse(&parsed);
             }
             let decision = self.decide(&observed);
-            match self.act(decision, &observed).await.map_err(|error| (error, None))? {
+            let progress = self.act(decision, &observed, &mut slot).await;
+            match progress.map_err(|error| (error, None))? {
                 Progress::Again => {}
                 Progress::Stopping => return Ok(Requeue::UntilChange),
                 Progress::Waiting(wake_up) => return self.rest(&observed, wake_up),
@@ -90,7 +87,7 @@ impl<'a> Pass<'a> {
 
     /// The stage is found once, for the queue and for the plan, at one time for both: a backoff that ends in between
     /// would be admitted without a slot.
-    fn decide(&mut self, observed: &ObservedTask) -> Decision {
+    fn decide(&self, observed: &ObservedTask) -> Decision {
         let context = self.context;
         let plan = context.plan_of_policy(observed);
         let o = context.observe(observed, self.size, &self.state, self.is_fresh, plan.as_deref(), now());
@@ -105,7 +102,7 @@ impl<'a> Pass<'a> {
 
     /// Does the first step that is due and may be done now. A step that has to wait for the rate limiter holds up no
     /// other, and a write that is refused none that needs no write.
-    async fn act(&mut self, decision: Decision, observed: &ObservedTask) -> Result<Progress, Error> {
+    async fn act(&mut self, decision: Decision, observed: &ObservedTask, slot: &mut Slot) -> Result<Progress, Error> {
         let Decision { due, mut wake_up } = decision;
         for step in due {
             let writes_are_held = self.refused.is_some() || self.state.holds_writes(&self.object, Instant::now());
@@ -123,7 +120,7 @@ impl<'a> Pass<'a> {
                 continue;
             }
             self.steps.push(step.name().into());
-            match self.take(step, observed).await {
+            match self.take(step, observed, slot).await {
                 Ok(progress) => return Ok(progress),
                 Err(error) if error.is_refusal() => self.refused = Some(error),
                 Err(error) => return Err(error),
@@ -148,20 +145,17 @@ impl<'a> Pass<'a> {
     }
 
     /// Does one step.
-    async fn take(&mut self, step: Step, observed: &ObservedTask) -> Result<Progress, Error> {
+    async fn take(&mut self, step: Step, observed: &ObservedTask, slot: &mut Slot) -> Result<Progress, Error> {
         let leadership = &self.context.shared.leadership;
         // mutant: it-acts-while-it-may-not-lead
         if is_the_leaders(&step) && !leadership.is_surely_held(Instant::now()) {
-            leadership.surely_held().await;
+            slot.leave_if_slow(leadership.surely_held()).await;
+            self.rejoin(slot).await;
             // Meanwhile everything may have changed: it is looked at and decided afresh.
             self.is_fresh = false;
             return Ok(Progress::Again);
         }
         self.count_retry(&step, observed);
-        // The service has limits of its own, and may be slow in one region: no other resource waits for that.
-        if step.operation().is_some() || matches!(step, Step::ListFailedActions(_)) {
-            self.slot.leave();
-        }
         let client = TaskClient::of(self.context.shared.client.clone(), &self.object);
         match step {
             Step::Read => self.read_back(client.read().await)?,
@@ -177,17 +171,23 @@ impl<'a> Pass<'a> {
                 self.remove_finalizer(&client, observed, abandons_task).await?;
             }
             Step::Delete => return self.delete(&client).await,
-            Step::Start(record) => self.start(observed, &record).await,
-            Step::Describe(task) => self.describe(observed, &task).await,
-            Step::Cancel(task) => self.cancel(observed, &task).await,
-            Step::ReadForPlan { region, read } => self.read_for_plan(observed, &region, read).await,
-            Step::ListFailedActions(task) => self.list_failed_actions(observed, &task).await,
+            // The service may be slow in one region: no other resource waits for that.
+            Step::Start(record) => slot.leave_if_slow(self.start(observed, &record)).await,
+            Step::Describe(task) => slot.leave_if_slow(self.describe(observed, &task)).await,
+            Step::Cancel(task) => slot.leave_if_slow(self.cancel(observed, &task)).await,
+            Step::ReadForPlan { region, read } => {
+                slot.leave_if_slow(self.read_for_plan(observed, &region, read)).await;
+            }
+            Step::ListFailedActions(task) => slot.leave_if_slow(self.list_failed_actions(observed, &task)).await,
             Step::Wait(_) => {}
         }
-        let reference = CachedTask::reference(&self.object);
-        let rejoin = self.slot.rejoin();
-        self.context.liveness.while_in_line(&reference, rejoin).await;
+        self.rejoin(slot).await;
         Ok(Progress::Again)
+    }
+
+    async fn rejoin(&self, slot: &mut Slot) {
+        let reference = CachedTask::reference(&self.object);
+        self.context.liveness.while_in_line(&reference, slot.rejoin()).await;
     }
 
     /// Counts a call that failed before and has not gone well since.

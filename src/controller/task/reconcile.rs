@@ -48,8 +48,8 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, mut slot: Slot, context: 
         context.shared.metrics.retried(RetryReason::ApiServer);
     }
     let began = Instant::now();
-    let mut pass = Pass::begin(&context, &cached, object, state, slot);
-    let result = pass.run().await;
+    let mut pass = Pass::begin(&context, &cached, object, state);
+    let result = pass.run(slot).await;
     let Pass {
         mut state,
         object,
