@@ -4,6 +4,7 @@
 //! own beneath.
 
 mod api_server_monitor;
+mod clock;
 mod crd_wait;
 mod error;
 mod events;
@@ -15,6 +16,7 @@ mod policy_directory;
 mod requeue;
 mod run;
 mod shared;
+mod source;
 mod task;
 mod watch;
 mod write;

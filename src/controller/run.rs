@@ -14,6 +14,7 @@ use super::policy::PolicyController;
 use super::policy_directory::PolicyDirectory;
 use super::shared::Shared;
 use super::task::TaskController;
+use super::watch::Stuck;
 use crate::aws::Service;
 use crate::core::task::observation::Settings;
 use crate::health::Health;
@@ -102,9 +103,6 @@ pub async fn run(parts: Parts, namespaces: &[String]) {
     future::join(tasks.run(), policies.run()).await;
     event_task.drain().await;
 }
-
-/// Says what is stuck, if anything is.
-type Stuck = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// Has the probes ask the controllers.
 fn answer_probes(health: &Health, api_server: &ApiServerMonitor, tasks: Stuck, policies: Stuck) {

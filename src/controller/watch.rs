@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{FutureExt as _, Stream, StreamExt as _, future, stream};
 use kube::core::NamespaceResourceScope;
@@ -65,6 +65,15 @@ pub(super) trait Reconciler<K: Watchable>: Send + Sync + 'static {
 
     /// Where it is said which work is due and which is being done.
     fn liveness(&self) -> &Liveness<ObjectRef<K>>;
+}
+
+/// Says what is stuck, if anything is.
+pub(super) type Stuck = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// What the probes ask this kind.
+pub(super) fn stuck<K: Watchable, R: Reconciler<K>>(reconciler: &Arc<R>) -> Stuck {
+    let watched = Arc::downgrade(reconciler);
+    Box::new(move || watched.upgrade()?.liveness().stuck(Instant::now()))
 }
 
 /// The API of each watched namespace, or the one of all namespaces.

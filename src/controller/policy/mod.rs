@@ -12,13 +12,10 @@ mod states;
 mod tasks;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::{future, stream};
-use kube::Api;
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 
 use self::caches::{PolicyCaches, Watched};
 use self::context::Context;
@@ -33,8 +30,9 @@ use super::lanes::{Lanes, Slot};
 use super::liveness::Liveness;
 use super::requeue::Requeue;
 use super::shared::Shared;
+use super::source::{Source, sources};
 use super::task::TaskCaches;
-use super::watch::{Reconciler, apis, changes, control};
+use super::watch::{Reconciler, Stuck, changes, control, stuck};
 use crate::api::StoredPolicy;
 
 /// How often to look for the definition. Tasks work without it, so there may never be one.
@@ -43,20 +41,12 @@ const CRD_INTERVAL: Duration = Duration::from_secs(10);
 /// The controller of `AuditMitigationPolicy`s.
 pub(super) struct PolicyController {
     context: Arc<Context>,
-    sources: Vec<Source>,
+    sources: Vec<Source<StoredPolicy>>,
     lanes: Lanes,
     pollers: PollerWorker,
     api_server: ApiServerMonitor,
     namespaces: Vec<String>,
 }
-
-/// A watch that is to begin.
-type Source = (
-    Api<StoredPolicy>,
-    Store<StoredPolicy>,
-    Writer<StoredPolicy>,
-    UnboundedReceiver<ObjectRef<StoredPolicy>>,
-);
 
 impl PolicyController {
     pub(super) fn new(
@@ -68,21 +58,17 @@ impl PolicyController {
         api_server: &ApiServerMonitor,
         namespaces: &[String],
     ) -> Self {
-        let (mut watches, mut sources) = (Vec::new(), Vec::new());
-        for api in apis::<StoredPolicy>(&shared.client, namespaces) {
-            let (store, writer) = reflector::store();
-            let (wake, woken) = unbounded();
-            watches.push(Watched {
-                store: store.clone(),
-                wake,
-            });
-            sources.push((api, store, writer, woken));
-        }
+        let sources = sources::<StoredPolicy>(&shared.client, namespaces);
+        let watch = |source: &Source<StoredPolicy>| Watched {
+            store: source.store.clone(),
+            wake: source.wake.clone(),
+        };
+        let caches = PolicyCaches::new(sources.iter().map(watch).collect());
         let (pollers, regions) = Pollers::new(poll_interval);
         let context = Arc::new(Context {
             default_region,
             states: PolicyStates::default(),
-            caches: PolicyCaches::new(watches),
+            caches,
             tasks,
             pollers,
             liveness: Liveness::new(api_server.clone()),
@@ -109,9 +95,8 @@ impl PolicyController {
     }
 
     /// Says what is stuck, if anything is.
-    pub(super) fn stuck(&self) -> Box<dyn Fn() -> Option<String> + Send + Sync> {
-        let watched = Arc::downgrade(&self.context);
-        Box::new(move || watched.upgrade()?.liveness.stuck(Instant::now()))
+    pub(super) fn stuck(&self) -> Stuck {
+        stuck(&self.context)
     }
 
     /// Waits for the definition, and runs until it is told to stop.
@@ -129,14 +114,20 @@ impl PolicyController {
         if stop.run_until_cancelled(installed).await.is_none() {
             return;
         }
-        let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
-            api_server.begin_watch(api.resource_url());
+        let controllers = sources.into_iter().map(|source| {
+            api_server.begin_watch(source.api.resource_url());
             let watch = PolicyWatch {
-                writer,
+                writer: source.writer,
                 context: Arc::clone(&context),
             };
-            let triggers = stream::select(changes(api, api_server.clone(), watch), woken);
-            control(triggers, store, Arc::clone(&context), lanes.clone(), stop.clone())
+            let triggers = stream::select(changes(source.api, api_server.clone(), watch), source.woken);
+            control(
+                triggers,
+                source.store,
+                Arc::clone(&context),
+                lanes.clone(),
+                stop.clone(),
+            )
         });
         future::join(future::join_all(controllers), pollers.run(&context)).await;
     }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource as _, ResourceExt as _};
 
 use super::context::Context;
 use super::states::PolicyState;
 use crate::api::{AuditMitigationPolicyStatus, StoredPolicy};
+use crate::controller::clock::now;
 use crate::controller::error::Error;
 use crate::controller::lanes::Slot;
 use crate::controller::requeue::Requeue;
@@ -23,7 +23,6 @@ use crate::core::policy::observed::ObservedPolicy;
 use crate::core::policy::own_task::OwnTask;
 use crate::core::policy::status::READY;
 use crate::core::policy::step::Step;
-use crate::core::timing::Now;
 
 /// More steps than any policy takes before it has to wait: the history limits delete one task at a time.
 const MAX_STEPS: usize = 256;
@@ -229,13 +228,5 @@ impl<'a> Pass<'a> {
 
     fn client(&self) -> ObjectClient<StoredPolicy> {
         ObjectClient::of(self.context.shared.client.clone(), &self.object)
-    }
-}
-
-/// The time by both clocks.
-pub(super) fn now() -> Now {
-    Now {
-        wall: Timestamp::now(),
-        monotonic: Instant::now(),
     }
 }

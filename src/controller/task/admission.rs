@@ -8,10 +8,10 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::cached::CachedTask;
 use super::context::Context;
-use super::pass::now;
 use super::start_scheduler::Placed;
 use super::states::ResourceState;
 use crate::api::StoredTask;
+use crate::controller::clock::now;
 use crate::core::answer::Operation;
 use crate::core::queue::{Admission, Place};
 use crate::core::task::observed::ObservedTask;

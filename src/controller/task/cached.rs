@@ -264,7 +264,7 @@ mod tests {
 
     use super::*;
     use crate::api::FINALIZER;
-    use crate::controller::task::pass::now;
+    use crate::controller::clock::now;
     use crate::core::timing::PollBounds;
 
     fn object() -> Value {

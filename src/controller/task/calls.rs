@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use super::pass::{Pass, now};
+use super::pass::Pass;
 use crate::api::StartRecord;
+use crate::controller::clock::now;
 use crate::core::answer::Operation;
 use crate::core::mitigation_plan::PlanRead;
 use crate::core::task::observed::ObservedTask;

@@ -25,11 +25,9 @@ mod writes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::{future, stream};
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::{Api, Client};
+use kube::Client;
+use kube::runtime::reflector::ObjectRef;
 
 use self::cached::CachedTask;
 pub(super) use self::caches::TaskCaches;
@@ -47,7 +45,8 @@ use super::lanes::{Lanes, Slot};
 use super::liveness::Liveness;
 use super::requeue::Requeue;
 use super::shared::Shared;
-use super::watch::{Reconciler, apis, changes, control};
+use super::source::{Source, sources};
+use super::watch::{Reconciler, Stuck, changes, control, stuck};
 use crate::core::task::observation::Settings;
 use crate::health::Health;
 
@@ -63,20 +62,12 @@ pub async fn wait_for_crd(client: &Client, namespaces: &[String], health: &Healt
 /// The controller of `AuditMitigationTask`s.
 pub(super) struct TaskController {
     context: Arc<Context>,
-    sources: Vec<Source>,
+    sources: Vec<Source<CachedTask>>,
     lanes: Lanes,
     orphaned_tasks: OrphanedTasksWorker,
     health: Health,
     api_server: ApiServerMonitor,
 }
-
-/// A watch that is to begin.
-type Source = (
-    Api<CachedTask>,
-    Store<CachedTask>,
-    Writer<CachedTask>,
-    UnboundedReceiver<ObjectRef<CachedTask>>,
-);
 
 impl TaskController {
     pub(super) fn new(
@@ -88,20 +79,18 @@ impl TaskController {
         api_server: &ApiServerMonitor,
         namespaces: &[String],
     ) -> Self {
-        let (mut watches, mut sources) = (Vec::new(), Vec::new());
-        for (index, api) in apis::<CachedTask>(&shared.client, namespaces).into_iter().enumerate() {
-            let (store, writer) = reflector::store();
-            let (wake, woken) = unbounded();
-            api_server.begin_watch(api.resource_url());
-            watches.push(Watched {
-                path: api.resource_url().to_owned(),
+        let sources = sources::<CachedTask>(&shared.client, namespaces);
+        let watch = |(index, source): (usize, &Source<CachedTask>)| {
+            let path = source.api.resource_url();
+            api_server.begin_watch(path);
+            Watched {
+                path: path.to_owned(),
                 namespace: namespaces.get(index).cloned(),
-                store: store.clone(),
-                wake,
-            });
-            sources.push((api, store, writer, woken));
-        }
-        let caches = Arc::new(TaskCaches::new(watches));
+                store: source.store.clone(),
+                wake: source.wake.clone(),
+            }
+        };
+        let caches = Arc::new(TaskCaches::new(sources.iter().enumerate().map(watch).collect()));
         let pace = shared.service.pace().clone();
         let (orphaned_tasks, worker) = OrphanedTasks::new();
         let context = Arc::new(Context {
@@ -134,9 +123,8 @@ impl TaskController {
     }
 
     /// Says what is stuck, if anything is.
-    pub(super) fn stuck(&self) -> Box<dyn Fn() -> Option<String> + Send + Sync> {
-        let watched = Arc::downgrade(&self.context);
-        Box::new(move || watched.upgrade()?.liveness.stuck(Instant::now()))
+    pub(super) fn stuck(&self) -> Stuck {
+        stuck(&self.context)
     }
 
     /// Runs until it is told to stop.
@@ -149,17 +137,17 @@ impl TaskController {
             health,
             api_server,
         } = self;
-        let controllers = sources.into_iter().map(|(api, store, writer, woken)| {
+        let controllers = sources.into_iter().map(|source| {
             let watch = TaskWatch {
-                path: api.resource_url().to_owned(),
-                writer,
+                path: source.api.resource_url().to_owned(),
+                writer: source.writer,
                 api_server: api_server.clone(),
                 health: health.clone(),
                 context: Arc::clone(&context),
             };
-            let triggers = stream::select(changes(api, api_server.clone(), watch), woken);
+            let triggers = stream::select(changes(source.api, api_server.clone(), watch), source.woken);
             let stop = context.shared.stop.clone();
-            control(triggers, store, Arc::clone(&context), lanes.clone(), stop)
+            control(triggers, source.store, Arc::clone(&context), lanes.clone(), stop)
         });
         future::join(future::join_all(controllers), orphaned_tasks.run(&context.shared)).await;
     }

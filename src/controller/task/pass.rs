@@ -4,13 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::Timestamp;
-
 use super::cached::CachedTask;
 use super::context::Context;
 use super::states::ResourceState;
 use super::task_client::TaskClient;
 use crate::api::StoredTask;
+use crate::controller::clock::now;
 use crate::controller::error::Error;
 use crate::controller::lanes::Slot;
 use crate::controller::requeue::Requeue;
@@ -23,7 +22,6 @@ use crate::core::task::plan::Decision;
 use crate::core::task::stage::Stage;
 use crate::core::task::status::phase::is_finished;
 use crate::core::task::step::Step;
-use crate::core::timing::Now;
 use crate::metrics::RetryReason;
 
 /// More steps than any resource takes before it has to wait.
@@ -209,14 +207,6 @@ pub(super) enum Progress {
     Stopping,
     /// Nothing is to be done until then.
     Waiting(Option<Instant>),
-}
-
-/// The time by both clocks.
-pub(super) fn now() -> Now {
-    Now {
-        wall: Timestamp::now(),
-        monotonic: Instant::now(),
-    }
 }
 
 /// Whether the step is one that only the leader may do, and only while it surely is. That counts for what is written,

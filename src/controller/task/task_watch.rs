@@ -9,8 +9,8 @@ use kube::runtime::watcher::Event;
 
 use super::cached::CachedTask;
 use super::context::Context;
-use super::pass::now;
 use crate::controller::api_server_monitor::ApiServerMonitor;
+use crate::controller::clock::now;
 use crate::controller::watch::WatchHandler;
 use crate::core::task::observed::ObservedTask;
 use crate::health::Health;

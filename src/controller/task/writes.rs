@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use kube::Resource as _;
 
-use super::pass::{Pass, Progress, now};
+use super::pass::{Pass, Progress};
 use super::task_client::TaskClient;
 use crate::api::{AuditMitigationTaskStatus, StartRecord, StoredTask};
+use crate::controller::clock::now;
 use crate::controller::error::Error;
 use crate::core::event::EventDraft;
 use crate::core::task::events::{abandoned, event_drafts, farewell, transition};
