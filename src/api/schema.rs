@@ -84,6 +84,9 @@ pub(super) fn complete(
         if let Some(status) = property(root, &["status"]) {
             // kstatus and Argo CD know from the first moment that nobody has looked at the resource yet.
             status.default = Some(JSON(json!({ "observedGeneration": -1 })));
+            // The operator alone writes it, whole. So the API server need not note the owner of each of its fields,
+            // which took as much room in each object as the status itself, and time at each write.
+            status.x_kubernetes_map_type = Some("atomic".to_owned());
         }
         if let Some(policy) = property(root, &["spec", "deletionPolicy"]) {
             policy.default = Some(JSON(json!(DeletionPolicy::default())));
