@@ -4,6 +4,9 @@
 //! resources at once would take a thousand of both. So the others wait in line, in one of two lanes, each with its own
 //! slots and its own order: a deletion, an end or a free place in the queue waits for no crowd of newcomers, and newcomers
 //! for no crowd of ends.
+//!
+//! The controller's `concurrency` in kube bounds them too, but has one line for all, and a reconcile that waits for a slow
+//! AWS keeps its place in it.
 
 use std::collections::HashMap;
 use std::pin::pin;
