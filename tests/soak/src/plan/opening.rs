@@ -5,8 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::{
-    Action, Beat, Cast, Kind, Network, Scene, ServiceFault, Shape, Site, TaskFault, Way, Who, kit::Stage,
-    scenes::SCENES,
+    Action, Beat, Cast, Kind, Network, Scene, Schedule, ServiceFault, Shape, Site, TaskFault, Way, Who,
+    kit::Stage,
+    scenes::{SCENES, founding},
 };
 
 /// How many scenes about resources of their own play at a time.
@@ -19,6 +20,14 @@ pub(super) fn opening(random: &mut Rng, cast: &mut Cast) -> Vec<Vec<Scene>> {
         of_stage(Stage::Elsewhere, random, cast),
         weather(random, cast),
     ];
+    lanes.extend(Schedule::ALL.map(|schedule| {
+        let found = Scene {
+            name: None,
+            beats: founding(schedule),
+        };
+        let scenes = of_stage(Stage::Schedule(schedule), random, cast);
+        [found].into_iter().chain(scenes).collect()
+    }));
     let mut resources = of_stage(Stage::Resources, random, cast).into_iter().peekable();
     let each = resources.len().div_ceil(RESOURCE_LANES);
     while resources.peek().is_some() {
