@@ -47,8 +47,8 @@ fn action(random: &mut Rng) -> Action {
     let who = [Who::Leader, Who::Standby, Who::Elsewhere];
     let who = *random.choice(&who).unwrap_or(&Who::Leader);
     match random.u32(..100) {
-        0..12 => Action::OfPolicies(Deed::random(random)),
-        12..40 => {
+        0..18 => Action::OfPolicies(Deed::random(random)),
+        18..40 => {
             let shape = if is_born_suspended(number) {
                 Shape::Suspended
             } else {

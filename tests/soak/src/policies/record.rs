@@ -98,6 +98,11 @@ pub(super) enum Standing {
 }
 
 impl PolicySeen {
+    /// What is not newer is never looked at again.
+    pub(super) fn watermark(&self) -> Option<Timestamp> {
+        self.noted.iter().map(|noted| noted.start).max()
+    }
+
     fn of(object: &DynamicObject) -> Self {
         let data = &object.data;
         let limit = |member: &str| {

@@ -9,6 +9,9 @@ use crate::policies::{
     record::{Event, PolicySeen, Record, Sighting},
 };
 
+/// How many audits a status keeps, by the contract. Of more at once it notes the newest.
+const KEPT: usize = 10;
+
 /// An audit that begins so soon after its policy may count as one from before: by the contract within a second, and a
 /// millisecond is lost to rounding.
 const AT_ONCE: SignedDuration = SignedDuration::from_millis(1010);
@@ -22,8 +25,7 @@ pub(in crate::policies) fn watermark(record: &Record) -> Vec<String> {
         let Some(before) = before.filter(|before| before.since == now.since) else {
             continue;
         };
-        let newest = |seen: &PolicySeen| seen.noted.iter().map(|noted| noted.start).max();
-        if newest(now) < newest(before) {
+        if now.watermark() < before.watermark() {
             broken.push(format!(
                 "{} went back from {:?} to {:?}",
                 now.name, before.noted, now.noted
@@ -89,14 +91,21 @@ pub(in crate::policies) fn passed_over(record: &Record, runs: &[Run], is_at_rest
     for event in &record.events {
         let Event::Policy(seen) = event else { continue };
         let audits = seen.noted.iter().map(|noted| noted.audit.as_str());
-        noted.entry(&seen.uid).or_default().extend(audits);
-        latest.insert(&seen.uid, seen);
+        let known = noted.entry(&seen.uid).or_default();
+        known.extend(audits);
+        let before = latest.insert(&seen.uid, seen).and_then(PolicySeen::watermark);
+        if let Some(oldest) = seen.noted.get(KEPT - 1) {
+            let too_many = runs
+                .iter()
+                .filter(|run| before.is_none_or(|before| run.start > before) && run.start < oldest.start);
+            known.extend(too_many.map(|run| run.id.as_str()));
+        }
     }
     let there: BTreeSet<&str> = record.policies().iter().map(|policy| policy.uid.as_str()).collect();
     let mut broken = BTreeSet::new();
     for (uid, policy) in latest {
         let Some(since) = policy.since else { continue };
-        let watermark = policy.noted.iter().map(|noted| noted.start).max();
+        let watermark = policy.watermark();
         let is_past = |run: &&Run| {
             let will_not_be = watermark.is_some_and(|watermark| run.start <= watermark);
             will_not_be || is_at_rest && there.contains(uid) && run.has_ended()
@@ -190,6 +199,14 @@ mod tests {
             0,
             "was noted"
         );
+        let ten: Vec<_> = (31..41).rev().map(|start| ("of many", start, "Skipped")).collect();
+        assert_eq!(judge(&[policy(&[first]), policy(&ten)], false), 0, "twelve at once");
+        assert_eq!(
+            judge(&[policy(&[first]), policy(&ten[..9])], false),
+            2,
+            "eleven at once"
+        );
+        assert_eq!(judge(&[policy(&[third]), policy(&ten)], false), 2, "past before");
         let gone = [policy(&[first]), policy_gone()];
         assert_eq!(judge(&gone, true), 0);
         let mut others = runs.clone();
