@@ -44,7 +44,7 @@ pub(crate) async fn check(actor: &mut Actor, summary: &mut Summary) -> Result<()
     let calls = actor.world.aws.calls();
     figures(&actor.world, &calls, summary);
     summary.figures.extend(policies::figures(actor, &calls));
-    for (promise, broken) in policies::look(actor, &calls)? {
+    for (promise, broken) in policies::look(actor, &calls) {
         summary.check(promise, broken.into_iter().map(|violation| violation.how));
     }
     for (promise, broken) in [
@@ -54,6 +54,7 @@ pub(crate) async fn check(actor: &mut Actor, summary: &mut Summary) -> Result<()
     ] {
         summary.check(promise, broken.into_iter().map(|violation| violation.how));
     }
+    summary.check(policies::DELETED, policies::deleted_manifests(&actor.world)?);
     rates::rates(&actor.world, &calls, &actor.ledger.touched, summary);
     requests::requests(actor, &calls, summary)?;
     if was_whole {
@@ -285,6 +286,8 @@ fn logs(world: &World, summary: &mut Summary) -> Result<()> {
             std::fs::copy(path, kept.join(path.file_name().unwrap_or_default()))?;
         }
         std::fs::write(kept.join("calls.json"), serde_json::to_vec_pretty(&world.aws.calls())?)?;
+        let record = format!("{:#?}", world.of_policies.record());
+        std::fs::write(kept.join("policies.txt"), record)?;
         summary.logs = Some(kept);
     }
     Ok(())

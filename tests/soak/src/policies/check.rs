@@ -14,12 +14,10 @@ use super::{
 use crate::{actor::Actor, monitor::Violation, plan::Site, replica::site_of, requests::is_about_tasks, world::World};
 
 /// What holds at any time.
-pub(crate) fn look(actor: &Actor, calls: &[Call]) -> Result<Vec<(&'static str, BTreeSet<Violation>)>> {
+pub(crate) fn look(actor: &Actor, calls: &[Call]) -> [(&'static str, BTreeSet<Violation>); 7] {
     let record = actor.world.of_policies.record().clone();
     let runs = runs(&actor.world.aws);
     let starts = starts(&actor.world.aws, calls, &record);
-    let mut deleted = promises::deleted(&record, &runs);
-    deleted.extend(deleted_manifests(&actor.world)?);
     let looked = [
         (ONE_TASK, promises::one_task(&starts)),
         (
@@ -27,20 +25,19 @@ pub(crate) fn look(actor: &Actor, calls: &[Call]) -> Result<Vec<(&'static str, B
             promises::beyond_bounds(&record, &starts, &actor.books.approvals),
         ),
         (ALONE, promises::alone(&record)),
-        (DELETED, deleted),
+        (DELETED, promises::deleted(&record, &runs)),
         (WATERMARK, promises::watermark(&record)),
         (FROM_BEFORE, promises::from_before(&record, &runs)),
         (PASSED_OVER, promises::passed_over(&record, &runs, false)),
     ];
-    let violations = looked.map(|(promise, broken)| {
+    looked.map(|(promise, broken)| {
         let broken = broken.into_iter().map(|how| Violation { promise, how });
         (promise, broken.collect())
-    });
-    Ok(violations.into())
+    })
 }
 
-/// The operators delete nothing that people wrote.
-fn deleted_manifests(world: &World) -> Result<Vec<String>> {
+/// What people wrote, and an operator deleted.
+pub(crate) fn deleted_manifests(world: &World) -> Result<Vec<String>> {
     let mut broken = Vec::new();
     for place in world.places() {
         let requests = world.cluster.requests_of(&place.user)?.into_iter();

@@ -9,7 +9,8 @@ mod record;
 #[cfg(test)]
 mod samples;
 
-pub(crate) use check::{figures, look, rest};
+pub(crate) use check::{deleted_manifests, figures, look, rest};
 pub(crate) use manifest::{add_to, is_of_a_policy, resource, task_name_of};
 pub(crate) use people::Books;
+pub(crate) use promises::DELETED;
 pub(crate) use record::{History, is_garbage};

@@ -141,7 +141,7 @@ impl Actor {
         let ended = begun
             .iter()
             .map(|id| self.world.aws.complete_audit(id, status, BTreeMap::new()));
-        ended.filter(Result::is_ok).count() > 0
+        ended.flatten().count() > 0
     }
 
     /// Ends the audits that are in progress.

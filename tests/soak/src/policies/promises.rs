@@ -10,7 +10,7 @@ pub(super) const ONE_TASK: &str = "no audit has two tasks of one policy in the s
 pub(super) const BOUNDS: &str = "nothing is started beyond the bounds without the approval of its plan, nor other \
                                  than its plan";
 pub(super) const ALONE: &str = "no policy makes a task while another of its tasks runs";
-pub(super) const DELETED: &str = "of tasks only a policy's own are deleted: those that ended, beyond the limits, and \
+pub(crate) const DELETED: &str = "of tasks only a policy's own are deleted: those that ended, beyond the limits, and \
                                   those that had not started, after a newer audit";
 pub(super) const WATERMARK: &str = "no policy takes back which audits it has noted, or what became of them";
 pub(super) const FROM_BEFORE: &str =

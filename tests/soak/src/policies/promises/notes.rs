@@ -31,10 +31,11 @@ pub(in crate::policies) fn watermark(record: &Record) -> Vec<String> {
                 now.name, before.noted, now.noted
             ));
         }
-        for (was, is) in before.noted.iter().flat_map(|was| {
-            let is = now.noted.iter().find(|is| is.audit == was.audit);
-            is.map(|is| (was, is))
-        }) {
+        let in_both = before.noted.iter().filter_map(|was| {
+            let is = now.noted.iter().find(|is| is.audit == was.audit)?;
+            Some((was, is))
+        });
+        for (was, is) in in_both {
             // A task that was called superseded may turn out to have started just then.
             let may_change = |outcome: &str| ["TaskCreated", "Skipped"].contains(&outcome);
             if was.outcome != is.outcome && !(may_change(&was.outcome) && may_change(&is.outcome)) {
