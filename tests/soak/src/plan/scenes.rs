@@ -14,8 +14,8 @@ use super::{
 };
 pub(super) use policies::founding;
 use policies::{
-    approved, audit_meanwhile, bounds_edited, ends_later, looks_fail, made_again, superseded, suspended,
-    two_of_a_schedule,
+    approved, audit_meanwhile, bounds_edited, ends_later, killed_at_an_audit, looks_fail, made_again, superseded,
+    suspended, two_of_a_schedule,
 };
 use processes::{
     api_server_down, killed_before_answers, late_request, leader_cut_off, leader_killed, rollout, two_clusters,
@@ -66,6 +66,7 @@ pub(super) const SCENES: &[Kit] = &[
     kit("the API server goes down", Stage::Leader, 1, api_server_down),
     kit("a rollout", Stage::Leader, 1, rollout),
     kit("the leader is killed", Stage::Leader, 0, leader_killed),
+    kit("the leader is killed at an audit", Stage::Leader, 0, killed_at_an_audit),
     kit("two policies of a schedule", EXPIRING, 1, two_of_a_schedule),
     kit("bounds are edited while a task waits", EXPIRING, 1, bounds_edited),
     kit("an audit while looks fail", EXPIRING, 1, looks_fail),

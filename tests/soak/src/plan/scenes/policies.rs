@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 use super::pause;
 use crate::plan::{
-    Action, Beat, Cast, Condition,
+    Action, Beat, Cast, Condition, Who,
     policies::{Age, Deed, Edit, Place, Policy, Schedule, Sight},
 };
 
@@ -102,6 +102,17 @@ pub(super) fn audit_meanwhile(random: &mut Rng, _: &mut Cast, _: usize) -> Vec<B
         deed(Deed::Audit(Schedule::Shared, 3)),
         until(Sight::Noted(Schedule::Shared)),
         until(Sight::Starts(Policy::Changing)),
+    ]
+}
+
+/// Between any two of the steps that follow from the audit.
+pub(super) fn killed_at_an_audit(random: &mut Rng, _: &mut Cast, _: usize) -> Vec<Beat> {
+    vec![
+        deed(Deed::Audit(Schedule::Shared, 2)),
+        pause(random.u64(300..1500)),
+        Beat::Do(Action::Kill(Who::Leader)),
+        Beat::Until(Condition::LeaderChanged),
+        until(Sight::Noted(Schedule::Shared)),
     ]
 }
 
