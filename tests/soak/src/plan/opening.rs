@@ -20,6 +20,11 @@ pub(super) fn opening(random: &mut Rng, cast: &mut Cast) -> Vec<Vec<Scene>> {
         of_stage(Stage::Elsewhere, random, cast),
         weather(random, cast),
     ];
+    let mut resources = of_stage(Stage::Resources, random, cast).into_iter().peekable();
+    let each = resources.len().div_ceil(RESOURCE_LANES);
+    while resources.peek().is_some() {
+        lanes.push(resources.by_ref().take(each).collect());
+    }
     lanes.extend(Schedule::ALL.map(|schedule| {
         let found = Scene {
             name: None,
@@ -28,11 +33,6 @@ pub(super) fn opening(random: &mut Rng, cast: &mut Cast) -> Vec<Vec<Scene>> {
         let scenes = of_stage(Stage::Schedule(schedule), random, cast);
         [found].into_iter().chain(scenes).collect()
     }));
-    let mut resources = of_stage(Stage::Resources, random, cast).into_iter().peekable();
-    let each = resources.len().div_ceil(RESOURCE_LANES);
-    while resources.peek().is_some() {
-        lanes.push(resources.by_ref().take(each).collect());
-    }
     lanes
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Books {
     /// The audit of a schedule that was begun last.
     newest: BTreeMap<Schedule, String>,
     in_progress: BTreeMap<Schedule, Vec<String>>,
+    /// When an audit began last.
+    began: Option<Timestamp>,
     /// The hash that was approved last.
     hashes: BTreeMap<Policy, String>,
     edits: BTreeMap<Policy, u64>,
@@ -46,6 +48,18 @@ pub(crate) struct Books {
     pub(crate) deleted: BTreeSet<String>,
     /// Faults of looks.
     faults: Vec<u64>,
+}
+
+impl Books {
+    /// When the next audit begins: by the cluster's clock, since it is compared with when policies were created, and the
+    /// service's is behind. No two begin in the same millisecond, which is all that a status says of it.
+    fn next_start(&mut self, now: Timestamp) -> Timestamp {
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        let after = self.began.map(|began| began + SignedDuration::from_millis(1));
+        let start = after.map_or(now, |after| after.max(now));
+        self.began = Some(start);
+        start
+    }
 }
 
 impl Actor {
@@ -117,9 +131,7 @@ impl Actor {
                 aws.add_problem(&problem).context("the simulator refused a problem")?;
             }
         }
-        // Audits are put in order by when policies were created, so they begin by the cluster's clock: the service's is
-        // behind.
-        let start = Timestamp::now();
+        let start = self.books.next_start(Timestamp::now());
         let audit = Audit {
             scheduled_audit_name: Some(schedule.name()),
             start: Some(start),
