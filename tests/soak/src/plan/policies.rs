@@ -114,8 +114,8 @@ impl Deed {
         let place = if random.bool() { Place::Task } else { Place::Policy };
         match random.u32(..100) {
             0..40 => Self::Audit(schedule, findings),
-            40..45 => Self::Begin(schedule, findings),
-            45..52 => Self::End(schedule, random.bool()),
+            40..43 => Self::Begin(schedule, findings),
+            43..52 => Self::End(schedule, random.bool()),
             52..60 => Self::Approve(Policy::Bounded, place, Age::Current),
             60..70 => Self::Approve(Policy::Asking, place, Age::Current),
             70..75 => Self::Approve(Policy::Asking, place, Age::Old),

@@ -75,7 +75,9 @@ pub(super) struct TaskSeen {
     /// The uid of the policy that made it.
     pub(super) owner: String,
     pub(super) audit: String,
+    /// As if it were not being deleted.
     pub(super) standing: Standing,
+    pub(super) is_deleting: bool,
     /// `spec.approval.requiredAbove`
     pub(super) required_above: Value,
     pub(super) plan: Option<Plan>,
@@ -152,6 +154,7 @@ impl TaskSeen {
             owner: object.owner_references().first().map(|owner| owner.uid.clone())?,
             audit: text(object, "/spec/target/auditTaskId")?.to_owned(),
             standing: standing(object),
+            is_deleting: object.metadata.deletion_timestamp.is_some(),
             required_above: required_above.cloned().unwrap_or_default(),
             plan: hash.zip(findings).map(|(hash, findings)| Plan { hash, findings }),
         })
@@ -176,10 +179,12 @@ fn created(object: &DynamicObject) -> Timestamp {
     created.map_or(Timestamp::MIN, |created| created.0)
 }
 
-/// Whether a task's policy is gone, so that the garbage collector deletes it.
+/// Whether a task is of a policy that was deleted, so that the garbage collector deletes it, or is deleted by its policy:
+/// whether it may do that is looked at elsewhere.
 pub(crate) fn is_garbage(task: &DynamicObject, deleted: &BTreeSet<String>) -> bool {
     let mut owners = task.owner_references().iter();
-    owners.any(|owner| deleted.contains(&owner.uid))
+    let is_deleted = policy_of(task).is_some() && task.metadata.deletion_timestamp.is_some();
+    is_deleted || owners.any(|owner| deleted.contains(&owner.uid))
 }
 
 /// The record, which goes on while this is kept.

@@ -53,6 +53,7 @@ pub(super) fn task(uid: &str, audit: &str, standing: Standing) -> TaskSeen {
         owner: OWNER.to_owned(),
         audit: audit.to_owned(),
         standing,
+        is_deleting: false,
         required_above: Value::Null,
         plan: None,
     }
@@ -62,6 +63,13 @@ pub(super) fn with_plan(task: TaskSeen, hash: &str, findings: u64) -> TaskSeen {
     let hash = hash.to_owned();
     TaskSeen {
         plan: Some(Plan { hash, findings }),
+        ..task
+    }
+}
+
+pub(super) fn deleting(task: TaskSeen) -> TaskSeen {
+    TaskSeen {
+        is_deleting: true,
         ..task
     }
 }

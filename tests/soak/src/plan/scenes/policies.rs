@@ -26,7 +26,8 @@ fn place(variant: usize) -> Place {
 
 /// The policies of a schedule, after an audit that is none of their business.
 pub(in crate::plan) fn founding(schedule: Schedule) -> Vec<Beat> {
-    let before = [deed(Deed::Audit(schedule, 2))];
+    // Times are in whole seconds.
+    let before = [deed(Deed::Audit(schedule, 2)), pause(1100)];
     let create = schedule.policies().map(|policy| deed(Deed::Create(policy)));
     let watch = schedule.policies().map(|policy| until(Sight::Watches(policy)));
     before.into_iter().chain(create).chain(watch).collect()

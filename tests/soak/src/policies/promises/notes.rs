@@ -12,6 +12,9 @@ use crate::policies::{
 /// How many audits a status keeps, by the contract. Of more at once it notes the newest.
 const KEPT: usize = 10;
 
+/// Kubernetes' times are in whole seconds: an audit counts that surely began after.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
 /// An audit that begins so soon after its policy may count as one from before: by the contract within a second, and a
 /// millisecond is lost to rounding.
 const AT_ONCE: SignedDuration = SignedDuration::from_millis(1010);
@@ -68,7 +71,7 @@ pub(in crate::policies) fn from_before(record: &Record, runs: &[Run]) -> Vec<Str
         };
         if created
             .get(task.owner.as_str())
-            .is_some_and(|created| run.start <= *created)
+            .is_some_and(|created| run.start <= *created + SECOND)
         {
             broken.push(format!("{} is of an audit from before its policy", task.name));
         }
@@ -132,9 +135,17 @@ pub(in crate::policies) fn as_noted(record: &Record, starts: &[Started]) -> Vec<
     let mut broken = Vec::new();
     for policy in record.policies() {
         for noted in policy.noted.iter().filter(|noted| noted.outcome != "TaskCreated") {
+            // Superseded while its start was on its way, and cancelled for that.
+            let was_deleted = |start: &Started| {
+                let mut events = record.events.iter();
+                noted.outcome == "Skipped"
+                    && events.any(
+                        |event| matches!(event, Event::Task(task, _) if task.uid == start.token && task.is_deleting),
+                    )
+            };
             let started = starts
                 .iter()
-                .filter(|start| start.policy == policy.name && start.audit == noted.audit);
+                .filter(|start| start.policy == policy.name && start.audit == noted.audit && !was_deleted(start));
             broken.extend(started.map(|start| format!("{}: {noted:?}, and {start:?}", policy.name)));
         }
     }
@@ -146,7 +157,7 @@ mod tests {
     use super::*;
     use crate::policies::{
         record::Standing,
-        samples::{listed, policy, policy_gone, record, run, start, task, written},
+        samples::{deleting, listed, policy, policy_gone, record, run, start, task, written},
     };
 
     const CREATED: &str = "TaskCreated";
@@ -169,11 +180,12 @@ mod tests {
 
     #[test]
     fn a_task_of_an_old_audit_is_seen() {
-        let runs = [run("before", -5), run("a1", 10), run("a2", 20)];
+        let runs = [run("before", -5), run("at once", 1), run("a1", 10), run("a2", 20)];
         let made = |uid, audit| written(task(uid, audit, Standing::NotStarted), &[]);
         let judge = |events: &[Event]| from_before(&record(events.iter().cloned()), &runs).len();
         assert_eq!(judge(&[policy(&[]), made("t1", "a1"), made("t2", "a2")]), 0);
         assert_eq!(judge(&[policy(&[]), made("t1", "before")]), 1);
+        assert_eq!(judge(&[policy(&[]), made("t1", "at once")]), 1);
         assert_eq!(judge(&[made("t2", "a2"), made("t1", "a1")]), 1, "older than the last");
         assert_eq!(judge(&[made("t1", "a1"), made("t2", "a1")]), 1, "again");
         assert_eq!(judge(&[made("t1", "a1"), made("t1", "a1")]), 0, "a version of the same");
@@ -223,5 +235,8 @@ mod tests {
         let judge = |outcome| as_noted(&record([policy(&[("a1", 10, outcome)])]), &[start("t1", "a1", 1)]).len();
         assert_eq!(judge(CREATED), 0);
         assert_eq!(["Skipped", "Compliant", "AuditFailed"].map(judge), [1, 1, 1]);
+        let superseded = written(deleting(task("t1", "a1", Standing::NotStarted)), &[]);
+        let skipped = policy(&[("a1", 10, "Skipped")]);
+        assert!(as_noted(&record([superseded, skipped]), &[start("t1", "a1", 1)]).is_empty());
     }
 }
