@@ -18,4 +18,5 @@ async fn everything_holds_after_every_kind_of_fault() {
     let (whole, all) = summary.whole_scenes();
     assert!(whole * 10 > all * 7, "{whole} of {all} scenes: {summary}");
     assert!(summary.figure("tasks started by the operators") > Some(30), "{summary}");
+    assert!(summary.figure("tasks that policies made") > Some(8), "{summary}");
 }

@@ -113,18 +113,19 @@ impl Deed {
         let findings = random.u32(0..6);
         let place = if random.bool() { Place::Task } else { Place::Policy };
         match random.u32(..100) {
-            0..40 => Self::Audit(schedule, findings),
-            40..43 => Self::Begin(schedule, findings),
-            43..52 => Self::End(schedule, random.bool()),
-            52..60 => Self::Approve(Policy::Bounded, place, Age::Current),
-            60..70 => Self::Approve(Policy::Asking, place, Age::Current),
-            70..75 => Self::Approve(Policy::Asking, place, Age::Old),
-            75..79 => Self::Suspend(Policy::Changing, random.bool()),
-            79..83 => Self::Edit(policy, Edit::Mapping),
-            83..86 => Self::Edit(policy, Edit::Limits),
-            86..89 => Self::Edit(Policy::Bounded, Edit::Bounds),
-            89..92 => Self::Recreate(Policy::Changing),
-            92..95 => Self::ReadsFail(random.u64(..)),
+            // Each supersedes what the one before has led to: not too many.
+            0..28 => Self::Audit(schedule, findings),
+            28..30 => Self::Begin(schedule, findings),
+            30..40 => Self::End(schedule, random.bool()),
+            40..55 => Self::Approve(Policy::Bounded, place, Age::Current),
+            55..72 => Self::Approve(Policy::Asking, place, Age::Current),
+            72..77 => Self::Approve(Policy::Asking, place, Age::Old),
+            77..81 => Self::Suspend(Policy::Changing, random.u32(..4) == 0),
+            81..84 => Self::Edit(policy, Edit::Mapping),
+            84..87 => Self::Edit(policy, Edit::Limits),
+            87..90 => Self::Edit(Policy::Bounded, Edit::Bounds),
+            90..92 => Self::Recreate(Policy::Changing),
+            92..94 => Self::ReadsFail(random.u64(..)),
             _ => Self::MendReads,
         }
     }
