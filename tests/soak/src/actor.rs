@@ -14,6 +14,7 @@ use crate::{
     ledger::Ledger,
     monitor,
     plan::{self, Action, Condition, Kind, Manifest, Network, ServiceFault, TaskFault, Way, Who},
+    policies::Books,
     replica::{Replica, slots},
     resources::{RECORD, name, task_ids_of},
     service_faults,
@@ -43,6 +44,7 @@ pub(crate) struct Actor {
     /// The version of a manifest's resource that people made last: what is older is no news.
     pub(crate) versions: BTreeMap<Manifest, u64>,
     pub(crate) edits: usize,
+    pub(crate) books: Books,
     /// When the API server went down.
     pub(crate) outages: Vec<Timestamp>,
     /// Faults in the simulator: of everybody, and of a manifest's tasks.
@@ -66,6 +68,7 @@ impl Actor {
             lives: BTreeMap::new(),
             versions: BTreeMap::new(),
             edits: 0,
+            books: Books::default(),
             outages: Vec::new(),
             everywhere: Vec::new(),
             on_tasks: BTreeMap::new(),
@@ -125,6 +128,7 @@ impl Actor {
             }
             Action::MendAll => self.mend_all(),
             Action::ApiServerDown => self.api_server_down().await?,
+            Action::OfPolicies(deed) => return self.of_policies(deed).await,
         }
         Ok(true)
     }
@@ -277,6 +281,7 @@ impl Actor {
                 id.is_some_and(|id| self.world.aws.task(&id).is_some())
             }
             Condition::StartCalled(manifest) => self.called(manifest, Operation::START),
+            Condition::OfPolicies(sight) => self.sees(sight),
             Condition::CancelCalled(manifest) => self.called(manifest, Operation::CANCEL),
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     actor::Actor,
     expect::{Rest, rest},
     history::text,
-    monitor, rates,
+    monitor, policies, rates,
     replica::Replica,
     requests,
     resources::plain,
@@ -29,6 +29,9 @@ const CANARY: &str = "canary";
 /// How long a status may say that it is the last word and be wrong: the next look at the task mends it.
 const WRONG: Duration = Duration::from_secs(20);
 
+/// How long policies may take to rest: a look at audits may be put off by a minute, and a task runs for seconds.
+const POLICIES_REST: Duration = Duration::from_mins(3);
+
 /// How long nothing may change before that counts as stuck, but for those who say when they go on.
 const STUCK: Duration = Duration::from_mins(2);
 
@@ -40,6 +43,10 @@ pub(crate) async fn check(actor: &mut Actor, summary: &mut Summary) -> Result<()
     }
     let calls = actor.world.aws.calls();
     figures(&actor.world, &calls, summary);
+    summary.figures.extend(policies::figures(actor, &calls));
+    for (promise, broken) in policies::look(actor, &calls) {
+        summary.check(promise, broken.into_iter().map(|violation| violation.how));
+    }
     for (promise, broken) in [
         (monitor::TOKENS, monitor::tokens(&actor.world, &calls)),
         (monitor::LEASE, monitor::leadership(&actor.world, &calls)?),
@@ -47,6 +54,7 @@ pub(crate) async fn check(actor: &mut Actor, summary: &mut Summary) -> Result<()
     ] {
         summary.check(promise, broken.into_iter().map(|violation| violation.how));
     }
+    summary.check(policies::DELETED, policies::deleted_manifests(&actor.world)?);
     rates::rates(&actor.world, &calls, &actor.ledger.touched, summary);
     requests::requests(actor, &calls, summary)?;
     if was_whole {
@@ -73,7 +81,15 @@ async fn settle(world: &mut World, summary: &mut Summary) -> Result<()> {
         let parameters = DeleteParams::default();
         api.delete(name, &parameters).await?;
     }
-    let settled = until_settled(world, false).await;
+    let mut settled = until_settled(world, false).await;
+    if settled.is_ok() {
+        // They make tasks, and delete them, until they rest.
+        let what =
+            "each audit is noted as what became of it, the history limits hold, and no task of an older audit waits";
+        let rested = eventually(POLICIES_REST, what, async || policies::rest(world)).await;
+        summary.check(what, rested.err().map(|error| format!("{error:#}")));
+        settled = until_settled(world, false).await;
+    }
     summary.check(what, settled.err().map(|error| format!("{error:#}")));
     let mut phases: BTreeMap<_, usize> = BTreeMap::new();
     for (_, object) in all(world).await? {
@@ -86,6 +102,7 @@ async fn settle(world: &mut World, summary: &mut Summary) -> Result<()> {
             "Failed" => "resources Failed",
             "Canceled" => "resources Canceled",
             "Suspended" => "resources Suspended",
+            "AwaitingApproval" => "resources AwaitingApproval",
             "Conflict" => "resources Conflict",
             "Rejected" => "resources Rejected",
             _ => "resources in another phase",
@@ -223,16 +240,25 @@ async fn quiet(world: &mut World, summary: &mut Summary) -> Result<()> {
     );
     let made = world.aws.calls();
     let is_canarys = |call: &&Call| call.task_id.as_deref().is_some_and(|id| id.starts_with(CANARY));
+    // A policy looks at audits all the time, and at its schedule first.
+    let is_look = |call: &&Call| {
+        let looks = [
+            Operation::ListAuditTasks,
+            Operation::DescribeAuditTask,
+            Operation::DescribeScheduledAudit,
+        ];
+        call.operation.is_some_and(|operation| looks.contains(&operation))
+    };
     let mut touched: BTreeSet<_> = made
         .iter()
         .skip(calls)
-        .filter(|call| !is_canarys(call))
+        .filter(|call| !is_canarys(call) && !is_look(call))
         .map(|call| format!("{:?} of {:?}", call.operation, call.task_id))
         .collect();
     for (place, before) in world.places().into_iter().zip(asked) {
         let requests = world.cluster.requests_of(&place.user)?;
         let writes = requests.iter().skip(before).filter(|request| {
-            requests::is_about_tasks(request)
+            (requests::is_about_tasks(request) || requests::is_about_policies(request))
                 && !["get", "list", "watch"].contains(&request.verb.as_str())
                 && request.name != CANARY
         });
@@ -260,6 +286,8 @@ fn logs(world: &World, summary: &mut Summary) -> Result<()> {
             std::fs::copy(path, kept.join(path.file_name().unwrap_or_default()))?;
         }
         std::fs::write(kept.join("calls.json"), serde_json::to_vec_pretty(&world.aws.calls())?)?;
+        let record = format!("{:#?}", world.of_policies.record());
+        std::fs::write(kept.join("policies.txt"), record)?;
         summary.logs = Some(kept);
     }
     Ok(())

@@ -6,6 +6,7 @@ use simulator::Task;
 
 use crate::{
     history::text,
+    policies::is_of_a_policy,
     resources::{AUDIT, RECORD, asks_for},
 };
 
@@ -58,7 +59,7 @@ pub(crate) fn rest(object: &DynamicObject, tasks: &[Task]) -> Rest {
         "Completed" => has_ended_as("COMPLETED"),
         "Failed" => has_ended_as("FAILED"),
         "Canceled" => own.is_none() && named.is_none() || has_ended_as("CANCELED"),
-        "Suspended" => own.is_none() && named.is_none(),
+        "Suspended" | "AwaitingApproval" => own.is_none() && named.is_none(),
         "Conflict" => named.is_some() && !is_the_specs,
         "Rejected" => own.is_none(),
         "Unknown" => is_of_another(object) && own.is_none(),
@@ -68,7 +69,7 @@ pub(crate) fn rest(object: &DynamicObject, tasks: &[Task]) -> Rest {
     if !agrees {
         return wrong(&format!("the service has {named:?}, and of this uid {own:?}"));
     }
-    if phase != "Suspended" && !object.finalizers().is_empty() {
+    if !["Suspended", "AwaitingApproval"].contains(&phase) && !object.finalizers().is_empty() {
         return busy("it is finished, and held by a finalizer");
     }
     Rest::Settled
@@ -77,7 +78,9 @@ pub(crate) fn rest(object: &DynamicObject, tasks: &[Task]) -> Rest {
 /// Whether what was asked for is no longer asked for.
 fn has_changed(object: &DynamicObject) -> bool {
     let is_set = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_bool) == Some(true);
-    is_set("/spec/cancel") || is_set("/spec/suspend") || text(object, "/spec/target/auditTaskId") != Some(AUDIT)
+    let is_edited = text(object, "/spec/target/auditTaskId") != Some(AUDIT);
+    // Those of policies have audits of their own, and nobody edits them.
+    is_set("/spec/cancel") || is_set("/spec/suspend") || is_edited && !is_of_a_policy(&object.name_any())
 }
 
 /// Whether the service has found fault with the same request since, which it took the first time.

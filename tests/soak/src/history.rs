@@ -3,25 +3,20 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
-use kube::{
-    Api, ResourceExt as _,
-    api::{DynamicObject, ListParams, WatchEvent, WatchParams},
-};
+use kube::{Api, ResourceExt as _, api::DynamicObject};
 use serde_json::Value;
 use simulator::{Server, Task};
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::task::JoinHandle;
 
-use crate::{plan::Site, replica::CANCEL_TIMEOUT, resources::RECORD};
-
-const RETRY: Duration = Duration::from_millis(200);
-
-/// A watch is begun anew so often at least.
-const WATCH_SECONDS: u32 = 290;
+use crate::{
+    plan::Site,
+    replica::CANCEL_TIMEOUT,
+    resources::RECORD,
+    watch::{News, watch},
+};
 
 /// The stories of all resources.
 pub(crate) struct History {
@@ -51,7 +46,10 @@ pub(crate) struct Story {
 impl History {
     pub(crate) fn watch(sites: impl IntoIterator<Item = (Site, Api<DynamicObject>)>, aws: &Arc<Server>) -> Self {
         let told = Arc::<Mutex<Told>>::default();
-        let follow = |(site, api)| tokio::spawn(follow(site, api, Arc::clone(&told), Arc::clone(aws)));
+        let follow = |(site, api)| {
+            let (told, aws) = (Arc::clone(&told), Arc::clone(aws));
+            watch(api, move |news| lock(&told).hears(site, news, &aws.tasks()))
+        };
         Self {
             watching: sites.into_iter().map(follow).collect(),
             told,
@@ -82,6 +80,22 @@ impl Told {
         self.stories.get(uid)
     }
 
+    fn hears(&mut self, site: Site, news: News, tasks: &[Task]) {
+        match news {
+            News::Listed(objects) => {
+                let listed: BTreeSet<_> = objects.iter().filter_map(DynamicObject::uid).collect();
+                for (uid, story) in &mut self.stories {
+                    story.is_gone |= story.site == site && !listed.contains(uid);
+                }
+                for object in objects {
+                    self.saw(site, object, tasks);
+                }
+            }
+            News::Is(object) => self.saw(site, object, tasks),
+            News::Gone(object) => self.saw_go(&object, tasks, Timestamp::now()),
+        }
+    }
+
     fn saw(&mut self, site: Site, object: DynamicObject, tasks: &[Task]) {
         let uid = object.uid().unwrap_or_default();
         let before = self.stories.get(&uid).map(|story| &story.latest);
@@ -102,47 +116,6 @@ impl Told {
             story.is_gone = true;
         }
     }
-}
-
-async fn follow(site: Site, api: Api<DynamicObject>, told: Arc<Mutex<Told>>, aws: Arc<Server>) {
-    loop {
-        // An API server that is down is part of the game: the next list shows what became of all.
-        drop(follow_once(site, &api, &told, &aws).await);
-        sleep(RETRY).await;
-    }
-}
-
-async fn follow_once(
-    site: Site,
-    api: &Api<DynamicObject>,
-    told: &Mutex<Told>,
-    aws: &Server,
-) -> Result<(), kube::Error> {
-    let list = api.list(&ListParams::default()).await?;
-    let version = list.metadata.resource_version.unwrap_or_default();
-    let listed: BTreeSet<_> = list.items.iter().filter_map(DynamicObject::uid).collect();
-    {
-        let mut told = lock(told);
-        for (uid, story) in &mut told.stories {
-            story.is_gone |= story.site == site && !listed.contains(uid);
-        }
-        let tasks = aws.tasks();
-        for object in list.items {
-            told.saw(site, object, &tasks);
-        }
-    }
-    let parameters = WatchParams::default().timeout(WATCH_SECONDS);
-    let mut events = api.watch(&parameters, &version).await?.boxed();
-    while let Some(event) = events.try_next().await? {
-        let mut told = lock(told);
-        match event {
-            WatchEvent::Added(object) | WatchEvent::Modified(object) => told.saw(site, object, &aws.tasks()),
-            WatchEvent::Deleted(object) => told.saw_go(&object, &aws.tasks(), Timestamp::now()),
-            WatchEvent::Bookmark(_) => {}
-            WatchEvent::Error(_) => return Ok(()),
-        }
-    }
-    Ok(())
 }
 
 /// What this version says that can't be so, or that takes back what the one before said for good.

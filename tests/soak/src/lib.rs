@@ -24,6 +24,7 @@ mod monitor;
 mod people;
 mod plan;
 mod play;
+mod policies;
 mod rates;
 mod replica;
 mod requests;
@@ -33,6 +34,7 @@ mod stranger;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod world;
 
 use std::{path::PathBuf, time::Duration};
@@ -96,6 +98,7 @@ async fn soak(seed: u64, length: Duration, operator: &std::path::Path) -> Result
     println!("{:>5.0} s: the faults end", played.took.as_secs_f64());
     actor.mend_all();
     actor.world.let_go_of_the_held();
+    actor.end_all_audits();
     let mut summary = Summary::new(seed, &actor, played);
     check::check(&mut actor, &mut summary).await?;
     Ok(summary)

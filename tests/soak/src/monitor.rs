@@ -12,6 +12,7 @@ use crate::{
     leases::Held,
     ledger::Ledger,
     plan::Site,
+    policies::is_garbage,
     replica::{site_of, slots},
     resources::{OWN_TOKEN_PREFIX, asks_for},
     stranger::{self, TOKEN_PREFIX},
@@ -55,18 +56,30 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    pub(crate) fn look(&mut self, world: &World, ledger: &mut Ledger) -> BTreeSet<Violation> {
+    pub(crate) fn look(
+        &mut self,
+        world: &World,
+        ledger: &mut Ledger,
+        deleted_policies: &BTreeSet<String>,
+    ) -> BTreeSet<Violation> {
         let calls = world.aws.calls_after(self.seen);
         self.seen = calls.last().map_or(self.seen, |call| call.seq);
         let tasks = world.aws.tasks();
         let mut found = Found::default();
         one_start(world, &tasks, &mut found);
         limits(world, &tasks, &mut found);
+        // Those of policies that were deleted.
+        let garbage = garbage(world, deleted_policies);
         let operators = || calls.iter().filter(|call| call.access_key != stranger::ACCESS_KEY);
         for call in operators() {
             ledger.called.extend(call.operation.zip(call.task_id.clone()));
             match call.operation {
-                Some(Operation::CANCEL) => cancel(call, &tasks, ledger, &mut found),
+                Some(Operation::CANCEL) => cancel(
+                    call,
+                    &tasks,
+                    |uid| ledger.may_be_canceled.contains(uid) || garbage.contains(uid),
+                    &mut found,
+                ),
                 Some(Operation::START) => start(call, ledger, &mut found),
                 _ => {}
             }
@@ -103,6 +116,13 @@ fn one_start(world: &World, tasks: &[Task], found: &mut Found) {
             );
         }
     }
+}
+
+fn garbage(world: &World, deleted_policies: &BTreeSet<String>) -> BTreeSet<String> {
+    let told = world.history.told();
+    let is_one = |story: &Story| is_garbage(&story.latest, deleted_policies);
+    let garbage = told.stories.iter().filter(|(_, story)| is_one(story));
+    garbage.map(|(uid, _)| uid.clone()).collect()
 }
 
 /// The tasks that run at a site. Those whose resources are gone run on for nobody's account: orphans, and what a deletion
@@ -142,11 +162,11 @@ fn limits(world: &World, tasks: &[Task], found: &mut Found) {
     }
 }
 
-fn cancel(call: &Call, tasks: &[Task], ledger: &Ledger, found: &mut Found) {
+fn cancel(call: &Call, tasks: &[Task], may_be_canceled: impl Fn(&String) -> bool, found: &mut Found) {
     let Some(task) = tasks.iter().find(|task| Some(&task.task_id) == call.task_id.as_ref()) else {
         return;
     };
-    if !ledger.may_be_canceled.contains(&task.token) {
+    if !may_be_canceled(&task.token) {
         let how = format!("{} with the token {} by {}", task.task_id, task.token, call.access_key);
         found.note(CANCELS, how);
     }

@@ -164,7 +164,7 @@ impl Actor {
 
 /// What the API server says to a request that it took. That it refuses one is part of the game, that it doesn't answer
 /// isn't.
-fn taken<T>(answer: Result<T, kube::Error>) -> Result<Option<T>> {
+pub(crate) fn taken<T>(answer: Result<T, kube::Error>) -> Result<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(None),

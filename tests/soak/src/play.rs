@@ -12,7 +12,7 @@ use crate::{
     actor::Actor,
     monitor::{self, Monitor, Violation},
     plan::{Action, Beat, Manifest, Network, Plan, Scene, Who, of_scene},
-    requests,
+    policies, requests,
 };
 
 const TICK: Duration = Duration::from_millis(100);
@@ -83,7 +83,7 @@ impl Stage {
             .retain(|lane| lane.scene.is_some() || !lane.to_come.is_empty());
         actor.world.keep()?;
         self.violations
-            .extend(self.monitor.look(&actor.world, &mut actor.ledger));
+            .extend(self.monitor.look(&actor.world, &mut actor.ledger, &actor.books.deleted));
         if self.told.elapsed() >= TELL_EVERY {
             self.tell(actor, length);
             self.read_the_logs(actor).await?;
@@ -100,6 +100,9 @@ impl Stage {
         sleep(SETTLES).await;
         self.violations.extend(monitor::leadership(&actor.world, &calls)?);
         self.violations.extend(requests::unread(actor, &calls)?);
+        let of_policies = policies::look(actor, &calls);
+        self.violations
+            .extend(of_policies.into_iter().flat_map(|(_, broken)| broken));
         Ok(())
     }
 

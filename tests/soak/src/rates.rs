@@ -38,7 +38,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn most(operation: Operation, site: Site) -> usize {
     let rate = match operation {
         Operation::START => STARTS,
-        Operation::DESCRIBE => DESCRIBES,
+        Operation::DESCRIBE | Operation::DescribeAuditTask | Operation::DescribeMitigationAction => DESCRIBES,
         _ => OTHERS,
     };
     #[expect(

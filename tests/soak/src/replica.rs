@@ -176,6 +176,7 @@ fn spawn(setting: &Setting, number: usize, cluster: &Cluster, kubeconfig: &Path,
         .arg(format!("--leader-elect={}", setting.elects))
         .args(["--watch-namespaces", namespace, "--lease-namespace", namespace])
         .args(["--max-running-tasks", &limit])
+        .args(["--audit-poll-interval", "500ms"])
         .args(["--min-poll-interval", "200ms", "--max-poll-interval", "2s"])
         .args(["--cancel-timeout", &format!("{}s", CANCEL_TIMEOUT.as_secs())])
         .args([

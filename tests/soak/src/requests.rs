@@ -14,6 +14,7 @@ use crate::{
     actor::Actor,
     monitor::{TOO_EARLY, Violation},
     plan::Site,
+    policies::is_of_a_policy,
     replica, resources,
     summary::Summary,
 };
@@ -33,8 +34,15 @@ const IN_A_SECOND: usize = 12;
 /// For whatever is news to a process: an edit, an answer, the resource itself.
 const FOR_ONE_NEWS: usize = 6;
 
+/// It is made and deleted, its plan is made, and a policy may approve that.
+const BY_ITS_POLICY: usize = 4;
+
 pub(crate) fn is_about_tasks(request: &AuditedRequest) -> bool {
     request.resource.starts_with("auditmitigationtasks")
+}
+
+pub(crate) fn is_about_policies(request: &AuditedRequest) -> bool {
+    request.resource.starts_with("auditmitigationpolicies")
 }
 
 /// What happened to a resource, as far as the service's log shows it.
@@ -71,6 +79,7 @@ pub(crate) fn requests(actor: &Actor, calls: &[Call], summary: &mut Summary) -> 
             replica::site_of(&call.access_key) == Some(site) && call.code.as_deref() == Some("LimitExceededException")
         });
         let limited = limited.count();
+        let failed_looks = calls.iter().filter(|call| is_failed_look(call, site)).count();
         for (name, requests) in by_name {
             about_tasks += requests.len();
             let news = news.get(name);
@@ -80,7 +89,12 @@ pub(crate) fn requests(actor: &Actor, calls: &[Call], summary: &mut Summary) -> 
                 exceeded.push(format!("{name} {site:?}: {busiest} in a second"));
             }
             let touched = actor.ledger.touched.get(name).copied().unwrap_or_default();
-            let limit = FOR_ONE_NEWS * (touched + news.map_or(0, News::count)) + limited;
+            let of_policies = if is_of_a_policy(name) {
+                FOR_ONE_NEWS * BY_ITS_POLICY + failed_looks
+            } else {
+                0
+            };
+            let limit = FOR_ONE_NEWS * (touched + news.map_or(0, News::count)) + limited + of_policies;
             if requests.len() > limit {
                 exceeded.push(format!("{name} {site:?}: {}, more than {limit}", requests.len()));
             }
@@ -143,10 +157,25 @@ fn news(calls: &[Call], site: Site) -> BTreeMap<String, News<'_>> {
         match call.operation {
             Some(Operation::START) => news.starts += 1,
             Some(Operation::CANCEL) => news.cancels += 1,
-            _ => news.setbacks += usize::from(call.code.is_some() || !call.delivered || call.status != Some(200)),
+            _ => news.setbacks += usize::from(is_setback(call)),
         }
     }
     by_name
+}
+
+/// A look for a plan, which its task's status tells of.
+fn is_failed_look(call: &Call, site: Site) -> bool {
+    let looks = [
+        Operation::DescribeAuditTask,
+        Operation::ListAuditFindings,
+        Operation::DescribeMitigationAction,
+    ];
+    let is_one = call.operation.is_some_and(|operation| looks.contains(&operation));
+    is_one && replica::site_of(&call.access_key) == Some(site) && is_setback(call)
+}
+
+fn is_setback(call: &Call) -> bool {
+    call.code.is_some() || !call.delivered || call.status != Some(200)
 }
 
 fn shows_the_resource(request: &AuditedRequest) -> bool {

@@ -6,7 +6,10 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::plan::{Kind, Manifest, Shape};
+use crate::{
+    plan::{Kind, Manifest, Shape},
+    policies::task_name_of,
+};
 
 pub(crate) const ACTION: &str = "EnableLogging";
 pub(crate) const OTHER_ACTION: &str = "AddToQuarantine";
@@ -57,6 +60,9 @@ pub(crate) fn name(manifest: Manifest) -> String {
 
 /// The name of the resource that a task's id speaks of.
 pub(crate) fn name_of(task_id: &str) -> String {
+    if let Some(name) = task_name_of(task_id) {
+        return name;
+    }
     let made_up = task_id.split('_').find(|part| part.starts_with("manifest-"));
     let number = || task_id.split('-').nth(1).unwrap_or_default();
     made_up.map_or_else(|| format!("manifest-{}", number()), str::to_owned)

@@ -11,6 +11,7 @@ use crate::{
     history::History,
     leases::Leases,
     plan::{Kind, Site},
+    policies,
     replica::{Replica, Setting, access_keys},
     resources::{self, resource},
     stranger::Stranger,
@@ -32,11 +33,17 @@ const LONG: Duration = Duration::from_secs(4);
 /// minutes within which signatures are taken.
 pub(crate) const SKEW_SECONDS: i64 = -200;
 
-const CRD: &str = include_str!("../../../crds/auditmitigationtasks.yaml");
+const CRDS: [&str; 2] = [
+    include_str!("../../../crds/auditmitigationtasks.yaml"),
+    include_str!("../../../crds/auditmitigationpolicies.yaml"),
+];
 
 pub(crate) struct World {
     pub(crate) aws: Arc<Server>,
     pub(crate) history: History,
+    pub(crate) of_policies: policies::History,
+    /// Here.
+    pub(crate) policies: Api<DynamicObject>,
     pub(crate) leases: Leases,
     pub(crate) stranger: Stranger,
     pub(crate) here: Place,
@@ -58,7 +65,9 @@ pub(crate) struct Place {
 impl World {
     pub(crate) async fn start(operator: &Path) -> Result<Self> {
         let cluster = Cluster::start(ClusterOptions::default()).await?;
-        cluster.apply(CRD).await?;
+        for definition in CRDS {
+            cluster.apply(definition).await?;
+        }
         let mut config = Config {
             call_log_limit: 10_000_000,
             access_keys: access_keys().map(|key| (key, ACCOUNT.to_owned())).collect(),
@@ -77,6 +86,7 @@ impl World {
         for (kind, outcome) in outcomes {
             aws.set_outcome(&resources::task_ids(kind), outcome);
         }
+        policies::add_to(&aws)?;
         let here = place(&cluster, "soak").await?;
         let elsewhere = place(&cluster, "soak-elsewhere").await?;
         let service = aws.address().to_string();
@@ -96,12 +106,19 @@ impl World {
             start(1, Site::Here, true).await?,
             start(2, Site::Elsewhere, false).await?,
         ];
+        let of_policies = Api::namespaced_with(cluster.client().await?, &here.namespace, &policies::resource());
+        eventually(LIMIT, "policies are served", async || {
+            of_policies.list(&ListParams::default()).await
+        })
+        .await?;
         let watched = [
             (Site::Here, here.tasks.clone()),
             (Site::Elsewhere, elsewhere.tasks.clone()),
         ];
         Ok(Self {
             history: History::watch(watched, &aws),
+            of_policies: policies::History::watch(of_policies.clone(), here.tasks.clone(), &aws),
+            policies: of_policies,
             leases: Leases::watch(cluster.client().await?, &here.namespace),
             stranger: Stranger::new(&aws.endpoint()),
             aws,

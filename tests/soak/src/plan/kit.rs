@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::{Beat, Cast, Scene};
+use super::{Beat, Cast, Scene, Schedule};
 
 /// Which scenes must not play at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(super) enum Stage {
     Elsewhere,
     /// It does something to the leader, or to the API server.
     Leader,
+    /// It is about the policies of a schedule.
+    Schedule(Schedule),
 }
 
 /// A kind of scene.

@@ -4,6 +4,7 @@
 mod faults;
 mod kit;
 mod opening;
+mod policies;
 mod random;
 mod scenes;
 mod words;
@@ -14,6 +15,7 @@ use fastrand::Rng;
 
 pub(crate) use self::{
     faults::{Loss, Network, ServiceFault, TaskFault, Way},
+    policies::{Age, Deed, Edit, Place, Policy, Schedule, Sight},
     words::{everything, is_scene, of_scene},
 };
 
@@ -189,6 +191,7 @@ pub(crate) enum Action {
     MendAll,
     /// The API server and etcd are killed and come back, and etcd has forgotten the old versions.
     ApiServerDown,
+    OfPolicies(Deed),
 }
 
 /// What is special about a resource.
@@ -241,6 +244,7 @@ pub(crate) enum Condition {
     LeaderChanged,
     /// Somebody leads.
     Leads,
+    OfPolicies(Sight),
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::{
-    Action, Beat, Cast, Kind, Network, Scene, ServiceFault, Shape, Site, TaskFault, Way, Who, kit::Stage,
-    scenes::SCENES,
+    Action, Beat, Cast, Kind, Network, Scene, Schedule, ServiceFault, Shape, Site, TaskFault, Way, Who,
+    kit::Stage,
+    scenes::{SCENES, founding},
 };
 
 /// How many scenes about resources of their own play at a time.
@@ -24,6 +25,14 @@ pub(super) fn opening(random: &mut Rng, cast: &mut Cast) -> Vec<Vec<Scene>> {
     while resources.peek().is_some() {
         lanes.push(resources.by_ref().take(each).collect());
     }
+    lanes.extend(Schedule::ALL.map(|schedule| {
+        let found = Scene {
+            name: None,
+            beats: founding(schedule),
+        };
+        let scenes = of_stage(Stage::Schedule(schedule), random, cast);
+        [found].into_iter().chain(scenes).collect()
+    }));
     lanes
 }
 

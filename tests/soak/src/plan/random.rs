@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::{
-    Action, Beat, Cast, MANIFESTS, Manifest, Network, Scene, ServiceFault, Shape, Way, Who, is_born_suspended,
+    Action, Beat, Cast, Deed, MANIFESTS, Manifest, Network, Scene, ServiceFault, Shape, Way, Who, is_born_suspended,
     scenes::SCENES,
 };
 
@@ -47,7 +47,8 @@ fn action(random: &mut Rng) -> Action {
     let who = [Who::Leader, Who::Standby, Who::Elsewhere];
     let who = *random.choice(&who).unwrap_or(&Who::Leader);
     match random.u32(..100) {
-        0..40 => {
+        0..18 => Action::OfPolicies(Deed::random(random)),
+        18..40 => {
             let shape = if is_born_suspended(number) {
                 Shape::Suspended
             } else {

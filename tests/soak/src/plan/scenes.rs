@@ -1,5 +1,6 @@
 //! Scenes: what people and faults do one after the other, each aimed at a protection.
 
+mod policies;
 mod processes;
 mod resources;
 
@@ -8,8 +9,13 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::{
-    Action, Beat, Manifest, Shape, Site,
+    Action, Beat, Manifest, Schedule, Shape, Site,
     kit::{Kit, Stage, kit},
+};
+pub(super) use policies::founding;
+use policies::{
+    approved, audit_meanwhile, bounds_edited, ends_later, killed_at_an_audit, looks_fail, made_again, superseded,
+    suspended, two_of_a_schedule,
 };
 use processes::{
     api_server_down, killed_before_answers, late_request, leader_cut_off, leader_killed, rollout, two_clusters,
@@ -18,6 +24,10 @@ use resources::{
     answer_lost, created_again, each_kind, edited_then_resumed, finalizer_taken, more_than_the_slots, never_arrives,
     own_token, refused, restored, restored_forgotten, starts_throttled, stranger_differs, stranger_first,
 };
+
+const EXPIRING: Stage = Stage::Schedule(Schedule::Expiring);
+const REVOKED: Stage = Stage::Schedule(Schedule::Revoked);
+const SHARED: Stage = Stage::Schedule(Schedule::Shared);
 
 pub(super) const SCENES: &[Kit] = &[
     kit("each kind of task", Stage::Resources, 1, each_kind),
@@ -56,6 +66,16 @@ pub(super) const SCENES: &[Kit] = &[
     kit("the API server goes down", Stage::Leader, 1, api_server_down),
     kit("a rollout", Stage::Leader, 1, rollout),
     kit("the leader is killed", Stage::Leader, 0, leader_killed),
+    kit("the leader is killed at an audit", Stage::Leader, 0, killed_at_an_audit),
+    kit("two policies of a schedule", EXPIRING, 1, two_of_a_schedule),
+    kit("bounds are edited while a task waits", EXPIRING, 1, bounds_edited),
+    kit("an audit while looks fail", EXPIRING, 1, looks_fail),
+    kit("a plan is approved", REVOKED, 2, approved),
+    kit("a task that waits is superseded", REVOKED, 2, superseded),
+    kit("audits while a task runs", SHARED, 1, audit_meanwhile),
+    kit("a policy is suspended, resumed and edited", SHARED, 1, suspended),
+    kit("an audit ends later", SHARED, 2, ends_later),
+    kit("a policy is made again", SHARED, 1, made_again),
 ];
 
 fn anywhere(random: &mut Rng) -> Site {

@@ -1,6 +1,6 @@
 //! What the summary calls the things that there are to try.
 
-use super::{Action, Loss, Manifest, Network, ServiceFault, Shape, Site, TaskFault, Way, Who, scenes::SCENES};
+use super::{Action, Deed, Loss, Manifest, Network, ServiceFault, Shape, Site, TaskFault, Way, Who, scenes::SCENES};
 
 const SCENE: &str = "scene: ";
 
@@ -55,6 +55,7 @@ pub(crate) fn everything() -> Vec<String> {
     actions.extend(lost.into_iter().chain(others).map(|fault| Action::OnTask(fault, any)));
     actions.extend(Way::ALL.map(|way| Action::Network(Who::Leader, Network::ApiServer(way))));
     actions.extend(Way::ALL.map(|way| Action::Network(Who::Leader, Network::Service(way))));
+    actions.extend(Deed::each().into_iter().map(Action::OfPolicies));
     let scenes = SCENES.iter().filter(|scene| scene.in_opening > 0);
     let scenes = scenes.map(|scene| of_scene(scene.name));
     actions.iter().map(Action::words).chain(scenes).collect()
@@ -93,6 +94,7 @@ impl Action {
             Self::MendTask(_) => "mend one task".to_owned(),
             Self::MendNetwork(..) => "mend the network".to_owned(),
             Self::MendAll => "mend all".to_owned(),
+            Self::OfPolicies(deed) => deed.words(),
             Self::ApiServerDown => "API server and etcd down, etcd compacted".to_owned(),
         }
     }
