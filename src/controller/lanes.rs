@@ -8,14 +8,16 @@
 //! The controller's `concurrency` in kube bounds them too, but has one line for all, and a reconcile that waits for a slow
 //! AWS keeps its place in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _};
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::lock::lock;
@@ -79,41 +81,93 @@ impl Slot {
     }
 }
 
-/// The line of the resources of one watch.
+/// The lines of the resources of one watch.
 pub(super) struct Line<K: Resource<DynamicType = ()>> {
     lanes: Lanes,
-    /// Who waits as a newcomer, to be told of it when that is over.
-    newcomers: Mutex<HashMap<ObjectRef<K>, Arc<Notify>>>,
+    /// The slots of newcomers whose turn has come, until their reconcile begins.
+    admitted: Mutex<HashMap<ObjectRef<K>, Slot>>,
 }
 
-impl<K: Resource<DynamicType = ()>> Line<K> {
+impl<K: Resource<DynamicType = ()> + 'static> Line<K> {
     pub(super) fn new(lanes: Lanes) -> Self {
         Self {
             lanes,
-            newcomers: Mutex::default(),
+            admitted: Mutex::default(),
         }
     }
 
-    /// Waits for a slot.
-    pub(super) async fn enter(&self, resource: &ObjectRef<K>, is_newcomer: bool) -> Slot {
-        if !is_newcomer {
-            return self.lanes.enter(&self.lanes.known).await;
-        }
-        let known = Arc::new(Notify::new());
-        lock(&self.newcomers).insert(resource.clone(), Arc::clone(&known));
-        let slot = tokio::select! {
-            biased;
-            slot = self.lanes.enter(&self.lanes.newcomers) => slot,
-            () = known.notified() => self.lanes.enter(&self.lanes.known).await,
-        };
-        lock(&self.newcomers).remove(resource);
-        slot
+    /// Lets those that are known pass, and newcomers one by one as their turns come. They wait here and not as reconciles
+    /// that have begun: the controller asks each of those whenever one of them goes on.
+    pub(super) fn hold_newcomers(
+        self: Arc<Self>,
+        triggers: impl Stream<Item = ObjectRef<K>> + Send + 'static,
+        is_newcomer: impl Fn(&ObjectRef<K>) -> bool + Send + Sync + 'static,
+    ) -> impl Stream<Item = ObjectRef<K>> + Send + 'static {
+        let is_newcomer = Arc::new(is_newcomer);
+        stream::unfold(Newcomers::before(triggers), move |mut newcomers| {
+            let (line, is_newcomer) = (Arc::clone(&self), Arc::clone(&is_newcomer));
+            async move {
+                let next = newcomers.next(&line, &*is_newcomer).await?;
+                Some((next, newcomers))
+            }
+        })
     }
 
-    /// A resource that may wait as a newcomer is one no longer: it was deleted, for instance.
-    pub(super) fn change_lane(&self, resource: &ObjectRef<K>) {
-        if let Some(known) = lock(&self.newcomers).get(resource) {
-            known.notify_one();
+    /// The slot of a newcomer whose turn has come; any other waits for one.
+    pub(super) async fn enter(&self, resource: &ObjectRef<K>) -> Slot {
+        let admitted = lock(&self.admitted).remove(resource);
+        match admitted {
+            Some(slot) => slot,
+            None => self.lanes.enter(&self.lanes.known).await,
+        }
+    }
+
+    /// A resource was deleted before its reconcile began.
+    pub(super) fn forget(&self, resource: &ObjectRef<K>) {
+        lock(&self.admitted).remove(resource);
+    }
+}
+
+/// The newcomers of one watch that wait.
+struct Newcomers<K: Resource<DynamicType = ()>> {
+    triggers: BoxStream<'static, ObjectRef<K>>,
+    waiting: HashSet<ObjectRef<K>>,
+    /// In their order, with some that wait no longer.
+    order: VecDeque<ObjectRef<K>>,
+}
+
+impl<K: Resource<DynamicType = ()> + 'static> Newcomers<K> {
+    fn before(triggers: impl Stream<Item = ObjectRef<K>> + Send + 'static) -> Self {
+        Self {
+            triggers: triggers.boxed(),
+            waiting: HashSet::new(),
+            order: VecDeque::new(),
+        }
+    }
+
+    /// The next that may be reconciled; none when no trigger comes any more.
+    async fn next(&mut self, line: &Line<K>, is_newcomer: impl Fn(&ObjectRef<K>) -> bool) -> Option<ObjectRef<K>> {
+        loop {
+            tokio::select! {
+                trigger = self.triggers.next() => {
+                    let resource = trigger?;
+                    if !is_newcomer(&resource) {
+                        // It was deleted, for instance: it waits no longer.
+                        self.waiting.remove(&resource);
+                        return Some(resource);
+                    }
+                    if self.waiting.insert(resource.clone()) {
+                        self.order.push_back(resource);
+                    }
+                }
+                slot = line.lanes.enter(&line.lanes.newcomers), if !self.order.is_empty() => {
+                    let first = self.order.pop_front().filter(|first| self.waiting.remove(first));
+                    if let Some(resource) = first {
+                        lock(&line.admitted).insert(resource.clone(), slot);
+                        return Some(resource);
+                    }
+                }
+            }
         }
     }
 }
@@ -121,6 +175,7 @@ impl<K: Resource<DynamicType = ()>> Line<K> {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use futures::channel::mpsc::{UnboundedSender, unbounded};
     use futures::future::join;
     use k8s_openapi::api::core::v1::ConfigMap;
     use tokio::sync::oneshot;
@@ -128,60 +183,126 @@ mod tests {
 
     use super::*;
 
-    fn line(slots: usize) -> Line<ConfigMap> {
-        Line::new(Lanes::new(slots))
+    fn line(slots: usize) -> Arc<Line<ConfigMap>> {
+        Arc::new(Line::new(Lanes::new(slots)))
     }
 
     fn named(name: &str) -> ObjectRef<ConfigMap> {
         ObjectRef::new(name)
     }
 
-    #[tokio::test]
-    async fn a_crowd_in_one_lane_holds_up_nobody_in_the_other() {
-        for crowd_is_new in [true, false] {
-            let line = line(1);
-            let _first = line.enter(&named("first"), crowd_is_new).await;
-            let (next, other) = (named("next"), named("other"));
-            assert!(line.enter(&next, crowd_is_new).now_or_never().is_none());
-            assert!(line.enter(&other, !crowd_is_new).now_or_never().is_some());
+    /// A line with one slot, to which triggers come; those whose name begins with "new" are newcomers, until they are
+    /// known.
+    struct Watch {
+        line: Arc<Line<ConfigMap>>,
+        triggers: UnboundedSender<ObjectRef<ConfigMap>>,
+        passed: BoxStream<'static, ObjectRef<ConfigMap>>,
+        known: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Watch {
+        fn new() -> Self {
+            let (line, known) = (line(1), Arc::<Mutex<Vec<String>>>::default());
+            let (triggers, triggered) = unbounded();
+            let known_by_now = Arc::clone(&known);
+            let is_newcomer = move |resource: &ObjectRef<ConfigMap>| {
+                resource.name.starts_with("new") && !lock(&known_by_now).contains(&resource.name)
+            };
+            let passed = Arc::clone(&line).hold_newcomers(triggered, is_newcomer).boxed();
+            Self {
+                line,
+                triggers,
+                passed,
+                known,
+            }
+        }
+
+        fn trigger(&self, names: &[&str]) {
+            for name in names {
+                self.triggers.unbounded_send(named(name)).unwrap();
+            }
+        }
+
+        /// Those that pass now.
+        async fn passed(&mut self) -> Vec<String> {
+            let mut passed = Vec::new();
+            // The order in which it looks at triggers and slots is random.
+            for _ in 0..32 {
+                while let Some(next) = self.passed.next().now_or_never() {
+                    passed.extend(next.map(|resource| resource.name));
+                }
+                yield_now().await;
+            }
+            passed
         }
     }
 
     #[tokio::test]
-    async fn who_came_first_goes_first() {
-        let line = line(1);
-        let slot = line.enter(&named("first"), true).await;
-        let (second, third) = (named("second"), named("third"));
-        let mut second = Box::pin(line.enter(&second, true));
-        let mut third = Box::pin(line.enter(&third, true));
-        assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
-        drop(slot);
-        assert!((&mut third).now_or_never().is_none());
-        assert!((&mut second).now_or_never().is_some());
+    async fn newcomers_wait_for_their_turns_and_nobody_for_them() {
+        let mut watch = Watch::new();
+        watch.trigger(&["new-1", "new-2", "known", "new-2", "new-3"]);
+        let mut passed = watch.passed().await;
+        passed.sort();
+        assert_eq!(passed, ["known", "new-1"]);
+        let first = watch.line.enter(&named("new-1")).await;
+        let _known = watch.line.enter(&named("known")).now_or_never().unwrap();
+        assert_eq!(watch.passed().await, [""; 0], "there is one slot");
+        drop(first);
+        assert_eq!(watch.passed().await, ["new-2"]);
+        drop(watch.line.enter(&named("new-2")).await);
+        assert_eq!(watch.passed().await, ["new-3"], "each has one turn");
+    }
+
+    #[tokio::test]
+    async fn a_crowd_of_known_ones_holds_up_no_newcomer() {
+        let mut watch = Watch::new();
+        let _slot = watch.line.enter(&named("first")).await;
+        assert!(watch.line.enter(&named("second")).now_or_never().is_none());
+        watch.trigger(&["new"]);
+        assert_eq!(watch.passed().await, ["new"]);
+        assert!(watch.line.enter(&named("new")).now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn a_newcomer_that_is_deleted_waits_for_no_crowd() {
-        let line = line(1);
-        let _slot = line.enter(&named("first"), true).await;
-        let deleted = named("deleted");
-        let mut waiting = Box::pin(line.enter(&deleted, true));
-        assert!((&mut waiting).now_or_never().is_none());
-        line.change_lane(&named("another"));
-        assert!((&mut waiting).now_or_never().is_none());
-        line.change_lane(&deleted);
-        assert!((&mut waiting).now_or_never().is_some());
-        assert!(lock(&line.newcomers).is_empty());
+        let mut watch = Watch::new();
+        watch.trigger(&["new-1", "new-2"]);
+        assert_eq!(watch.passed().await, ["new-1"]);
+        lock(&watch.known).push("new-2".to_owned());
+        watch.trigger(&["new-2"]);
+        assert_eq!(watch.passed().await, ["new-2"]);
+        drop(watch.line.enter(&named("new-1")).await);
+        assert_eq!(watch.passed().await, [""; 0], "it has had its turn");
+    }
+
+    /// Otherwise its slot would be lost.
+    #[tokio::test]
+    async fn a_newcomer_that_is_gone_before_its_reconcile_gives_its_slot_back() {
+        let mut watch = Watch::new();
+        watch.trigger(&["new-1", "new-2"]);
+        assert_eq!(watch.passed().await, ["new-1"]);
+        watch.line.forget(&named("new-1"));
+        assert_eq!(watch.passed().await, ["new-2"]);
+    }
+
+    #[tokio::test]
+    async fn at_the_end_of_the_triggers_nobody_waits_any_more() {
+        let mut watch = Watch::new();
+        watch.trigger(&["new-1", "new-2"]);
+        watch.passed().await;
+        watch.triggers.close_channel();
+        assert_eq!(timeout(PATIENCE * 60, watch.passed.next()).await, Ok(None));
     }
 
     #[tokio::test]
     async fn who_waits_long_for_something_else_gives_its_slot_to_the_next() {
-        let mut line = line(1);
-        line.lanes.patience = Duration::ZERO;
-        let mut slot = line.enter(&named("first"), false).await;
+        let mut lanes = Lanes::new(1);
+        lanes.patience = Duration::ZERO;
+        let line = Line::<ConfigMap>::new(lanes);
+        let mut slot = line.enter(&named("first")).await;
         let (answer, answered) = oneshot::channel();
         let next = async {
-            let next = line.enter(&named("next"), false).await;
+            let next = line.enter(&named("next")).await;
             answer.send("late").unwrap();
             next
         };
@@ -190,16 +311,16 @@ mod tests {
         assert!(slot.rejoin().now_or_never().is_none());
         drop(next);
         assert!(slot.rejoin().now_or_never().is_some());
-        assert!(line.enter(&named("later"), false).now_or_never().is_none());
+        assert!(line.enter(&named("later")).now_or_never().is_none());
     }
 
     /// Otherwise each answer would let one more newcomer in, and what they have opened would pile up.
     #[tokio::test]
     async fn who_waits_a_moment_keeps_its_slot() {
         let line = line(1);
-        let mut slot = line.enter(&named("first"), true).await;
+        let mut slot = line.enter(&named("first")).await;
         let next = named("next");
-        let mut next = Box::pin(line.enter(&next, true));
+        let mut next = Box::pin(line.enter(&next));
         slot.leave_if_slow(async {
             assert!((&mut next).now_or_never().is_none());
             yield_now().await;

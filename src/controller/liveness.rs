@@ -1,6 +1,6 @@
 //! Whether due work stays untouched, which is what `/livez` tells.
 //!
-//! A resource is due from a change on, or from the end of its wait; it is touched by each step of its reconcile. Every
+//! A resource is due from a change on (a newcomer from its turn on), or from the end of its wait; it is touched by each step of its reconcile. Every
 //! step has a time-out and every failure ends in a wait, so neither an API server nor a service that is silent leaves
 //! a resource untouched: what does is a fault of this process, and a new process is the cure.
 

@@ -150,24 +150,20 @@ pub(super) async fn control<K: Watchable, R: Reconciler<K>>(
 ) {
     let due = Arc::clone(&reconciler);
     let scheduled = Arc::clone(&reconciler);
+    let line = Arc::new(Line::new(lanes));
     let turns = Arc::new(Turns {
-        line: Line::new(lanes),
+        line: Arc::clone(&line),
         store: store.clone(),
         stop: stop.clone(),
     });
-    let changed = Arc::clone(&turns);
-    let triggers = triggers
-        .inspect(move |reference| {
-            due.liveness().mark_due(reference.clone());
-            if changed
-                .store
-                .get(reference)
-                .is_some_and(|object| !due.is_newcomer(&object))
-            {
-                changed.line.change_lane(reference);
-            }
-        })
-        .take_until(stop.clone().cancelled_owned())
+    let (listed, judge) = (store.clone(), Arc::clone(&reconciler));
+    let is_newcomer = move |reference: &ObjectRef<K>| {
+        let object = listed.get(reference);
+        object.is_some_and(|object| judge.is_newcomer(&object))
+    };
+    let triggers = Arc::clone(&line)
+        .hold_newcomers(triggers.take_until(stop.clone().cancelled_owned()), is_newcomer)
+        .inspect(move |reference| due.liveness().mark_due(reference.clone()))
         .map(Ok::<_, WatchError>)
         .boxed();
     let cache = store.clone();
@@ -185,6 +181,7 @@ pub(super) async fn control<K: Watchable, R: Reconciler<K>>(
             Err(ControllerError::ObjectNotFound(object)) => {
                 let mut known = ObjectRef::new(&object.name);
                 known.namespace = object.namespace;
+                line.forget(&known);
                 scheduled.liveness().forget(&known);
             }
             Err(error) => tracing::warn!(%error, "the controller failed"),
@@ -207,7 +204,7 @@ pub(super) async fn control<K: Watchable, R: Reconciler<K>>(
 
 /// What each reconcile waits for before it begins.
 struct Turns<K: Watchable> {
-    line: Line<K>,
+    line: Arc<Line<K>>,
     store: Store<K>,
     stop: CancellationToken,
 }
@@ -216,10 +213,9 @@ impl<K: Watchable> Turns<K> {
     /// Reconciles a resource when its turn has come, as it is then. After a stop nothing is begun any more.
     async fn take<R: Reconciler<K>>(self: Arc<Self>, object: Arc<K>, reconciler: Arc<R>) -> Result<Action, Infallible> {
         let reference = ObjectRef::from_obj(&*object);
-        let is_newcomer = reconciler.is_newcomer(&object);
         drop(object);
         let liveness = reconciler.liveness();
-        let turn = liveness.while_in_line(&reference, self.line.enter(&reference, is_newcomer));
+        let turn = liveness.while_in_line(&reference, self.line.enter(&reference));
         let slot = self.stop.run_until_cancelled(turn).await;
         let (Some(slot), Some(object)) = (slot, self.store.get(&reference)) else {
             liveness.forget(&reference);
@@ -335,7 +331,7 @@ mod tests {
         let (store, _writer, _) = listed();
         let (reconciler, _begun) = endless(false);
         let turns = Arc::new(Turns {
-            line: Line::new(Lanes::new(1)),
+            line: Arc::new(Line::new(Lanes::new(1))),
             store,
             stop: CancellationToken::new(),
         });
