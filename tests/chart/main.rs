@@ -26,6 +26,7 @@ mod package;
 mod pages;
 mod parent;
 mod policy;
+mod refused;
 mod rendered;
 mod rendering;
 mod schemas;

@@ -6,7 +6,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 
 use super::MAX_POLICY_NAME_LENGTH;
-use crate::api::cel::{NEW, OLD, at, check_map, has, is, reason_codes_fit, rule, unchanged};
+use crate::api::cel::{NEW, OLD, asked_of_a_changed_spec, at, check_map, has, is, reason_codes_fit, rule, unchanged};
 
 /// The mapping's path.
 const MAPPING: &str = "spec.auditCheckToActionsMapping";
@@ -25,7 +25,7 @@ pub(super) fn root() -> Vec<ValidationRule> {
     rules.extend(check_map(MAPPING, "actions"));
     rules.extend(check_map(FILTER, "reason codes"));
     rules.push(reason_codes_fit(FILTER));
-    rules
+    rules.into_iter().map(asked_of_a_changed_spec).collect()
 }
 
 /// The name becomes part of the names of tasks, of a label and of ids, which must stay unambiguous. A name never changes.

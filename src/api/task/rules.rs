@@ -13,7 +13,9 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 
 use super::MAX_NAME_LENGTH_WITHOUT_TASK_ID;
-use crate::api::cel::{NEW, OLD, at, check_map, has, is, is_not, reason_codes_fit, rule, unchanged};
+use crate::api::cel::{
+    NEW, OLD, asked_of_a_changed_spec, at, check_map, has, is, is_not, reason_codes_fit, rule, unchanged,
+};
 
 /// CEL: a start was sent, perhaps, and the request must stay what it was. In Conflict nothing of this resource was
 /// started: the id belongs to another task, and the way out is to edit the spec.
@@ -54,15 +56,6 @@ pub(super) fn root() -> Vec<ValidationRule> {
     rules.extend(check_map(filter, "reason codes"));
     rules.push(reason_codes_fit(filter));
     rules.into_iter().map(asked_of_a_changed_spec).collect()
-}
-
-/// Whatever a rule says, it lets an unchanged spec pass. To say so first spares the API server the rest of it at each
-/// write of the status or of the metadata, which is most of what a rule costs in the life of a resource.
-fn asked_of_a_changed_spec(rule: ValidationRule) -> ValidationRule {
-    ValidationRule {
-        rule: format!("{} || ({})", unchanged("spec"), rule.rule),
-        ..rule
-    }
 }
 
 /// `field` can't change, appear or disappear after the start. An old value that isn't of its type, or is missing where

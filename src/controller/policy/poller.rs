@@ -80,7 +80,7 @@ async fn poll(context: Arc<Context>, region: String) {
 
 /// Jitter only ever lengthens: the shortest wait is a promise to the account. So does what fails.
 fn wait_after(audits: &RegionAudits, interval: Duration, region: &str, began: Instant) -> Duration {
-    let wait = match (audits.failures(), &audits.snapshot().failure) {
+    let wait = match (audits.fruitless(), &audits.snapshot().failure) {
         (0, _) => interval,
         (failures, Some((class, _))) => interval.max(timing::backoff(began, *class, failures, region)),
         (failures, None) => interval.max(timing::backoff(began, ErrorClass::ServiceUnavailable, failures, region)),
@@ -150,4 +150,48 @@ fn watcher(context: &Context, region: &str, object: &StoredPolicy) -> Option<Wat
         window: period::window(desired.deadline, frequency),
         schedule: desired.schedule.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::answer::Effect;
+
+    /// The default of `--audit-poll-interval`.
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    /// Whatever comes of a look, two of them begin no closer than that, and none is put off for longer than the backoff.
+    #[test]
+    fn a_region_is_looked_at_once_a_minute_at_most_and_less_often_while_it_fails() {
+        let longest = timing::MAX_RETRY.mul_f64(1.1);
+        let mut began = Instant::now();
+        let mut audits = RegionAudits::default();
+        audits.completed();
+        for region in ["eu-central-1", "us-east-1"] {
+            for _ in 0..1_000 {
+                let wait = wait_after(&audits, MINUTE, region, began);
+                assert!((MINUTE..=MINUTE.mul_f64(1.1)).contains(&wait), "{wait:?}");
+                began += wait;
+            }
+        }
+        for class in [
+            ErrorClass::Throttled,
+            ErrorClass::ServiceUnavailable,
+            ErrorClass::AccessDenied,
+        ] {
+            let mut audits = RegionAudits::default();
+            for _ in 0..12 {
+                audits.failed(Failure {
+                    class,
+                    effect: Effect::None,
+                    message: "no".to_owned(),
+                });
+                let wait = wait_after(&audits, MINUTE, "eu-central-1", began);
+                assert!((MINUTE..=longest).contains(&wait), "{class:?}: {wait:?}");
+                began += wait;
+            }
+            let wait = wait_after(&audits, MINUTE, "eu-central-1", began);
+            assert!(wait > MINUTE.mul_f64(3.0), "{class:?}: {wait:?}");
+        }
+    }
 }

@@ -18,9 +18,9 @@ use crate::metrics::{ReconcileOutcome, RetryReason};
 
 /// Brings one policy as far as it gets for now.
 pub(super) async fn reconcile(cached: Arc<StoredPolicy>, slot: Slot, context: Arc<Context>) -> Requeue {
-    let listed = context.tasks.all_listed();
     // A task that nobody has listed yet might run.
     // mutant: a-policy-that-has-not-seen-its-tasks
+    let listed = context.tasks.all_listed();
     if context.shared.stop.run_until_cancelled(listed).await.is_none() {
         return Requeue::UntilChange;
     }

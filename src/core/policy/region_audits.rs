@@ -3,6 +3,7 @@
 //! A list tells ids and states only, so each audit is described when it is first seen, and once more when it has ended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use crate::core::answer::{Audit, AuditState, ErrorClass, Failure, ListedAudit, ReadAnswer};
 
@@ -13,8 +14,12 @@ pub struct RegionAudits {
     described: BTreeMap<String, Option<Audit>>,
     /// What policies see.
     snapshot: RegionSnapshot,
-    /// How often in a row the reads failed.
+    /// How often in a row the look failed.
     failures: u32,
+    /// How often in a row it failed without anything new: what counts for the wait.
+    fruitless: u32,
+    /// Whether the look that is under way has found anything out.
+    is_fruitful: bool,
 }
 
 /// What policies see of the audits of a region: always a whole look, never half of one.
@@ -30,6 +35,7 @@ impl RegionAudits {
     /// The list of all audits in the window. Which of them are to be described now: those that were not seen before, and
     /// those of these schedules that have ended since.
     pub fn listed(&mut self, listed: &[ListedAudit], schedules: &BTreeSet<String>) -> Vec<String> {
+        self.is_fruitful = false;
         let ids: BTreeSet<&str> = listed.iter().map(|audit| audit.id.as_str()).collect();
         self.described.retain(|id, _| ids.contains(id.as_str()));
         let is_due = |listed: &&ListedAudit| match self.described.get(&listed.id) {
@@ -57,12 +63,14 @@ impl RegionAudits {
             ReadAnswer::Failed(failure) => return Err(failure),
         };
         self.described.insert(id.to_owned(), audit);
+        self.is_fruitful = true;
         Ok(())
     }
 
     /// The look is complete: policies see it from now on.
     pub fn completed(&mut self) {
         self.failures = 0;
+        self.fruitless = 0;
         let audits = self.described.iter();
         self.snapshot = RegionSnapshot {
             audits: Some(
@@ -75,17 +83,26 @@ impl RegionAudits {
     }
 
     /// The look has failed. A failure that may pass by itself is told when it is the second in a row.
+    ///
+    /// A new process has every audit of the window to describe, and what was described isn't asked again: a look that got
+    /// some of them is followed by the next one soon, however often it has failed, or some calls of many that fail would hold
+    /// an audit up for as long as those of a service that is gone.
     pub fn failed(&mut self, failure: Failure) {
         self.failures = self.failures.saturating_add(1);
+        self.fruitless = if mem::take(&mut self.is_fruitful) {
+            1
+        } else {
+            self.fruitless.saturating_add(1)
+        };
         let may_pass = matches!(failure.class, ErrorClass::Throttled | ErrorClass::ServiceUnavailable);
         if !may_pass || self.failures > 1 {
             self.snapshot.failure = Some((failure.class, failure.message));
         }
     }
 
-    /// How often in a row the look has failed.
-    pub const fn failures(&self) -> u32 {
-        self.failures
+    /// How often in a row the look has failed without finding anything out, at least once where it has failed.
+    pub const fn fruitless(&self) -> u32 {
+        self.fruitless
     }
 
     /// What policies see.
@@ -203,8 +220,33 @@ mod tests {
             assert!(audits.snapshot().failure.is_some());
             audits.completed();
             assert!(audits.snapshot().failure.is_none());
-            assert_eq!(audits.failures(), 0);
+            assert_eq!(audits.fruitless(), 0);
         }
+    }
+
+    /// A window of many audits, of which a call here and there fails: the waits grow only while nothing is found out.
+    #[test]
+    fn a_look_that_finds_something_out_before_it_fails_is_followed_by_the_next_one_soon() {
+        let rows = listed(&[
+            ("a", AuditState::Completed),
+            ("b", AuditState::Completed),
+            ("c", AuditState::Completed),
+        ]);
+        let mut audits = RegionAudits::default();
+        let mut look = |described: &[&str]| {
+            audits.listed(&rows, &BTreeSet::new());
+            for id in described {
+                audits.described(id, audit("ours", AuditState::Completed)).unwrap();
+            }
+            audits.failed(failure(ErrorClass::ServiceUnavailable));
+            audits.fruitless()
+        };
+        assert_eq!(
+            [&[][..], &[], &["a"], &["b"], &[], &[]].map(&mut look),
+            [1, 2, 1, 1, 2, 3]
+        );
+        // It is told all the same: policies see no audits meanwhile.
+        assert!(audits.snapshot().failure.is_some());
     }
 
     #[test]

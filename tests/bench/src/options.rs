@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
+use crate::scenario::PolicySizes;
+
 /// Measures the operator on a real API server and the simulated AWS service.
 ///
 /// Prints a table of figures in Markdown. docs/performance.md says what each of them means.
@@ -54,6 +56,8 @@ pub enum Scenario {
     Shared,
     /// Memory, and the time to ready and to quiet after a restart, with finished resources.
     Finished,
+    /// Memory, calls and writes of policies between audits, and over some audits.
+    Policies,
 }
 
 impl fmt::Display for Scenario {
@@ -91,6 +95,8 @@ pub(crate) struct Sizes {
     pub(crate) tasks: usize,
     /// How many finished resources there are at a restart, in ascending order.
     pub(crate) finished: Vec<usize>,
+    /// How many policies there are, and for how long.
+    pub(crate) policies: PolicySizes,
 }
 
 impl Sizes {
@@ -103,6 +109,12 @@ impl Sizes {
                 settling: Duration::from_millis(200),
                 tasks: 12,
                 finished: vec![0, 50],
+                policies: PolicySizes {
+                    policies: 10,
+                    rest: Duration::from_secs(3),
+                    audits: 1,
+                    interval: "1s",
+                },
             }
         } else {
             Self {
@@ -112,6 +124,12 @@ impl Sizes {
                 settling: Duration::from_mins(1),
                 tasks: 200,
                 finished: vec![0, 1_000, 10_000],
+                policies: PolicySizes {
+                    policies: 50,
+                    rest: Duration::from_mins(5),
+                    audits: 3,
+                    interval: "1m",
+                },
             }
         };
         if !options.finished.is_empty() {

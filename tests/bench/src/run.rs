@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use simulator::Call;
-use support::{AuditedUser, Process, http_get, operator, ports};
+use support::{AuditedRequest, AuditedUser, Process, http_get, operator, ports};
 use tokio::time::sleep;
 
 use crate::{
@@ -127,6 +127,28 @@ impl<'a> Run<'a> {
         calls
     }
 
+    /// The requests of this run to the API server.
+    pub(crate) fn requests(&self) -> Result<Vec<AuditedRequest>> {
+        let mut requests = self.stand.cluster.requests_of(&self.user)?;
+        // Made by the bench itself, to see that the user may.
+        requests.retain(|request| request.resource != "namespaces");
+        Ok(requests)
+    }
+
+    /// What the table calls a call.
+    pub(crate) fn name_of(call: &Call) -> String {
+        match call.operation {
+            Some(operation) => operation.to_string(),
+            None => format!("{} {}", call.method, call.uri),
+        }
+    }
+
+    /// What the table calls a request to the API server.
+    pub(crate) fn title_of(request: &AuditedRequest) -> String {
+        let resource = request.resource.replace("auditmitigation", "");
+        format!("API requests, {} {resource}", request.verb)
+    }
+
     /// Ends it, and counts what it has asked of AWS and of the API server in all its life.
     pub(crate) async fn end(mut self) -> Result<Vec<Figure>> {
         let status = self.process.stop(LIMIT).await?;
@@ -141,10 +163,7 @@ impl<'a> Run<'a> {
             Figure::count("connections to the API server", self.connections.opened()),
             Figure::count("AWS calls", calls.len()),
         ];
-        let operations = calls.iter().map(|call| match call.operation {
-            Some(operation) => format!("AWS calls, {operation}"),
-            None => format!("AWS calls, {} {}", call.method, call.uri),
-        });
+        let operations = calls.iter().map(|call| format!("AWS calls, {}", Self::name_of(call)));
         figures.extend(counted(operations));
         figures.push(Figure::count("AWS calls refused", refused));
         if !calls.is_empty() {
@@ -152,24 +171,15 @@ impl<'a> Run<'a> {
             let share = 100.0 * refused as f64 / calls.len() as f64;
             figures.push(Figure::new("AWS calls refused, share", share, "%"));
         }
-        let requests = self.stand.cluster.requests_of(&self.user)?;
-        let requests = requests
-            .into_iter()
-            // Made by the bench itself, to see that the user may.
-            .filter(|request| request.resource != "namespaces")
-            .map(|request| {
-                format!(
-                    "API requests, {} {}",
-                    request.verb,
-                    request.resource.replace("auditmitigationtasks", "tasks")
-                )
-            });
+        let requests = self.requests()?;
+        let requests = requests.iter().map(Self::title_of);
         figures.extend(counted(requests));
         Ok(figures)
     }
 }
 
-fn counted(names: impl Iterator<Item = String>) -> Vec<Figure> {
+/// How often each name comes.
+pub(crate) fn counted(names: impl Iterator<Item = String>) -> Vec<Figure> {
     let mut counts = BTreeMap::<String, usize>::new();
     for name in names {
         *counts.entry(name).or_default() += 1;

@@ -11,13 +11,14 @@ mod names;
 mod nulls;
 mod policies;
 pub(crate) mod stored;
+mod stored_policies;
 pub(crate) mod values;
 
 use std::time::Duration;
 
 use audit_mitigation_operator::api::AuditMitigationTask;
-use kube::Api;
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Resource};
 use serde_json::{Value, json};
 use support::{Cluster, eventually, shared};
 use tokio::sync::OnceCell;
@@ -27,6 +28,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// The definition as it is delivered.
 pub const CRD: &str = include_str!("../../../crds/auditmitigationtasks.yaml");
+
+/// The same of policies.
+pub const POLICIES: &str = include_str!("../../../crds/auditmitigationpolicies.yaml");
 
 /// The definitions of all kinds.
 const ALL: &str = include_str!("../../../charts/audit-mitigation-operator/files/crd.yaml");
@@ -107,16 +111,31 @@ pub async fn install_all(cluster: &Cluster) {
     }
 }
 
-/// The resource in a namespace, as soon as the API server serves it.
+/// A definition with a schema that lets everything through, as an older version might have been.
+pub fn permissive(definition: &str) -> String {
+    let mut crd: Value = serde_saphyr::from_str(definition).unwrap();
+    let version = &mut crd["spec"]["versions"][0];
+    version["schema"] =
+        json!({ "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } });
+    version["additionalPrinterColumns"] = json!([]);
+    crd.to_string()
+}
+
+/// The tasks of a namespace, as soon as the API server serves them.
 pub async fn served(cluster: &Cluster, namespace: &str) -> Api<DynamicObject> {
-    let resource = ApiResource::erase::<AuditMitigationTask>(&());
-    let tasks = Api::namespaced_with(cluster.client().await.unwrap(), namespace, &resource);
+    served_kind::<AuditMitigationTask>(cluster, namespace).await
+}
+
+/// The resources of a kind in a namespace, as soon as the API server serves them.
+pub async fn served_kind<K: Resource<DynamicType = ()>>(cluster: &Cluster, namespace: &str) -> Api<DynamicObject> {
+    let resource = ApiResource::erase::<K>(&());
+    let objects = Api::namespaced_with(cluster.client().await.unwrap(), namespace, &resource);
     eventually(LIMIT, "the resource is served", async || {
-        tasks.list(&ListParams::default()).await
+        objects.list(&ListParams::default()).await
     })
     .await
     .unwrap();
-    tasks
+    objects
 }
 
 async fn create(tasks: &Api<DynamicObject>, object: &Value, params: &PostParams) -> Result<DynamicObject, String> {
@@ -140,12 +159,20 @@ fn message<T>(answer: kube::Result<T>) -> Result<T, String> {
 }
 
 fn task(name: &str, spec: &Value) -> Value {
-    json!({
-        "apiVersion": "devicedefender.dev/v1alpha1",
-        "kind": "AuditMitigationTask",
+    object::<AuditMitigationTask>(name, spec)
+}
+
+/// An object of a kind; without a spec, where that is null.
+fn object<K: Resource<DynamicType = ()>>(name: &str, spec: &Value) -> Value {
+    let mut object = json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
         "metadata": { "name": name },
-        "spec": spec,
-    })
+    });
+    if !spec.is_null() {
+        object["spec"] = spec.clone();
+    }
+    object
 }
 
 /// A spec that everybody accepts, changed by a merge patch.

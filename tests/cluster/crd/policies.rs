@@ -44,7 +44,8 @@ impl Server {
     }
 }
 
-fn policy(name: &str, fields: &Value) -> Value {
+/// A policy that everybody accepts, with these fields of the spec; without those that are null.
+pub(super) fn policy(name: &str, fields: &Value) -> Value {
     let mut spec = json!({
         "scheduledAuditName": "Nightly",
         "auditCheckToActionsMapping": { "LOGGING_DISABLED_CHECK": ["EnableLogging"] },

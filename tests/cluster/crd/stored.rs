@@ -1,19 +1,15 @@
 //! No rule locks in what was stored before it: the status of such an object can be written, and its finalizer removed.
 
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt as _, api::DynamicObject};
+use audit_mitigation_operator::api::AuditMitigationTask;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::{Api, Resource, ResourceExt as _};
 use serde_json::{Map, Value, json};
 use support::{Cluster, ClusterOptions, eventually};
 
-use super::{CRD, Failures, LIMIT, create, install, message, served, spec_with, spec_with_null, task};
-
-/// The definition with a schema that lets everything through, as an older version might have been.
-fn permissive() -> String {
-    let mut crd: Value = serde_saphyr::from_str(CRD).unwrap();
-    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] =
-        json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    crd.to_string()
-}
+use super::{
+    CRD, Failures, LIMIT, create, install, message, object, permissive, served, served_kind, spec_with, spec_with_null,
+    task,
+};
 
 /// Specs that today's schema refuses, and the names that they are stored under.
 fn refused_today() -> Vec<(String, Value)> {
@@ -194,46 +190,58 @@ fn broken_objects() -> Vec<(String, Value, Option<Value>)> {
     objects
 }
 
-/// A cluster with these objects, each with the finalizer, stored before the rules that hold now.
+/// A finalizer, so that what is deleted has to be let go.
+const FINALIZER: &str = "devicedefender.dev/task";
+
+/// A cluster with these tasks, each with the finalizer, stored before the rules that hold now.
 async fn stored_before<'a>(objects: impl IntoIterator<Item = (&'a str, &'a Value)>) -> (Cluster, Api<DynamicObject>) {
+    kind_stored_before::<AuditMitigationTask>(CRD, objects).await
+}
+
+/// The same with objects of any kind.
+pub(super) async fn kind_stored_before<'a, K: Resource<DynamicType = ()>>(
+    definition: &str,
+    objects: impl IntoIterator<Item = (&'a str, &'a Value)>,
+) -> (Cluster, Api<DynamicObject>) {
     // Not the shared cluster: the definition changes under the others' feet.
     let cluster = Cluster::start(ClusterOptions::default()).await.unwrap();
-    install(&cluster, &permissive()).await;
-    let tasks = served(&cluster, "default").await;
+    install(&cluster, &permissive(definition)).await;
+    let api = served_kind::<K>(&cluster, "default").await;
     for (name, spec) in objects {
-        let mut object = task(name, spec);
-        if spec.is_null() {
-            object.as_object_mut().unwrap().remove("spec");
-        }
-        object["metadata"]["finalizers"] = json!(["devicedefender.dev/task"]);
-        create(&tasks, &object, &PostParams::default()).await.unwrap();
+        let mut object = object::<K>(name, spec);
+        object["metadata"]["finalizers"] = json!([FINALIZER]);
+        create(&api, &object, &PostParams::default()).await.unwrap();
     }
-    install(&cluster, CRD).await;
+    install(&cluster, definition).await;
     eventually(LIMIT, "the schema is in force", async || {
-        match create(&tasks, &task("probe", &json!({})), &dry_run()).await {
+        match create(&api, &object::<K>("probe", &json!({})), &dry_run()).await {
             Ok(_) => Err("an empty spec is still accepted"),
             Err(_) => Ok(()),
         }
     })
     .await
     .unwrap();
-    (cluster, tasks)
+    (cluster, api)
 }
 
-fn dry_run() -> PostParams {
+pub(super) fn dry_run() -> PostParams {
     PostParams {
         dry_run: true,
         ..PostParams::default()
     }
 }
 
-async fn write_status(tasks: &Api<DynamicObject>, name: &str, status: &Value) -> Result<DynamicObject, String> {
+pub(super) async fn write_status(
+    tasks: &Api<DynamicObject>,
+    name: &str,
+    status: &Value,
+) -> Result<DynamicObject, String> {
     let patch = Patch::Merge(json!({ "status": status }));
     message(tasks.patch_status(name, &PatchParams::default(), &patch).await)
 }
 
 /// A label, the deletion, and the end of the finalizer.
-async fn let_go(tasks: &Api<DynamicObject>, name: &str, failures: &mut Failures) {
+pub(super) async fn let_go(tasks: &Api<DynamicObject>, name: &str, failures: &mut Failures) {
     let label = json!({"metadata": {"labels": {"a": "b"}}});
     failures.accepted(&format!("{name}: label"), edit(tasks, name, &label).await);
     tasks.delete(name, &DeleteParams::default()).await.unwrap();
@@ -284,7 +292,7 @@ async fn is_let_go_by_a_definition_without_rules(cluster: &Cluster, tasks: &Api<
     let label = json!({"metadata": {"labels": {"a": "b"}}});
     let refused = edit(tasks, name, &label).await.unwrap_err();
     assert!(refused.contains("invalid data, expected"), "{refused}");
-    install(cluster, &permissive()).await;
+    install(cluster, &permissive(CRD)).await;
     eventually(LIMIT, "the rules are gone", async || edit(tasks, name, &label).await)
         .await
         .unwrap();
@@ -383,12 +391,12 @@ async fn a_broken_status_locks_nothing_in() {
         ("text-attempt", json!({"attempt": "open"})),
     ];
     let cluster = Cluster::start(ClusterOptions::default()).await.unwrap();
-    install(&cluster, &permissive()).await;
+    install(&cluster, &permissive(CRD)).await;
     let tasks = served(&cluster, "default").await;
     let statuses: Vec<_> = shapes.into_iter().chain(deep).collect();
     for (name, status) in &statuses {
         let mut object = task(name, &spec_with(&json!({})));
-        object["metadata"]["finalizers"] = json!(["devicedefender.dev/task"]);
+        object["metadata"]["finalizers"] = json!([FINALIZER]);
         create(&tasks, &object, &PostParams::default()).await.unwrap();
         write_status(&tasks, name, status).await.unwrap();
     }
@@ -416,7 +424,7 @@ async fn a_broken_status_locks_nothing_in() {
 #[tokio::test]
 async fn what_was_stored_before_a_rule_can_be_repaired() {
     let cluster = Cluster::start(ClusterOptions::default()).await.unwrap();
-    install(&cluster, &permissive()).await;
+    install(&cluster, &permissive(CRD)).await;
     let tasks = served(&cluster, "default").await;
     let spec = spec_with(&json!({"target": {"findingIds": ["f"]}, "taskId": "has space"}));
     create(&tasks, &task("broken", &spec), &PostParams::default())
@@ -445,6 +453,6 @@ async fn what_was_stored_before_a_rule_can_be_repaired() {
     assert!(refused.contains("spec.taskId in body should match"), "{refused}");
 }
 
-async fn edit(tasks: &Api<DynamicObject>, name: &str, patch: &Value) -> Result<DynamicObject, String> {
+pub(super) async fn edit(tasks: &Api<DynamicObject>, name: &str, patch: &Value) -> Result<DynamicObject, String> {
     message(tasks.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await)
 }

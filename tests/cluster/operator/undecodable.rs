@@ -8,7 +8,7 @@ use support::{Cluster, ClusterOptions, eventually, operator, ports};
 
 use super::{LIMIT, object, spec};
 use crate::crd::stored::reads_what_is_stored;
-use crate::crd::{CRD, install};
+use crate::crd::{CRD, install, permissive};
 use audit_mitigation_operator::api::{Phase, StoredTask};
 
 /// Stored under a schema that allowed anything, before today's.
@@ -138,14 +138,4 @@ async fn until_stored(cluster: &Cluster, object: &serde_json::Value) {
     })
     .await
     .unwrap();
-}
-
-/// The CRD with a schema that allows anything.
-fn permissive(definition: &str) -> String {
-    let mut crd: serde_json::Value = serde_saphyr::from_str(definition).unwrap();
-    let version = &mut crd["spec"]["versions"][0];
-    version["schema"] =
-        json!({ "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } });
-    version["additionalPrinterColumns"] = json!([]);
-    crd.to_string()
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, task};
 use crate::api::{Phase, StoredTask};
+use crate::core::policy::history::is_superseded;
 use crate::core::policy::own_task::{OwnTask, Standing};
 use crate::core::policy::step::Step;
 use crate::core::task::tie::Tie;
@@ -129,4 +130,27 @@ fn the_oldest_of_the_ended_tasks_go_one_by_one() {
     bench.edit("failedTasksHistoryLimit", serde_json::json!(0));
     bench.write_status();
     assert_eq!(bench.due(), ["DeleteTask"]);
+}
+
+/// By a newer audit than its own, and by no other.
+#[test]
+fn a_task_that_has_not_started_is_superseded_by_a_newer_audit() {
+    let (before, own, after) = (
+        "2026-05-01T01:59:59Z",
+        "2026-05-01T02:00:00Z",
+        "2026-05-01T02:00:00.001Z",
+    );
+    let waiting = task("nightly-a", "a", own, Some(Phase::AwaitingApproval));
+    let mut undated = waiting.clone();
+    undated.audit_start = None;
+    for (task, audit, start, expected) in [
+        (&waiting, "b", before, false),
+        (&waiting, "b", own, false),
+        (&waiting, "b", after, true),
+        (&waiting, "a", after, false),
+        (&undated, "b", before, true),
+    ] {
+        let is_superseded = is_superseded(task, (audit, start.parse().unwrap()));
+        assert_eq!(is_superseded, expected, "{audit} at {start}");
+    }
 }

@@ -5,6 +5,7 @@ mod drive;
 mod finished;
 mod latency;
 mod makespan;
+mod policies;
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::{
     report::Figure,
     stand::Stand,
 };
+
+pub(crate) use self::policies::PolicySizes;
 
 /// Runs a scenario once.
 pub(crate) async fn run(
@@ -32,6 +35,7 @@ pub(crate) async fn run(
         Scenario::Makespan => makespan::run(stand, candidate, sizes.tasks, 0).await,
         Scenario::Shared => makespan::run(stand, candidate, sizes.tasks, makespan::SLOTS / 2).await,
         Scenario::Finished => finished::run(stand, candidate, &sizes.finished).await,
+        Scenario::Policies => policies::run(stand, candidate, sizes.policies).await,
     }
 }
 

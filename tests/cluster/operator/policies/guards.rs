@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use simulator::Operation;
 use support::proxy::{Asked, Fate, Pause, Side};
 
 use super::{SCHEDULE, World};
@@ -41,6 +42,7 @@ async fn no_task_is_made_before_all_tasks_are_listed() {
     world.start_operator();
     world.watch("nightly", &json!({})).await;
     drop(world.operator.take());
+    let described = world.calls(Operation::DescribeScheduledAudit).len();
     world.aws.run_schedule(SCHEDULE).unwrap();
     let pause = Arc::new(Pause::default());
     let held = Arc::clone(&pause);
@@ -62,6 +64,8 @@ async fn no_task_is_made_before_all_tasks_are_listed() {
     world.until_logged("watching AuditMitigationPolicies", 1).await;
     until_older_than(jiff::Timestamp::now(), 3).await;
     assert!(world.task_names().await.is_empty());
+    // Its first step would have been this.
+    assert_eq!(world.calls(Operation::DescribeScheduledAudit).len(), described);
     pause.end();
     support::eventually(super::LIMIT, "it is made", async || {
         match world.task_names().await.len() {

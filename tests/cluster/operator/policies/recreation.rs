@@ -1,10 +1,14 @@
 //! What re-creation means: for each thing that is done with the real kubectl, how many tasks one audit has in AWS.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use audit_mitigation_operator::api::Phase;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use simulator::{Audit, Outcome};
 use support::eventually;
+use support::proxy::{Asked, Fate, Pause, Side};
 
 use super::{EXPIRING, SCHEDULE, policy};
 use crate::operator::{LIMIT, World};
@@ -20,13 +24,13 @@ async fn handled(prefix: &str) -> (World, String, String) {
     (world, audit, task)
 }
 
-/// The same while the task runs.
-async fn running(prefix: &str) -> (World, String, String) {
+/// The same while the task runs, of a policy with these fields.
+async fn running(prefix: &str, fields: &Value) -> (World, String, String) {
     let mut world = World::with_schedule(prefix, &[]).await;
     world.add_problems(2);
     world.aws.set_outcome("*", Outcome::held());
     world.start_operator();
-    world.watch("nightly", &mends_nothing()).await;
+    world.watch("nightly", fields).await;
     let audit = world.aws.run_schedule(SCHEDULE).unwrap();
     let task = world.noted("nightly", &audit).await.2.unwrap();
     world.phase(&task, Phase::Running).await;
@@ -63,7 +67,7 @@ async fn a_task_that_is_deleted_is_not_made_again() {
     world.kubectl(&["delete", "amt", &task]).await;
     once(&world, &audit).await;
 
-    let (world, audit, task) = running("policy-cut").await;
+    let (world, audit, task) = running("policy-cut", &mends_nothing()).await;
     world.kubectl(&["delete", "amt", &task]).await;
     assert_eq!(world.aws.tasks_of_audit(&audit)[0].status, "CANCELED");
     once(&world, &audit).await;
@@ -88,16 +92,9 @@ async fn a_policy_that_is_deleted_and_applied_again_or_renamed_or_replaced_does_
 #[tokio::test]
 async fn a_policy_that_is_deleted_while_its_task_runs_cancels_it_unless_it_is_an_orphan() {
     for (deletion_policy, ending) in [("Cancel", "CANCELED"), ("Orphan", "IN_PROGRESS")] {
-        let mut world = World::with_schedule("policy-running", &[]).await;
-        world.add_problems(2);
-        world.aws.set_outcome("*", Outcome::held());
-        world.start_operator();
         let mut fields = mends_nothing();
         fields["deletionPolicy"] = json!(deletion_policy);
-        world.watch("nightly", &fields).await;
-        let audit = world.aws.run_schedule(SCHEDULE).unwrap();
-        let task = world.noted("nightly", &audit).await.2.unwrap();
-        world.phase(&task, Phase::Running).await;
+        let (world, audit, task) = running("policy-running", &fields).await;
         world.kubectl(&["delete", "amp", "nightly"]).await;
         world.until_gone(&task).await;
         assert_eq!(world.aws.tasks_of_audit(&audit)[0].status, ending);
@@ -107,44 +104,119 @@ async fn a_policy_that_is_deleted_while_its_task_runs_cancels_it_unless_it_is_an
     }
 }
 
-/// A backup has everything; what is restored has other uids, and perhaps no status.
+/// A backup has everything: the policy and its task.
+async fn backup(world: &World, task: &str) -> Vec<Value> {
+    let mut backup = Vec::new();
+    for name in ["amp/nightly", &format!("amt/{task}")] {
+        let text = world.kubectl(&["get", name, "--output=json"]).await;
+        backup.push(serde_json::from_str(&text).unwrap());
+    }
+    backup
+}
+
+/// What is restored has other uids, and perhaps no status.
+async fn restore(world: &World, backup: Vec<Value>, with_status: bool) {
+    for mut object in backup {
+        let status = object["status"].take();
+        let metadata = object["metadata"].as_object_mut().unwrap();
+        metadata.retain(|name, _| ["name", "namespace", "labels", "annotations"].contains(&name.as_str()));
+        world.apply(&object.to_string()).await;
+        if with_status {
+            let kind = if object["kind"] == "AuditMitigationPolicy" {
+                "amp"
+            } else {
+                "amt"
+            };
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let patch = json!({ "status": status }).to_string();
+            let patch = [
+                "patch",
+                kind,
+                name,
+                "--subresource=status",
+                "--type=merge",
+                "--patch",
+                &patch,
+            ];
+            world.kubectl(&patch).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_restored_policy_does_not_act_on_audits_from_before() {
     for with_status in [false, true] {
         let (world, audit, task) = handled("policy-restored").await;
-        let mut backup: Vec<Value> = Vec::new();
-        for name in ["amp/nightly", &format!("amt/{task}")] {
-            let text = world.kubectl(&["get", name, "--output=json"]).await;
-            backup.push(serde_json::from_str(&text).unwrap());
-        }
+        let backup = backup(&world, &task).await;
         world.kubectl(&["delete", "amp", "nightly"]).await;
         world.until_gone(&task).await;
-        for object in &mut backup {
-            let status = object["status"].take();
-            let metadata = object["metadata"].as_object_mut().unwrap();
-            metadata.retain(|name, _| ["name", "namespace", "labels", "annotations"].contains(&name.as_str()));
-            world.apply(&object.to_string()).await;
-            if with_status {
-                let kind = if object["kind"] == "AuditMitigationPolicy" {
-                    "amp"
-                } else {
-                    "amt"
-                };
-                let name = object["metadata"]["name"].as_str().unwrap();
-                let patch = json!({ "status": status }).to_string();
-                let patch = [
-                    "patch",
-                    kind,
-                    name,
-                    "--subresource=status",
-                    "--type=merge",
-                    "--patch",
-                    &patch,
-                ];
-                world.kubectl(&patch).await;
-            }
+        restore(&world, backup, with_status).await;
+        world.watch("nightly", &mends_nothing()).await;
+        once(&world, &audit).await;
+    }
+}
+
+/// What the backup says of the task is not what has become of it.
+#[tokio::test]
+async fn a_policy_and_its_task_that_are_restored_follow_what_has_become_of_the_task() {
+    for (deletion_policy, with_status) in [("Cancel", false), ("Cancel", true), ("Orphan", false), ("Orphan", true)] {
+        let mut fields = mends_nothing();
+        fields["deletionPolicy"] = json!(deletion_policy);
+        let (world, audit, task) = running("policy-both", &fields).await;
+        let id = world.status(&task).await.task_id.unwrap();
+        let backup = backup(&world, &task).await;
+        world.kubectl(&["delete", "amp", "nightly"]).await;
+        world.until_gone(&task).await;
+        restore(&world, backup, with_status).await;
+        if deletion_policy == "Orphan" {
+            world.phase(&task, Phase::Running).await;
+            world.aws.finish(&id);
+            world.phase(&task, Phase::Completed).await;
+        } else {
+            world.phase(&task, Phase::Canceled).await;
         }
         world.watch("nightly", &mends_nothing()).await;
+        once(&world, &audit).await;
+        assert_eq!(world.aws.starts(&id), 1, "{deletion_policy}, {with_status}");
+    }
+}
+
+/// Killed before or after each effect that an audit has in the cluster, and applied again while nobody is there.
+#[tokio::test]
+async fn killed_between_any_two_effects_it_is_once() {
+    let creates = |asked: &Asked| asked.method == "POST" && asked.path.ends_with("/auditmitigationtasks");
+    let notes =
+        |asked: &Asked| asked.method == "PATCH" && asked.path.ends_with("/auditmitigationpolicies/nightly/status");
+    let effects: [fn(&Asked) -> bool; 2] = [creates, notes];
+    for (effect, side) in effects
+        .into_iter()
+        .flat_map(|effect| [(effect, Side::Before), (effect, Side::After)])
+    {
+        let mut world = World::with_schedule("policy-killed", &[]).await;
+        world.add_problems(2);
+        let kubeconfig = world.kubeconfig.clone();
+        let (pause, is_armed) = (Arc::new(Pause::default()), Arc::new(AtomicBool::new(false)));
+        let (held, armed) = (Arc::clone(&pause), Arc::clone(&is_armed));
+        let _proxy = world
+            .lay_proxy(move |asked| {
+                if armed.load(Ordering::SeqCst) && effect(asked) {
+                    Fate::Hold(side, Arc::clone(&held))
+                } else {
+                    Fate::Pass
+                }
+            })
+            .await;
+        world.start_operator();
+        world.watch("nightly", &mends_nothing()).await;
+        is_armed.store(true, Ordering::SeqCst);
+        let audit = world.aws.run_schedule(SCHEDULE).unwrap();
+        pause.reached().await;
+        world.operator.take().unwrap().kill().unwrap();
+        world.apply(&policy("nightly", &mends_nothing()).to_string()).await;
+        world.kubeconfig = kubeconfig;
+        world.start_operator();
+        assert_eq!(world.noted("nightly", &audit).await.0, "TaskCreated");
+        world.phase(&format!("nightly-{audit}"), Phase::Completed).await;
         once(&world, &audit).await;
     }
 }

@@ -1,17 +1,77 @@
 //! Each row of the verdict's table, on a real API server.
 
-use audit_mitigation_operator::api::{AuditMitigationPolicyStatus, Phase};
-use serde_json::json;
-use simulator::{Fault, FaultKind, Operation, Outcome};
-use support::eventually;
+use std::collections::BTreeMap;
 
-use super::{SCHEDULE, policy, policy_condition, says};
-use crate::operator::{LIMIT, World, object};
+use audit_mitigation_operator::api::{AuditMitigationPolicy, AuditMitigationPolicyStatus, Phase};
+use serde_json::json;
+use simulator::{CheckResult, Fault, FaultKind, Operation, Outcome};
+use support::{Cluster, ClusterOptions, eventually};
+
+use super::{EXPIRING, POLL, SCHEDULE, SHARED, policy, policy_condition, says};
+use crate::crd::{CRD, POLICIES, install, permissive, served, served_kind};
+use crate::operator::{LIMIT, World, object, until_older_than};
 
 type Status = AuditMitigationPolicyStatus;
 
 fn ready(status: &Status) -> (String, String) {
     policy_condition(status, "Ready")
+}
+
+/// Stored before the rules that hold now, in a cluster whose definition changes under nobody else's feet.
+#[tokio::test]
+async fn a_spec_that_can_not_be_understood_stalls_the_policy_and_nothing_is_read_until_it_is_corrected() {
+    let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start(ClusterOptions::default()).await.unwrap()));
+    install(cluster, CRD).await;
+    install(cluster, &permissive(POLICIES)).await;
+    served(cluster, "default").await;
+    served_kind::<AuditMitigationPolicy>(cluster, "default").await;
+    let mut world = World::in_cluster(cluster, "policy-invalid", &[POLL], |_| {}).await;
+    world.add_schedule(SCHEDULE);
+    world.add_problems(1);
+    let mut unasked = policy("unasked", &json!({}));
+    unasked["spec"].as_object_mut().unwrap().remove("approval");
+    let text = policy("text", &json!({ "startingDeadlineSeconds": "soon" }));
+    let broken = [
+        ("unasked", unasked, "approval is missing"),
+        ("text", text, "expected i64"),
+    ];
+    for (_, object, _) in &broken {
+        world.apply(&object.to_string()).await;
+    }
+    install(cluster, POLICIES).await;
+    world.start_operator();
+    for (name, _, words) in &broken {
+        let stalled = |status: &Status| says(status, "Stalled", ("True", "InvalidSpec"));
+        let status = world.until_policy(name, "it stalls", stalled).await;
+        assert_eq!(ready(&status), ("False".to_owned(), "InvalidSpec".to_owned()));
+        let message = &status.conditions[0].message;
+        assert!(message.contains(words) && message.contains("correct it"), "{message}");
+    }
+    // An audit counts that begins more than a second after the policy; nobody looks for one while no policy can be read.
+    until_older_than(jiff::Timestamp::now(), 2).await;
+    let audit = world.aws.run_schedule(SCHEDULE).unwrap();
+    assert!(world.aws.calls().is_empty(), "{:?}", world.aws.calls());
+    for (name, ..) in &broken {
+        world.apply(&policy(name, &json!({})).to_string()).await;
+        assert_eq!(world.noted(name, &audit).await.0, "TaskCreated", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_without_a_region_says_so_and_one_that_names_it_watches() {
+    let mut world = World::with_schedule("policy-region", &[]).await;
+    let mut command = world.operator_command();
+    command.env_remove("AWS_REGION");
+    world.operator = Some(world.cluster.spawn("operator", command).unwrap());
+    world.apply(&policy("nightly", &json!({})).to_string()).await;
+    let missing = |status: &Status| says(status, "Reconciling", ("True", "RegionMissing"));
+    let status = world.until_policy("nightly", "it is told", missing).await;
+    let message = &status.conditions[0].message;
+    assert!(message.contains("set spec.region"), "{message}");
+    assert_eq!(status.watching, None);
+    assert!(world.aws.calls().is_empty(), "{:?}", world.aws.calls());
+    let status = world.watch("nightly", &json!({ "region": "eu-central-1" })).await;
+    assert_eq!(status.watching.unwrap().region, "eu-central-1");
 }
 
 #[tokio::test]
@@ -70,6 +130,37 @@ async fn an_audit_in_progress_is_waited_for_and_a_failed_one_is_noted() {
     let audit = world.aws.begin_schedule(SCHEDULE).unwrap();
     world.complete(&audit, "COMPLETED");
     assert_eq!(world.noted("nightly", &audit).await.0, "TaskCreated");
+}
+
+/// It changes no row: what the audit has found is acted on.
+#[tokio::test]
+async fn a_check_that_the_schedule_does_not_run_is_told_and_the_others_are_acted_on() {
+    const REVOKED: &str = "REVOKED_DEVICE_CERTIFICATE_STILL_ACTIVE_CHECK";
+    let mut world = World::with_schedule("policy-unscheduled", &[]).await;
+    world.start_operator();
+    let mapping = json!({ EXPIRING: ["Deactivate"], REVOKED: ["Deactivate"] });
+    world
+        .watch("nightly", &json!({ "auditCheckToActionsMapping": mapping }))
+        .await;
+    world.until_events("nightly", &["CheckNotAudited"]).await;
+    let audit = world.aws.run_schedule(SCHEDULE).unwrap();
+    assert_eq!(world.noted("nightly", &audit).await.0, "Compliant");
+    let status = world.policy_status("nightly").await;
+    assert!(says(&status, "Compliant", ("Unknown", "CheckNotAudited")), "{status:?}");
+    assert_eq!(ready(&status), ("True".to_owned(), "Watching".to_owned()));
+    world.add_problems(1);
+    let found = world.mitigated("nightly").await;
+    let task = world.get(&format!("nightly-{found}")).await;
+    let mapping = &task.spec.good().unwrap().audit_check_to_actions_mapping;
+    assert_eq!(mapping.keys().collect::<Vec<_>>(), [EXPIRING]);
+    // A check that failed says nothing of the fleet either.
+    world.watch("nightly", &json!({})).await;
+    let audit = world.aws.begin_schedule(SCHEDULE).unwrap();
+    let results = BTreeMap::from([(SHARED.to_owned(), CheckResult::status("FAILED"))]);
+    world.aws.complete_audit(&audit, "COMPLETED", results).unwrap();
+    assert_eq!(world.noted("nightly", &audit).await.0, "Compliant");
+    let failed = |status: &Status| says(status, "Compliant", ("Unknown", "CheckFailed"));
+    world.until_policy("nightly", "it is told", failed).await;
 }
 
 #[tokio::test]
