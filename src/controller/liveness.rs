@@ -1,8 +1,9 @@
 //! Whether due work stays untouched, which is what `/livez` tells.
 //!
-//! A resource is due from a change on (a newcomer from its turn on), or from the end of its wait; it is touched by each step of its reconcile. Every
-//! step has a time-out and every failure ends in a wait, so neither an API server nor a service that is silent leaves
-//! a resource untouched: what does is a fault of this process, and a new process is the cure.
+//! A resource is due from a change on (a newcomer from its turn on), or from the end of its wait; it is touched by each
+//! step of its reconcile. Every step has a time-out and every failure ends in a wait, so neither an API server nor a
+//! service that is silent leaves a resource untouched: what does is a fault of this process, and a new process is the
+//! cure.
 
 use std::collections::HashMap;
 use std::hash::Hash;
