@@ -112,6 +112,30 @@ async fn reads_that_fail_are_told_with_the_iam_action_and_nothing_is_made() {
     }
 }
 
+/// Nobody knows yet what there is to do.
+#[tokio::test]
+async fn before_the_reads_have_come_nothing_is_told_and_nothing_is_made() {
+    for operation in [Operation::DescribeScheduledAudit, Operation::ListAuditTasks] {
+        let mut world = World::with_schedule("policy-unread", &[]).await;
+        world.add_problems(1);
+        world.start_operator();
+        let fault = world.aws.inject(Fault::new(FaultKind::Hang).on(operation));
+        world.apply(&policy("nightly", &json!({})).to_string()).await;
+        // An audit counts that begins more than a second after the policy.
+        until_older_than(jiff::Timestamp::now(), 2).await;
+        let audit = world.aws.run_schedule(SCHEDULE).unwrap();
+        world.until_called(operation, 1).await;
+        let status = world.policy_status("nightly").await;
+        assert!(
+            status.audits.is_empty() && !says(&status, "Ready", ("True", "Watching")),
+            "{status:?}"
+        );
+        assert!(world.task_names().await.is_empty());
+        world.aws.remove_fault(fault);
+        assert_eq!(world.noted("nightly", &audit).await.0, "TaskCreated", "{operation:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_audit_in_progress_is_waited_for_and_a_failed_one_is_noted() {
     let mut world = World::with_schedule("policy-progress", &[]).await;
