@@ -48,8 +48,7 @@ impl Lanes {
         Slot {
             // Nobody closes it.
             permit: Arc::clone(lane).acquire_owned().await.ok(),
-            known: Arc::clone(&self.known),
-            patience: self.patience,
+            lanes: self.clone(),
         }
     }
 }
@@ -57,8 +56,7 @@ impl Lanes {
 /// A reconcile is at work as long as it has this.
 pub(super) struct Slot {
     permit: Option<OwnedSemaphorePermit>,
-    known: Arc<Semaphore>,
-    patience: Duration,
+    lanes: Lanes,
 }
 
 impl Slot {
@@ -66,7 +64,7 @@ impl Slot {
     /// until it [rejoins](Self::rejoin).
     pub(super) async fn leave_if_slow<T>(&mut self, wait: impl Future<Output = T>) -> T {
         let mut wait = pin!(wait);
-        if let Ok(done) = timeout(self.patience, &mut wait).await {
+        if let Ok(done) = timeout(self.lanes.patience, &mut wait).await {
             return done;
         }
         self.permit = None;
@@ -76,7 +74,7 @@ impl Slot {
     /// Waits in line again, as one that is known, if the slot was left.
     pub(super) async fn rejoin(&mut self) {
         if self.permit.is_none() {
-            self.permit = Arc::clone(&self.known).acquire_owned().await.ok();
+            *self = self.lanes.enter(&self.lanes.known).await;
         }
     }
 }
@@ -103,13 +101,16 @@ impl<K: Resource<DynamicType = ()> + 'static> Line<K> {
         triggers: impl Stream<Item = ObjectRef<K>> + Send + 'static,
         is_newcomer: impl Fn(&ObjectRef<K>) -> bool + Send + Sync + 'static,
     ) -> impl Stream<Item = ObjectRef<K>> + Send + 'static {
-        let is_newcomer = Arc::new(is_newcomer);
-        stream::unfold(Newcomers::before(triggers), move |mut newcomers| {
-            let (line, is_newcomer) = (Arc::clone(&self), Arc::clone(&is_newcomer));
-            async move {
-                let next = newcomers.next(&line, &*is_newcomer).await?;
-                Some((next, newcomers))
-            }
+        let newcomers = Newcomers {
+            line: self,
+            is_newcomer,
+            triggers: triggers.boxed(),
+            waiting: HashSet::new(),
+            order: VecDeque::new(),
+        };
+        stream::unfold(newcomers, |mut newcomers| async move {
+            let next = newcomers.next().await?;
+            Some((next, newcomers))
         })
     }
 
@@ -129,29 +130,23 @@ impl<K: Resource<DynamicType = ()> + 'static> Line<K> {
 }
 
 /// The newcomers of one watch that wait.
-struct Newcomers<K: Resource<DynamicType = ()>> {
+struct Newcomers<K: Resource<DynamicType = ()>, F> {
+    line: Arc<Line<K>>,
+    is_newcomer: F,
     triggers: BoxStream<'static, ObjectRef<K>>,
     waiting: HashSet<ObjectRef<K>>,
     /// In their order, with some that wait no longer.
     order: VecDeque<ObjectRef<K>>,
 }
 
-impl<K: Resource<DynamicType = ()> + 'static> Newcomers<K> {
-    fn before(triggers: impl Stream<Item = ObjectRef<K>> + Send + 'static) -> Self {
-        Self {
-            triggers: triggers.boxed(),
-            waiting: HashSet::new(),
-            order: VecDeque::new(),
-        }
-    }
-
+impl<K: Resource<DynamicType = ()> + 'static, F: Fn(&ObjectRef<K>) -> bool> Newcomers<K, F> {
     /// The next that may be reconciled; none when no trigger comes any more.
-    async fn next(&mut self, line: &Line<K>, is_newcomer: impl Fn(&ObjectRef<K>) -> bool) -> Option<ObjectRef<K>> {
+    async fn next(&mut self) -> Option<ObjectRef<K>> {
         loop {
             tokio::select! {
                 trigger = self.triggers.next() => {
                     let resource = trigger?;
-                    if !is_newcomer(&resource) {
+                    if !(self.is_newcomer)(&resource) {
                         // It was deleted, for instance: it waits no longer.
                         self.waiting.remove(&resource);
                         return Some(resource);
@@ -160,10 +155,10 @@ impl<K: Resource<DynamicType = ()> + 'static> Newcomers<K> {
                         self.order.push_back(resource);
                     }
                 }
-                slot = line.lanes.enter(&line.lanes.newcomers), if !self.order.is_empty() => {
+                slot = self.line.lanes.enter(&self.line.lanes.newcomers), if !self.order.is_empty() => {
                     let first = self.order.pop_front().filter(|first| self.waiting.remove(first));
                     if let Some(resource) = first {
-                        lock(&line.admitted).insert(resource.clone(), slot);
+                        lock(&self.line.admitted).insert(resource.clone(), slot);
                         return Some(resource);
                     }
                 }

@@ -60,7 +60,9 @@ impl<'a> Pass<'a> {
     /// Takes steps until it has to wait.
     pub(super) async fn run(&mut self, mut slot: Slot) -> Result<Requeue, Error> {
         for _ in 0..MAX_STEPS {
-            self.context.liveness.mark_touched(&ObjectRef::from_obj(&*self.object));
+            let (liveness, reference) = (&self.context.liveness, ObjectRef::from_obj(&*self.object));
+            liveness.mark_touched(&reference);
+            liveness.while_in_line(&reference, slot.rejoin()).await;
             let policy = ObservedPolicy::parse(&self.object);
             let tasks = self.tasks(&policy);
             let Decision { due, wake_up } = self.decide(&policy, &tasks);
@@ -116,7 +118,6 @@ impl<'a> Pass<'a> {
         // mutant: a-policy-acts-while-it-may-not-lead
         if step.is_the_leaders() && !leadership.is_surely_held(Instant::now()) {
             slot.leave_if_slow(leadership.surely_held()).await;
-            self.rejoin(slot).await;
             // Meanwhile everything may have changed: it is looked at and decided afresh.
             self.is_fresh = false;
             return Ok(Progress::Again);
@@ -130,17 +131,11 @@ impl<'a> Pass<'a> {
             Step::DescribeSchedule { name, region } => {
                 // The service may be slow in one region: no other policy waits for that.
                 slot.leave_if_slow(self.describe_schedule(policy, &name, &region)).await;
-                self.rejoin(slot).await;
                 Ok(Progress::Again)
             }
             Step::CreateTask { audit_id, task } => self.create_task(policy, &audit_id, *task).await,
             Step::DeleteTask { task, .. } => self.delete_task(policy, &task).await,
         }
-    }
-
-    async fn rejoin(&self, slot: &mut Slot) {
-        let reference = ObjectRef::from_obj(&*self.object);
-        self.context.liveness.while_in_line(&reference, slot.rejoin()).await;
     }
 
     async fn describe_schedule(&mut self, policy: &ObservedPolicy, name: &str, region: &str) {

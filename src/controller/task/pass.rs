@@ -66,7 +66,9 @@ impl<'a> Pass<'a> {
         let mut parsed = Arc::clone(&self.object);
         let mut observed = ObservedTask::parse(&parsed);
         for _ in 0..MAX_STEPS {
-            self.context.liveness.mark_touched(&CachedTask::reference(&self.object));
+            let (liveness, reference) = (&self.context.liveness, CachedTask::reference(&self.object));
+            liveness.mark_touched(&reference);
+            liveness.while_in_line(&reference, slot.rejoin()).await;
             // An answer of the service changes the memory, and not the object.
             if !Arc::ptr_eq(&parsed, &self.object) {
                 parsed = Arc::clone(&self.object);
@@ -148,7 +150,6 @@ impl<'a> Pass<'a> {
         // mutant: it-acts-while-it-may-not-lead
         if is_the_leaders(&step) && !leadership.is_surely_held(Instant::now()) {
             slot.leave_if_slow(leadership.surely_held()).await;
-            self.rejoin(slot).await;
             // Meanwhile everything may have changed: it is looked at and decided afresh.
             self.is_fresh = false;
             return Ok(Progress::Again);
@@ -179,13 +180,7 @@ impl<'a> Pass<'a> {
             Step::ListFailedActions(task) => slot.leave_if_slow(self.list_failed_actions(observed, &task)).await,
             Step::Wait(_) => {}
         }
-        self.rejoin(slot).await;
         Ok(Progress::Again)
-    }
-
-    async fn rejoin(&self, slot: &mut Slot) {
-        let reference = CachedTask::reference(&self.object);
-        self.context.liveness.while_in_line(&reference, slot.rejoin()).await;
     }
 
     /// Counts a call that failed before and has not gone well since.
