@@ -3,7 +3,6 @@
 //! A list tells ids and states only, so each audit is described when it is first seen, and once more when it has ended.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 
 use crate::core::answer::{Audit, AuditState, ErrorClass, Failure, ListedAudit, ReadAnswer};
 
@@ -16,10 +15,8 @@ pub struct RegionAudits {
     snapshot: RegionSnapshot,
     /// How often in a row the look failed.
     failures: u32,
-    /// How often in a row it failed without anything new: what counts for the wait.
+    /// How often it has failed since anything was found out: what counts for the wait.
     fruitless: u32,
-    /// Whether the look that is under way has found anything out.
-    is_fruitful: bool,
 }
 
 /// What policies see of the audits of a region: always a whole look, never half of one.
@@ -35,7 +32,6 @@ impl RegionAudits {
     /// The list of all audits in the window. Which of them are to be described now: those that were not seen before, and
     /// those of these schedules that have ended since.
     pub fn listed(&mut self, listed: &[ListedAudit], schedules: &BTreeSet<String>) -> Vec<String> {
-        self.is_fruitful = false;
         let ids: BTreeSet<&str> = listed.iter().map(|audit| audit.id.as_str()).collect();
         self.described.retain(|id, _| ids.contains(id.as_str()));
         let is_due = |listed: &&ListedAudit| match self.described.get(&listed.id) {
@@ -63,7 +59,7 @@ impl RegionAudits {
             ReadAnswer::Failed(failure) => return Err(failure),
         };
         self.described.insert(id.to_owned(), audit);
-        self.is_fruitful = true;
+        self.fruitless = 0;
         Ok(())
     }
 
@@ -89,18 +85,14 @@ impl RegionAudits {
     /// an audit up for as long as those of a service that is gone.
     pub fn failed(&mut self, failure: Failure) {
         self.failures = self.failures.saturating_add(1);
-        self.fruitless = if mem::take(&mut self.is_fruitful) {
-            1
-        } else {
-            self.fruitless.saturating_add(1)
-        };
+        self.fruitless = self.fruitless.saturating_add(1);
         let may_pass = matches!(failure.class, ErrorClass::Throttled | ErrorClass::ServiceUnavailable);
         if !may_pass || self.failures > 1 {
             self.snapshot.failure = Some((failure.class, failure.message));
         }
     }
 
-    /// How often in a row the look has failed without finding anything out, at least once where it has failed.
+    /// How often the look has failed since anything was found out.
     pub const fn fruitless(&self) -> u32 {
         self.fruitless
     }
