@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use audit_mitigation_operator::api::{AuditMitigationTask, Phase};
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{PodSpec, Secret};
 use k8s_openapi::api::events::v1::Event;
@@ -216,6 +217,20 @@ impl Installed {
         reached
             .await
             .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", operator.log()));
+    }
+
+    /// An audit from before a policy, by Kubernetes' whole seconds, doesn't count.
+    pub(crate) async fn until_audits_count(&self, policy_created: Timestamp) {
+        eventually(LIMIT, "a later second has begun", async || {
+            let age = self.aws.now().duration_since(policy_created);
+            if age.as_secs() >= 3 {
+                Ok(())
+            } else {
+                Err(age.to_string())
+            }
+        })
+        .await
+        .unwrap();
     }
 
     pub(crate) async fn until_gone(&self, namespace: &str, name: &str, operator: &Process) {

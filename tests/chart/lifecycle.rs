@@ -107,17 +107,7 @@ async fn follows_a_policy(installed: &Installed, namespace: &str, run: &str, ope
     }));
     let created = policies.create(&PostParams::default(), &policy.unwrap()).await.unwrap();
     let created = created.metadata.creation_timestamp.unwrap().0;
-    // An audit from before the policy, by Kubernetes' whole seconds, doesn't count.
-    eventually(LIMIT, "a later second has begun", async || {
-        let age = installed.aws.now().duration_since(created);
-        if age.as_secs() >= 3 {
-            Ok(())
-        } else {
-            Err(age.to_string())
-        }
-    })
-    .await
-    .unwrap();
+    installed.until_audits_count(created).await;
     let audit = installed.aws.run_schedule(&name).unwrap();
     let task = format!("{name}-{audit}");
     installed.phase(namespace, &task, Phase::Completed, operator).await;

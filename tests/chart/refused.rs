@@ -57,16 +57,7 @@ impl Refused {
             .await;
         let created = created.unwrap().metadata.creation_timestamp.unwrap().0;
         refused.until_ready("Watching").await;
-        eventually(LIMIT, "audits from now on count", async || {
-            let age = refused.installed.aws.now().duration_since(created);
-            if age.as_secs() >= 3 {
-                Ok(())
-            } else {
-                Err(age.to_string())
-            }
-        })
-        .await
-        .unwrap();
+        refused.installed.until_audits_count(created).await;
         refused
     }
 
