@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::{Api, ResourceExt as _, api::DynamicObject};
 use serde_json::Value;
 use simulator::{Server, Task};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::{
     plan::Site,
@@ -21,7 +21,7 @@ use crate::{
 /// The stories of all resources.
 pub(crate) struct History {
     told: Arc<Mutex<Told>>,
-    watching: Vec<JoinHandle<()>>,
+    _watching: JoinSet<()>,
 }
 
 /// What was seen so far.
@@ -51,21 +51,13 @@ impl History {
             watch(api, move |news| lock(&told).hears(site, news, &aws.tasks()))
         };
         Self {
-            watching: sites.into_iter().map(follow).collect(),
+            _watching: sites.into_iter().map(follow).collect(),
             told,
         }
     }
 
     pub(crate) fn told(&self) -> MutexGuard<'_, Told> {
         lock(&self.told)
-    }
-}
-
-impl Drop for History {
-    fn drop(&mut self) {
-        for watching in &self.watching {
-            watching.abort();
-        }
     }
 }
 

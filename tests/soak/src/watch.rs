@@ -7,7 +7,7 @@ use kube::{
     Api,
     api::{DynamicObject, ListParams, WatchEvent, WatchParams},
 };
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::time::sleep;
 
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -22,15 +22,13 @@ pub(crate) enum News {
     Gone(DynamicObject),
 }
 
-/// Tells everything until it is aborted.
-pub(crate) fn watch(api: Api<DynamicObject>, mut tell: impl FnMut(News) + Send + 'static) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            // An API server that is down is part of the game: the next list shows what became of all.
-            drop(once(&api, &mut tell).await);
-            sleep(RETRY).await;
-        }
-    })
+/// Tells everything until it is dropped.
+pub(crate) async fn watch(api: Api<DynamicObject>, mut tell: impl FnMut(News) + Send + 'static) {
+    loop {
+        // An API server that is down is part of the game: the next list shows what became of all.
+        drop(once(&api, &mut tell).await);
+        sleep(RETRY).await;
+    }
 }
 
 async fn once(api: &Api<DynamicObject>, tell: &mut (impl FnMut(News) + Send)) -> Result<(), kube::Error> {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::{Api, ResourceExt as _, api::DynamicObject};
 use serde_json::Value;
 use simulator::Server;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::manifest::policy_of;
 use crate::{
@@ -190,30 +190,26 @@ pub(crate) fn is_garbage(task: &DynamicObject, deleted: &BTreeSet<String>) -> bo
 /// The record, which goes on while this is kept.
 pub(crate) struct History {
     record: Arc<Mutex<Record>>,
-    watching: [JoinHandle<()>; 2],
+    _watching: JoinSet<()>,
 }
 
 impl History {
     pub(crate) fn watch(policies: Api<DynamicObject>, tasks: Api<DynamicObject>, aws: &Arc<Server>) -> Self {
         let record = Arc::<Mutex<Record>>::default();
         let (of_policies, of_tasks, aws) = (Arc::clone(&record), Arc::clone(&record), Arc::clone(aws));
-        let watching = [
-            watch(policies, move |news| lock(&of_policies).of_policies(news)),
-            watch(tasks, move |news| lock(&of_tasks).of_tasks(news, || running(&aws))),
-        ];
-        Self { record, watching }
+        let mut watching = JoinSet::new();
+        watching.spawn(watch(policies, move |news| lock(&of_policies).of_policies(news)));
+        watching.spawn(watch(tasks, move |news| {
+            lock(&of_tasks).of_tasks(news, || running(&aws));
+        }));
+        Self {
+            record,
+            _watching: watching,
+        }
     }
 
     pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
         lock(&self.record)
-    }
-}
-
-impl Drop for History {
-    fn drop(&mut self) {
-        for watching in &self.watching {
-            watching.abort();
-        }
     }
 }
 
