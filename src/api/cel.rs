@@ -64,7 +64,7 @@ pub(super) fn rule(field: Option<&str>, cel: String, message: impl Into<String>)
 }
 
 /// Whatever a rule says, it lets an unchanged spec pass. To say so first spares the API server the rest of it at each
-/// write of the status or of the metadata, which is most of what a rule costs in the life of a resource.
+/// write of the status or of the metadata.
 pub(super) fn asked_of_a_changed_spec(rule: ValidationRule) -> ValidationRule {
     ValidationRule {
         rule: format!("{} || ({})", unchanged("spec"), rule.rule),
