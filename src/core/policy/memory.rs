@@ -188,7 +188,7 @@ impl PolicyMemory {
     }
 
     /// The policy's tasks, from what the watch shows: with the one that was made just now, and without what was deleted
-    /// just now.
+    /// just now. The oldest first.
     pub fn tasks(&mut self, mut shown: Vec<OwnTask>, now: Instant) -> Vec<OwnTask> {
         self.deleted.retain(|uid| shown.iter().any(|task| task.uid == *uid));
         for task in &mut shown {
@@ -198,7 +198,7 @@ impl PolicyMemory {
         if let Some(made) = made.filter(|made| shown.iter().all(|task| task.uid != made.uid)) {
             shown.push(made);
         }
-        shown.sort_by(|one, other| (one.created, &one.uid).cmp(&(other.created, &other.uid)));
+        shown.sort_by(|one, other| one.age().cmp(&other.age()));
         shown
     }
 }

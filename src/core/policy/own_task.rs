@@ -71,6 +71,12 @@ impl OwnTask {
         }
     }
 
+    /// The order of tasks, the oldest first: that of their audits. Kubernetes' times have whole seconds, and a backup that
+    /// is restored makes all tasks at once.
+    pub fn age(&self) -> (Timestamp, &str) {
+        (self.audit_start.unwrap_or(self.created), &self.uid)
+    }
+
     /// What it means to the next task.
     pub fn standing(&self) -> Standing {
         match self.phase {

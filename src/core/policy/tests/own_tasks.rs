@@ -132,6 +132,27 @@ fn the_oldest_of_the_ended_tasks_go_one_by_one() {
     assert_eq!(bench.due(), ["DeleteTask"]);
 }
 
+/// Kubernetes' times have whole seconds, and a backup that is restored makes all tasks at once: what is older is told by
+/// the audits.
+#[test]
+fn of_tasks_that_were_made_in_the_same_second_the_one_of_the_older_audit_goes() {
+    for (older, newer) in [("a", "b"), ("b", "a")] {
+        let mut bench = Bench::watching();
+        bench.edit("successfulTasksHistoryLimit", json!(1));
+        for (name, start) in [(newer, "2026-05-01T02:00:00.2Z"), (older, "2026-05-01T02:00:00.1Z")] {
+            let mut task = task(name, "x", start, Some(Phase::Completed));
+            task.created = "2026-05-02T00:00:00Z".parse().unwrap();
+            bench.tasks.push(task);
+        }
+        bench.write_status();
+        let due = bench.decide().due;
+        assert!(
+            matches!(&due[..], [Step::DeleteTask { task, .. }] if task.name == older),
+            "{due:?}"
+        );
+    }
+}
+
 /// By a newer audit than its own, and by no other.
 #[test]
 fn a_task_that_has_not_started_is_superseded_by_a_newer_audit() {
