@@ -55,7 +55,8 @@ pub(super) type Point = (String, usize, Side);
 /// Writes down the requests of a life, and ends it at one of them.
 pub(super) struct Tap {
     last: Option<Point>,
-    pub(super) pause: Arc<Pause>,
+    pause: Arc<Pause>,
+    is_met: AtomicBool,
     namespace: String,
     pub(super) asked: Mutex<Vec<String>>,
 }
@@ -65,6 +66,7 @@ impl Tap {
         Arc::new(Self {
             last,
             pause: Arc::default(),
+            is_met: AtomicBool::default(),
             namespace: namespace.to_owned(),
             asked: Mutex::default(),
         })
@@ -85,10 +87,41 @@ impl Tap {
         all.push(request.clone());
         match &self.last {
             Some((last, number, side)) if *last == request && *number == before => {
+                self.is_met.store(true, Ordering::SeqCst);
                 Fate::Hold(*side, Arc::clone(&self.pause))
             }
             _ => Fate::Pass,
         }
+    }
+
+    /// Plays a life of the operator, which is killed when it comes to the tap's point, and of the next process after it.
+    /// Whether it was killed.
+    pub(super) async fn kill(
+        &self,
+        world: &World,
+        play: impl Future<Output = ()>,
+        while_nobody_runs: impl Future<Output = ()>,
+    ) -> bool {
+        let mut process = start(world);
+        let mut play = Box::pin(play);
+        let is_over = tokio::select! {
+            () = self.pause.reached() => false,
+            () = &mut play => true,
+        };
+        if is_over {
+            if !self.is_met.load(Ordering::SeqCst) {
+                return false;
+            }
+            // What the last request of a life does is seen, and the play is over, before its answer is held.
+            self.pause.reached().await;
+        }
+        process.kill().unwrap();
+        while_nobody_runs.await;
+        let _next = start(world);
+        if !is_over {
+            play.await;
+        }
+        true
     }
 }
 
@@ -114,27 +147,16 @@ async fn live(scenario: Scenario, last: Option<Point>, flags: &[&str]) -> Life {
     scenario.prepare(&world).await;
     let _api = world.lay_proxy(move |asked| first.fate(asked)).await;
     world.endpoint = aws.endpoint();
-    let was_killed = AtomicBool::new(false);
-    let life = async {
-        let mut process = start(&world);
-        tap.pause.reached().await;
-        process.kill().unwrap();
-        was_killed.store(true, Ordering::SeqCst);
-        check_truth(&world, &what).await;
-        let _process = start(&world);
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = scenario.play(&world) => {}
-        () = life => {}
-    }
+    let was_killed = tap
+        .kill(&world, scenario.play(&world), check_truth(&world, &what))
+        .await;
     check_truth(&world, &what).await;
     scenario.check(&world, &what).await;
     let asked = tap.asked.lock().unwrap().clone();
     Life {
         asked,
         last,
-        was_killed: was_killed.into_inner(),
+        was_killed,
     }
 }
 
@@ -214,7 +236,7 @@ async fn a_leader_around_its_start() {
     );
 }
 
-pub(super) fn start(world: &World) -> Process {
+fn start(world: &World) -> Process {
     world.cluster.spawn("operator", world.operator_command()).unwrap()
 }
 

@@ -1,7 +1,6 @@
 //! The operator's own process under `kill -9`, at each request of a policy's pass.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use audit_mitigation_operator::api::Phase;
 use futures::StreamExt as _;
@@ -10,7 +9,7 @@ use simulator::{Audit, Operation};
 use support::proxy::{Proxy, Side};
 
 use super::{SCHEDULE, World};
-use crate::operator::kills::{Point, Tap, start};
+use crate::operator::kills::{Point, Tap};
 
 /// How many lives go on at a time: they mostly wait.
 const AT_A_TIME: usize = 3;
@@ -101,22 +100,10 @@ async fn live(scenario: Scenario, last: Option<Point>) -> (Vec<String>, bool) {
         .unwrap();
     let _api = world.lay_proxy(move |asked| first.fate(asked)).await;
     world.endpoint = aws.endpoint();
-    let was_killed = AtomicBool::new(false);
-    let life = async {
-        let mut process = start(&world);
-        tap.pause.reached().await;
-        process.kill().unwrap();
-        was_killed.store(true, Ordering::SeqCst);
-        let _process = start(&world);
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = scenario.play(&world) => {}
-        () = life => {}
-    }
+    let was_killed = tap.kill(&world, scenario.play(&world), std::future::ready(())).await;
     scenario.check(&world, &what).await;
     let asked = tap.asked.lock().unwrap().clone();
-    (asked, was_killed.into_inner())
+    (asked, was_killed)
 }
 
 async fn at_every_point(scenario: Scenario) {
