@@ -13,8 +13,80 @@ use super::schema::{MAX_CHECK_NAME_LENGTH, MAX_REASON_CODE_LENGTH};
 /// The object as it is to be stored.
 pub(super) const NEW: &str = "optional.of(self)";
 
-/// The object as it is stored; none when it is created.
+/// The object as it is stored, in [`transition`]: an update.
+pub(super) const STORED: &str = "optional.of(oldSelf)";
+
+/// The object as it is stored, in [`manifest`]; none when it is created.
 pub(super) const OLD: &str = "oldSelf";
+
+/// A rule: what a manifest must be like, or what an edit may not change.
+pub(super) struct Rule {
+    /// What it is about, as in `spec.target`.
+    pub(super) path: String,
+    /// What has to hold. In a rule of the manifest it knows nothing of the stored object.
+    pub(super) holds: String,
+    /// What lets it pass all the same: it was stored like that.
+    pub(super) was_stored: Option<String>,
+    /// What a person reads when it is broken.
+    pub(super) message: String,
+}
+
+impl Rule {
+    /// A rule that holds whatever is stored.
+    pub(super) fn new(path: impl Into<String>, holds: String, message: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            holds,
+            was_stored: None,
+            message: message.into(),
+        }
+    }
+
+    /// Also passes what was stored like this.
+    pub(super) fn or_stored(self, was_stored: String) -> Self {
+        Self {
+            was_stored: Some(was_stored),
+            ..self
+        }
+    }
+}
+
+/// The rules of every manifest, new or edited; all of them are one for the API server, and so is its answer: see
+/// [`all_of`].
+pub(super) fn manifest(rules: &[Rule]) -> ValidationRule {
+    let unchanged = unchanged("spec");
+    ValidationRule {
+        // In the message `oldSelf` would not be the optional that the rule knows: it is told without.
+        optional_old_self: Some(true),
+        ..all_of(rules, &unchanged)
+    }
+}
+
+/// The rules of edits, as one.
+pub(super) fn transition(rules: &[Rule]) -> ValidationRule {
+    all_of(rules, &unchanged_stored("spec"))
+}
+
+/// One rule for the API server instead of many, which tells every mistake nevertheless. It says first that an unchanged
+/// spec passes, which is so at each write of the status or of the metadata, and it says so once: to find that out, the
+/// API server copies the schema of all members of each object that it compares (Kubernetes 1.37).
+fn all_of(rules: &[Rule], unchanged: &str) -> ValidationRule {
+    let passes = rules.iter().map(|rule| match &rule.was_stored {
+        Some(was_stored) => format!("({} || {was_stored})", rule.holds),
+        None => format!("({})", rule.holds),
+    });
+    let mistakes = rules.iter().map(|rule| {
+        let told = format!("{}: {}. ", rule.path, rule.message);
+        format!("(({}) ? '' : {told:?})", rule.holds)
+    });
+    ValidationRule {
+        rule: format!("{unchanged} || ({})", passes.collect::<Vec<_>>().join(" && ")),
+        message: Some("the spec breaks a rule, and the API server couldn't tell which: see kubectl explain".to_owned()),
+        message_expression: Some(mistakes.collect::<Vec<_>>().join(" + ")),
+        field_path: Some(".spec".to_owned()),
+        ..ValidationRule::default()
+    }
+}
 
 /// The value at a path, as in `spec.target`: an optional. By `orValue` it is a text or a number that may have any type.
 ///
@@ -52,29 +124,19 @@ pub(super) fn unchanged(path: &str) -> String {
     format!("(oldSelf.hasValue() && [{}] == [{}])", at(NEW, path), at(OLD, path))
 }
 
-/// A rule of the root. `oldSelf` is an optional in it; `field` is what the message names.
-pub(super) fn rule(field: Option<&str>, cel: String, message: impl Into<String>) -> ValidationRule {
-    ValidationRule {
-        rule: cel,
-        message: Some(message.into()),
-        field_path: field.map(|field| format!(".{field}")),
-        optional_old_self: Some(true),
-        ..ValidationRule::default()
-    }
+/// The same in a [`transition`].
+pub(super) fn unchanged_stored(path: &str) -> String {
+    format!("[{}] == [{}]", at(NEW, path), at(STORED, path))
 }
 
-/// Whatever a rule says, it lets an unchanged spec pass. To say so first spares the API server the rest of it at each
-/// write of the status or of the metadata.
-pub(super) fn asked_of_a_changed_spec(rule: ValidationRule) -> ValidationRule {
-    ValidationRule {
-        rule: format!("{} || ({})", unchanged("spec"), rule.rule),
-        ..rule
-    }
+/// Whether there was nothing at a path in what is stored, in a rule of the [`manifest`].
+pub(super) fn was_missing(path: &str) -> String {
+    format!("(oldSelf.hasValue() && !{})", has(OLD, path))
 }
 
 /// Rules of a map at `path` from checks to lists of `what` (actions, reason codes). Names are measured in bytes: what
 /// they cost must not depend on the characters that somebody chooses.
-pub(super) fn check_map(path: &str, what: &str) -> Vec<ValidationRule> {
+pub(super) fn check_map(path: &str, what: &str) -> Vec<Rule> {
     // The list is nullable in the schema only so that the last rule gets to see the null.
     let is_null = is(&format!("{}[?check]", at(NEW, path)), "null_type");
     vec![
@@ -100,7 +162,7 @@ pub(super) fn check_map(path: &str, what: &str) -> Vec<ValidationRule> {
 }
 
 /// The length in bytes of the reason codes in the map at `path`; the schema bounds their characters.
-pub(super) fn reason_codes_fit(path: &str) -> ValidationRule {
+pub(super) fn reason_codes_fit(path: &str) -> Rule {
     let is_list = is(&format!("{}[?check]", at(NEW, path)), "list");
     each_check(
         path,
@@ -113,11 +175,7 @@ pub(super) fn reason_codes_fit(path: &str) -> ValidationRule {
 }
 
 /// A rule for each `check` of the map at `path`.
-fn each_check(path: &str, good: &str, message: String) -> ValidationRule {
-    let cel = format!(
-        "!{} || self.{path}.all(check, {good}) || {}",
-        is(&at(NEW, path), "map"),
-        unchanged(path)
-    );
-    rule(Some(path), cel, message)
+fn each_check(path: &str, good: &str, message: String) -> Rule {
+    let holds = format!("!{} || self.{path}.all(check, {good})", is(&at(NEW, path), "map"));
+    Rule::new(path, holds, message).or_stored(unchanged(path))
 }

@@ -73,7 +73,7 @@ async fn refused() {
         (json!({"target": null}), "spec.target: Required value"),
         (
             json!({"target": {"auditTaskId": null}}),
-            "spec.target: Invalid value: target is empty: set auditTaskId, auditCheckToReasonCodeFilter, or both, or findingIds alone",
+            "spec.target: target is empty: set auditTaskId, auditCheckToReasonCodeFilter, or both, or findingIds alone",
         ),
         (
             json!({"target": {"auditTaskId": ""}}),
@@ -113,11 +113,11 @@ async fn refused() {
         ),
         (
             json!({"target": {"findingIds": ["f-1"]}}),
-            "spec.target: Invalid value: findingIds stands alone: remove auditTaskId and auditCheckToReasonCodeFilter, or remove findingIds",
+            "spec.target: findingIds stands alone: remove auditTaskId and auditCheckToReasonCodeFilter, or remove findingIds",
         ),
         (
             json!({"target": {"auditTaskId": null, "findingIds": ["f-1"], "auditCheckToReasonCodeFilter": {"CHECK": ["CODE"]}}}),
-            "spec.target: Invalid value: findingIds stands alone",
+            "spec.target: findingIds stands alone",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {}}}),
@@ -129,11 +129,11 @@ async fn refused() {
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"": ["CODE"]}}}),
-            "spec.target.auditCheckToReasonCodeFilter: Invalid value: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+            "spec.target.auditCheckToReasonCodeFilter: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"C".repeat(129): ["CODE"]}}}),
-            "spec.target.auditCheckToReasonCodeFilter: Invalid value: the name of an audit check is longer than 128 characters (in bytes): write the name, as in LOGGING_DISABLED_CHECK",
+            "spec.target.auditCheckToReasonCodeFilter: the name of an audit check is longer than 128 characters (in bytes): write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": []}}}),
@@ -169,19 +169,19 @@ async fn refused() {
         ),
         (
             json!({"auditCheckToActionsMapping": {"": ["Action"]}}),
-            "spec.auditCheckToActionsMapping: Invalid value: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+            "spec.auditCheckToActionsMapping: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": ["CODE", "é".repeat(129)]}}}),
-            "spec.target.auditCheckToReasonCodeFilter: Invalid value: a reason code is longer than 256 characters (in bytes): write the code, as in CERTIFICATE_PAST_EXPIRATION",
+            "spec.target.auditCheckToReasonCodeFilter: a reason code is longer than 256 characters (in bytes): write the code, as in CERTIFICATE_PAST_EXPIRATION",
         ),
         (
             json!({"auditCheckToActionsMapping": {"é".repeat(65): ["Action"]}}),
-            "spec.auditCheckToActionsMapping: Invalid value: the name of an audit check is longer than 128 characters (in bytes)",
+            "spec.auditCheckToActionsMapping: the name of an audit check is longer than 128 characters (in bytes)",
         ),
         (
             json!({"auditCheckToActionsMapping": {"C".repeat(129): ["Action"]}}),
-            "spec.auditCheckToActionsMapping: Invalid value: the name of an audit check is longer than 128 characters (in bytes): write the name, as in LOGGING_DISABLED_CHECK",
+            "spec.auditCheckToActionsMapping: the name of an audit check is longer than 128 characters (in bytes): write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"auditCheckToActionsMapping": {"CHECK": []}}),
@@ -339,4 +339,24 @@ fn checks(count: usize, list: &[&str]) -> Value {
         .map(|check| (check, json!(list)))
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// The rules are one for the API server; its answer has room for each mistake, and names no other.
+#[tokio::test]
+async fn each_mistake_is_told_at_once() {
+    let server = Server::shared("mistakes").await;
+    let spec = spec_with(&json!({
+        "target": { "findingIds": ["f-1"] },
+        "auditCheckToActionsMapping": { "": ["EnableLogging"] },
+    }));
+    let message = server.try_create(&task(&"n".repeat(53), &spec)).await.unwrap_err();
+    let (_, told) = message.split_once(" is invalid: ").unwrap();
+    assert_eq!(
+        told,
+        "spec: Invalid value: metadata.name: without spec.taskId the name may have at most 52 characters, since it \
+         becomes part of the task's id: shorten the name or set spec.taskId. spec.target: findingIds stands alone: \
+         remove auditTaskId and auditCheckToReasonCodeFilter, or remove findingIds. \
+         spec.auditCheckToActionsMapping: the name of an audit check is empty: write the name, as in \
+         LOGGING_DISABLED_CHECK."
+    );
 }
