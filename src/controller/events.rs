@@ -24,8 +24,8 @@ const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// A recorder counts an event together with an earlier one that is younger than this (`CACHE_TTL` in kube's).
 const SERIES_LIFETIME: Duration = Duration::from_mins(6);
-/// How many different notes are counted together with earlier ones.
-const MAX_RECORDERS: usize = 256;
+/// How many different events are counted together with earlier ones. Each takes some 5 kB for as long.
+const MAX_RECORDERS: usize = 128;
 
 type Draft = (EventDraft, ObjectReference);
 
@@ -84,8 +84,9 @@ async fn write_all(mut events: mpsc::Receiver<Draft>, mut recorders: Recorders, 
     }
 }
 
-/// Recorders of kube, one for each note. A recorder counts what has the same reason, action and object together, and
-/// shows the first one's note for all: a second refusal with other words would be shown with the words of the first.
+/// Recorders of kube, one for each note about an object. A recorder counts what has the same reason, action and object
+/// together, and shows the first one's note for all: a second refusal with other words would be shown with the words of
+/// the first. And it keeps whatever it wrote for six minutes: one for all objects would keep a crowd of them.
 struct Recorders {
     client: Client,
     /// The one that was used last is the last.
@@ -94,6 +95,7 @@ struct Recorders {
 
 struct NoteRecorder {
     note: Option<String>,
+    object: ObjectReference,
     used: Instant,
     recorder: Recorder,
 }
@@ -107,7 +109,7 @@ impl Recorders {
     }
 
     async fn publish(&mut self, event: &Event, object: &ObjectReference) {
-        let recorder = self.take(event.note.as_deref(), Instant::now());
+        let recorder = self.take(event.note.as_deref(), object, Instant::now());
         let (name, namespace) = (object.name.as_deref(), object.namespace.as_deref());
         match timeout(PUBLISH_LIMIT, recorder.recorder.publish(event, object)).await {
             Ok(Ok(())) => self.recorders.push_back(recorder),
@@ -122,14 +124,12 @@ impl Recorders {
         }
     }
 
-    /// Takes out the recorder of a note.
-    fn take(&mut self, note: Option<&str>, now: Instant) -> NoteRecorder {
+    /// Takes out the recorder of a note about an object.
+    fn take(&mut self, note: Option<&str>, object: &ObjectReference, now: Instant) -> NoteRecorder {
         let is_in_use = |recorder: &NoteRecorder| now.saturating_duration_since(recorder.used) < SERIES_LIFETIME;
         self.recorders.retain(is_in_use);
-        let at = self
-            .recorders
-            .iter()
-            .position(|recorder| recorder.note.as_deref() == note);
+        let is_it = |recorder: &NoteRecorder| recorder.note.as_deref() == note && recorder.object == *object;
+        let at = self.recorders.iter().position(is_it);
         let found = at.and_then(|at| self.recorders.remove(at));
         if found.is_none() && self.recorders.len() >= MAX_RECORDERS {
             self.recorders.pop_front();
@@ -140,6 +140,7 @@ impl Recorders {
         );
         NoteRecorder {
             note: note.map(ToOwned::to_owned),
+            object: object.clone(),
             used: now,
             recorder,
         }
@@ -289,18 +290,19 @@ mod tests {
         assert!(!task.drain().await, "it gives up");
     }
 
+    /// A crowd with the same words once stayed in the memory for six minutes.
     #[tokio::test]
     async fn the_recorders_are_bounded_in_number_and_in_age() {
         let mut recorders = Recorders::new(api_server().0);
         let now = Instant::now();
+        let draft = event_of(refusal("the same"));
         for number in 0..2 * MAX_RECORDERS {
-            let recorder = recorders.take(Some(&number.to_string()), now);
-            recorders.recorders.push_back(recorder);
+            recorders.publish(&draft, &object(&number.to_string())).await;
         }
         assert_eq!(recorders.recorders.len(), MAX_RECORDERS);
         let last = (2 * MAX_RECORDERS - 1).to_string();
-        assert_eq!(recorders.recorders.back().unwrap().note.as_deref(), Some(&*last));
-        recorders.take(Some("later"), now + SERIES_LIFETIME);
+        assert_eq!(recorders.recorders.back().unwrap().object, object(&last));
+        recorders.take(Some("later"), &object("one"), now + 2 * SERIES_LIFETIME);
         assert!(recorders.recorders.is_empty());
     }
 

@@ -1,7 +1,7 @@
 //! Who may call the service now, and who is woken because of it: the queue and the rate limiter, and what they need of
 //! the running process.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ pub(super) struct StartScheduler {
 struct State {
     queue: Queue,
     /// By uid, those that may be woken.
-    waiting: HashMap<String, ObjectRef<CachedTask>>,
+    waiting: BTreeMap<String, ObjectRef<CachedTask>>,
     /// Whether all resources have their places.
     is_built: bool,
 }
@@ -67,7 +67,7 @@ impl StartScheduler {
     /// An empty queue with this many slots for each region. `wake` has a resource reconciled; it is called while the queue
     /// is locked, so it must not call back.
     pub(super) fn new(slots: usize, pace: Pace, wake: impl Fn(ObjectRef<CachedTask>) + Send + Sync + 'static) -> Self {
-        let (queue, waiting) = (Queue::new(slots, Instant::now()), HashMap::new());
+        let (queue, waiting) = (Queue::new(slots, Instant::now()), BTreeMap::new());
         Self {
             state: Mutex::new(State {
                 queue,

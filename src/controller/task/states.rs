@@ -1,6 +1,6 @@
 //! What is kept of each resource between its reconciles.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -76,7 +76,8 @@ impl ResourceState {
 /// The states of all resources, by uid. A reconcile takes the state of its resource and puts it back at its end.
 pub(super) struct ResourceStates {
     leader_since: Instant,
-    states: Mutex<HashMap<String, ResourceState>>,
+    /// A tree, which unlike a table gives back the room that a crowd took.
+    states: Mutex<BTreeMap<String, ResourceState>>,
 }
 
 impl ResourceStates {

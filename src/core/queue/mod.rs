@@ -21,7 +21,7 @@ mod limit;
 mod place;
 mod region_queue;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 pub use self::admission::Admission;
@@ -36,8 +36,8 @@ pub struct Queue {
     slots: usize,
     began: Instant,
     regions: BTreeMap<String, RegionQueue>,
-    /// By uid.
-    entries: HashMap<String, Entry>,
+    /// By uid. A tree, which unlike a table gives back the room that a crowd took.
+    entries: BTreeMap<String, Entry>,
     wakeups: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ impl Queue {
             slots,
             began: now,
             regions: BTreeMap::new(),
-            entries: HashMap::new(),
+            entries: BTreeMap::new(),
             wakeups: Vec::new(),
         }
     }
