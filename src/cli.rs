@@ -80,7 +80,7 @@ pub struct RunArgs {
     #[arg(long, env, value_name = "CALLS", default_value_t = Rates::DESCRIBE, value_parser = rate)]
     pub max_describe_rate: f64,
     /// The most reconciles at a time of new resources, and as many of all others, for each kind.
-    #[arg(long, env, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_concurrent_reconciles: u16,
     /// The shortest wait between two Describe calls of a task.
     #[arg(long, env, default_value = "1s", value_parser = duration)]
