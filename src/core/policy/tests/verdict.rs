@@ -315,7 +315,8 @@ fn a_task_that_has_not_started_is_called_superseded_and_then_deleted() {
     // The watch still shows it for a moment: it is not deleted twice, and nothing is made beside it.
     bench.memory.task_deleted("uid-nightly-a");
     assert_eq!(bench.row(), Row::Waits);
-    bench.write_status();
+    let record = bench.write_status().audits[0].clone();
+    assert_eq!(record.reason.as_deref(), Some("Superseded"), "it never started");
     assert!(bench.due().is_empty());
     bench.tasks.clear();
     bench.write_status();
