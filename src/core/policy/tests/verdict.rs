@@ -404,3 +404,25 @@ fn a_task_of_unknown_state_holds_nothing_up() {
     bench.tasks = vec![task("nightly-a", "a", "2026-05-01T02:00:00Z", Some(Phase::Unknown))];
     assert_eq!(bench.row(), Row::Creates);
 }
+
+/// By the name that it has: one that a person made for the same audit may have another than the operator would give it.
+#[test]
+fn a_record_names_the_task_that_is_there_and_none_where_none_was_made() {
+    let mut bench = Bench::watching();
+    bench.add_completed("a", AUDIT);
+    bench.tasks = vec![
+        task("nightly-other", "other", AUDIT, Some(Phase::Completed)),
+        task("by-hand", "a", AUDIT, Some(Phase::Running)),
+    ];
+    assert_eq!(bench.row(), Row::TaskExists);
+    let record = bench.write_status().audits[0].clone();
+    assert_eq!(
+        (record.outcome, record.task.as_deref()),
+        (AuditOutcome::TaskCreated, Some("by-hand"))
+    );
+    let mut bench = Bench::watching();
+    bench.edit("suspend", json!(true));
+    bench.add_completed("a", AUDIT);
+    let record = bench.write_status().audits[0].clone();
+    assert_eq!((record.outcome, record.task), (AuditOutcome::Skipped, None));
+}
