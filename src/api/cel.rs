@@ -22,13 +22,13 @@ pub(super) const OLD: &str = "oldSelf";
 /// A rule: what a manifest must be like, or what an edit may not change.
 pub(super) struct Rule {
     /// What it is about, as in `spec.target`.
-    pub(super) path: String,
+    path: String,
     /// What has to hold. In a rule of the manifest it knows nothing of the stored object.
-    pub(super) holds: String,
+    holds: String,
     /// What lets it pass all the same: it was stored like that.
-    pub(super) was_stored: Option<String>,
+    was_stored: Option<String>,
     /// What a person reads when it is broken.
-    pub(super) message: String,
+    message: String,
 }
 
 impl Rule {
@@ -54,11 +54,10 @@ impl Rule {
 /// The rules of every manifest, new or edited; all of them are one for the API server, and so is its answer: see
 /// [`all_of`].
 pub(super) fn manifest(rules: &[Rule]) -> ValidationRule {
-    let unchanged = unchanged("spec");
     ValidationRule {
         // In the message `oldSelf` would not be the optional that the rule knows: it is told without.
         optional_old_self: Some(true),
-        ..all_of(rules, &unchanged)
+        ..all_of(rules, &unchanged("spec"))
     }
 }
 
@@ -121,12 +120,16 @@ pub(super) fn is_not(value: &str, type_: &str) -> String {
 /// Whether an update leaves what is at a path as it is stored, whatever that is. The lists around both give the API
 /// server a size; without them it takes the comparison for unbounded, and the rule for too expensive.
 pub(super) fn unchanged(path: &str) -> String {
-    format!("(oldSelf.hasValue() && [{}] == [{}])", at(NEW, path), at(OLD, path))
+    format!("(oldSelf.hasValue() && {})", same(OLD, path))
 }
 
 /// The same in a [`transition`].
 pub(super) fn unchanged_stored(path: &str) -> String {
-    format!("[{}] == [{}]", at(NEW, path), at(STORED, path))
+    same(STORED, path)
+}
+
+fn same(stored: &str, path: &str) -> String {
+    format!("[{}] == [{}]", at(NEW, path), at(stored, path))
 }
 
 /// Whether there was nothing at a path in what is stored, in a rule of the [`manifest`].

@@ -70,7 +70,12 @@ mod tests {
             let schema = crd.spec.versions[0].schema.as_ref().unwrap();
             let root = schema.open_api_v3_schema.as_ref().unwrap();
             let rules = root.x_kubernetes_validations.as_ref().unwrap();
-            assert!(!rules.is_empty());
+            for rule in rules {
+                let mistakes = rule.message_expression.as_ref().unwrap().matches(" ? '' : ").count();
+                assert!(mistakes > 5, "{mistakes}");
+                let message = rule.message.as_ref().unwrap();
+                assert!(yaml.contains(message), "{message}");
+            }
             assert_eq!(yaml.matches("default:").count(), 2, "deletionPolicy and status");
             let fields = root.properties.as_ref().unwrap();
             for part in ["spec", "status"] {

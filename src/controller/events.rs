@@ -134,15 +134,14 @@ impl Recorders {
         if found.is_none() && self.recorders.len() >= MAX_RECORDERS {
             self.recorders.pop_front();
         }
-        let recorder = found.map_or_else(
-            || Recorder::new(self.client.clone(), Reporter::from(CONTROLLER_NAME)),
-            |found| found.recorder,
-        );
-        NoteRecorder {
-            note: note.map(ToOwned::to_owned),
-            object: object.clone(),
-            used: now,
-            recorder,
+        match found {
+            Some(found) => NoteRecorder { used: now, ..found },
+            None => NoteRecorder {
+                note: note.map(ToOwned::to_owned),
+                object: object.clone(),
+                used: now,
+                recorder: Recorder::new(self.client.clone(), Reporter::from(CONTROLLER_NAME)),
+            },
         }
     }
 }
@@ -294,7 +293,6 @@ mod tests {
     #[tokio::test]
     async fn the_recorders_are_bounded_in_number_and_in_age() {
         let mut recorders = Recorders::new(api_server().0);
-        let now = Instant::now();
         let draft = event_of(refusal("the same"));
         for number in 0..2 * MAX_RECORDERS {
             recorders.publish(&draft, &object(&number.to_string())).await;
@@ -302,7 +300,7 @@ mod tests {
         assert_eq!(recorders.recorders.len(), MAX_RECORDERS);
         let last = (2 * MAX_RECORDERS - 1).to_string();
         assert_eq!(recorders.recorders.back().unwrap().object, object(&last));
-        recorders.take(Some("later"), &object("one"), now + 2 * SERIES_LIFETIME);
+        recorders.take(Some("later"), &object("one"), Instant::now() + SERIES_LIFETIME);
         assert!(recorders.recorders.is_empty());
     }
 

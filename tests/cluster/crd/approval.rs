@@ -51,7 +51,7 @@ async fn accepted() {
 async fn refused() {
     let server = Server::shared("approval").await;
     let mut failures = Failures::default();
-    let needs_findings = "spec.approval: approval needs findings that can be counted: set \
+    let needs_findings = "spec: Invalid value: spec.approval: approval needs findings that can be counted: set \
                           target.auditTaskId or target.findingIds, or remove approval";
     let pattern = "spec.approval.plan in body should match '^[a-z2-7]{16}$'";
     for (spec, expected) in [
@@ -59,7 +59,7 @@ async fn refused() {
         (of_a_filter(json!({"plan": PLAN})), needs_findings),
         (
             of_findings(json!({"requiredAbove": {"percent": 2}})),
-            "spec.approval.requiredAbove.percent: percent is a share of the resources that an audit looked \
+            "spec: Invalid value: spec.approval.requiredAbove.percent: percent is a share of the resources that an audit looked \
              at: set target.auditTaskId, or bound the findings instead",
         ),
         (
@@ -144,7 +144,8 @@ async fn it_can_be_edited_until_the_start_and_not_after_it() {
             if may_be_edited {
                 failures.accepted(&case, answer);
             } else {
-                let expected = "spec.approval: approval is immutable once the task has been started";
+                let expected =
+                    "spec: Invalid value: spec.approval: approval is immutable once the task has been started";
                 failures.refused(&case, answer, expected);
             }
         }

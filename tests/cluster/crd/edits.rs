@@ -140,7 +140,7 @@ async fn the_request_is_immutable_after_the_start() {
             let name = format!("{state}-{number}");
             stored(&server, &name, &spec, &status).await;
             let expected = format!(
-                "spec.{field}: {field} is immutable once the task has been started (see status): \
+                "spec: Invalid value: spec.{field}: {field} is immutable once the task has been started (see status): \
                  put it back as it was, and create a resource with another name for another task"
             );
             let answer = server.try_edit(&name, &json!({ "spec": edit })).await;
@@ -203,7 +203,7 @@ async fn suspend_holds_back_a_start_only() {
     let server = Server::shared("edits").await;
     let mut failures = Failures::default();
     let suspend = json!({"spec": {"suspend": true}});
-    let message = "spec.suspend: suspend is immutable once the task has been started, a task can't be \
+    let message = "spec: Invalid value: spec.suspend: suspend is immutable once the task has been started, a task can't be \
                    paused: leave it false, or set cancel to true to cancel the task";
     for (state, status) in not_started() {
         stored(&server, state, &json!({}), &status).await;
@@ -228,7 +228,7 @@ async fn suspend_holds_back_a_start_only() {
 async fn cancel_is_one_way() {
     let server = Server::shared("edits").await;
     let mut failures = Failures::default();
-    let message = "spec.cancel: cancel is immutable once it is true, a cancelled task can't be resumed: \
+    let message = "spec: Invalid value: spec.cancel: cancel is immutable once it is true, a cancelled task can't be resumed: \
                    leave it true, and create a resource with another name for another task";
     for (state, status) in not_started().into_iter().chain(started()) {
         stored(&server, state, &json!({"cancel": true}), &status).await;

@@ -12,7 +12,7 @@ async fn null_lists_are_refused() {
     for (patch, expected) in [
         (
             json!({"auditCheckToActionsMapping": {"OTHER_CHECK": null}}),
-            "spec.auditCheckToActionsMapping: the actions of an audit check are null: list at least one, or remove the check",
+            "spec: Invalid value: spec.auditCheckToActionsMapping: the actions of an audit check are null: list at least one, or remove the check",
         ),
         (
             json!({"auditCheckToActionsMapping": {"OTHER_CHECK": ["Action", null]}}),
@@ -20,7 +20,7 @@ async fn null_lists_are_refused() {
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": ["CODE"], "OTHER_CHECK": null}}}),
-            "spec.target.auditCheckToReasonCodeFilter: the reason codes of an audit check are null: list at least one, or remove the check",
+            "spec: Invalid value: spec.target.auditCheckToReasonCodeFilter: the reason codes of an audit check are null: list at least one, or remove the check",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": [null]}}}),
@@ -31,7 +31,10 @@ async fn null_lists_are_refused() {
             json!({"auditCheckToActionsMapping": null}),
             "spec.auditCheckToActionsMapping: Required value",
         ),
-        (json!({"target": {"auditTaskId": null}}), "spec.target: target is empty"),
+        (
+            json!({"target": {"auditTaskId": null}}),
+            "spec: Invalid value: spec.target: target is empty",
+        ),
         (
             json!({"target": {"auditTaskId": null, "findingIds": [null]}}),
             "spec.target.findingIds[0] in body must be of type string: \"null\"",

@@ -73,7 +73,7 @@ async fn refused() {
         (json!({"target": null}), "spec.target: Required value"),
         (
             json!({"target": {"auditTaskId": null}}),
-            "spec.target: target is empty: set auditTaskId, auditCheckToReasonCodeFilter, or both, or findingIds alone",
+            "spec: Invalid value: spec.target: target is empty: set auditTaskId, auditCheckToReasonCodeFilter, or both, or findingIds alone",
         ),
         (
             json!({"target": {"auditTaskId": ""}}),
@@ -113,11 +113,11 @@ async fn refused() {
         ),
         (
             json!({"target": {"findingIds": ["f-1"]}}),
-            "spec.target: findingIds stands alone: remove auditTaskId and auditCheckToReasonCodeFilter, or remove findingIds",
+            "spec: Invalid value: spec.target: findingIds stands alone: remove auditTaskId and auditCheckToReasonCodeFilter, or remove findingIds",
         ),
         (
             json!({"target": {"auditTaskId": null, "findingIds": ["f-1"], "auditCheckToReasonCodeFilter": {"CHECK": ["CODE"]}}}),
-            "spec.target: findingIds stands alone",
+            "spec: Invalid value: spec.target: findingIds stands alone",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {}}}),
@@ -129,11 +129,11 @@ async fn refused() {
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"": ["CODE"]}}}),
-            "spec.target.auditCheckToReasonCodeFilter: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+            "spec: Invalid value: spec.target.auditCheckToReasonCodeFilter: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"C".repeat(129): ["CODE"]}}}),
-            "spec.target.auditCheckToReasonCodeFilter: the name of an audit check is longer than 128 characters (in bytes): write the name, as in LOGGING_DISABLED_CHECK",
+            "spec: Invalid value: spec.target.auditCheckToReasonCodeFilter: the name of an audit check is longer than 128 characters (in bytes): write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": []}}}),
@@ -169,19 +169,19 @@ async fn refused() {
         ),
         (
             json!({"auditCheckToActionsMapping": {"": ["Action"]}}),
-            "spec.auditCheckToActionsMapping: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
+            "spec: Invalid value: spec.auditCheckToActionsMapping: the name of an audit check is empty: write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"target": {"auditCheckToReasonCodeFilter": {"CHECK": ["CODE", "é".repeat(129)]}}}),
-            "spec.target.auditCheckToReasonCodeFilter: a reason code is longer than 256 characters (in bytes): write the code, as in CERTIFICATE_PAST_EXPIRATION",
+            "spec: Invalid value: spec.target.auditCheckToReasonCodeFilter: a reason code is longer than 256 characters (in bytes): write the code, as in CERTIFICATE_PAST_EXPIRATION",
         ),
         (
             json!({"auditCheckToActionsMapping": {"é".repeat(65): ["Action"]}}),
-            "spec.auditCheckToActionsMapping: the name of an audit check is longer than 128 characters (in bytes)",
+            "spec: Invalid value: spec.auditCheckToActionsMapping: the name of an audit check is longer than 128 characters (in bytes)",
         ),
         (
             json!({"auditCheckToActionsMapping": {"C".repeat(129): ["Action"]}}),
-            "spec.auditCheckToActionsMapping: the name of an audit check is longer than 128 characters (in bytes): write the name, as in LOGGING_DISABLED_CHECK",
+            "spec: Invalid value: spec.auditCheckToActionsMapping: the name of an audit check is longer than 128 characters (in bytes): write the name, as in LOGGING_DISABLED_CHECK",
         ),
         (
             json!({"auditCheckToActionsMapping": {"CHECK": []}}),

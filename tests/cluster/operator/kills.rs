@@ -4,7 +4,6 @@
 //! disturbs, tells which there are; then each is the last one of a life, once before it is forwarded and once when it
 //! had its effect and its answer is on the way. The next process has to bring the resource to the right end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use audit_mitigation_operator::api::{Phase, StartRecord, StartedBy};
@@ -23,8 +22,9 @@ use serde_json::{Value, json};
 use simulator::{Failure, Outcome};
 use support::Process;
 use support::proxy::{Asked, Fate, Pause, Proxy, Side};
+use tokio::time::timeout;
 
-use super::{World, spec, status};
+use super::{LIMIT, World, spec, status};
 
 /// How many lives of a scenario go on at a time: they mostly wait.
 const AT_A_TIME: usize = 3;
@@ -56,7 +56,6 @@ pub(super) type Point = (String, usize, Side);
 pub(super) struct Tap {
     last: Option<Point>,
     pause: Arc<Pause>,
-    is_met: AtomicBool,
     namespace: String,
     pub(super) asked: Mutex<Vec<String>>,
 }
@@ -66,7 +65,6 @@ impl Tap {
         Arc::new(Self {
             last,
             pause: Arc::default(),
-            is_met: AtomicBool::default(),
             namespace: namespace.to_owned(),
             asked: Mutex::default(),
         })
@@ -87,11 +85,17 @@ impl Tap {
         all.push(request.clone());
         match &self.last {
             Some((last, number, side)) if *last == request && *number == before => {
-                self.is_met.store(true, Ordering::SeqCst);
                 Fate::Hold(*side, Arc::clone(&self.pause))
             }
             _ => Fate::Pass,
         }
+    }
+
+    /// Whether its point was asked for.
+    fn is_met(&self) -> bool {
+        let asked = self.asked.lock().unwrap();
+        let is_asked = |(last, number, _): &Point| asked.iter().filter(|request| *request == last).count() > *number;
+        self.last.as_ref().is_some_and(is_asked)
     }
 
     /// Plays a life of the operator, which is killed when it comes to the tap's point, and of the next process after it.
@@ -109,11 +113,11 @@ impl Tap {
             () = &mut play => true,
         };
         if is_over {
-            if !self.is_met.load(Ordering::SeqCst) {
+            if !self.is_met() {
                 return false;
             }
             // What the last request of a life does is seen, and the play is over, before its answer is held.
-            self.pause.reached().await;
+            timeout(LIMIT, self.pause.reached()).await.unwrap();
         }
         process.kill().unwrap();
         while_nobody_runs.await;
