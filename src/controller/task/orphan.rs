@@ -20,10 +20,7 @@ impl Context {
         if self.caches.claimed_by_older(&observed) {
             return;
         }
-        let why = "the resource was deleted in the moment of its start, when the API server had already decided that no \
-                   finalizer holds it";
-        self.orphaned_tasks
-            .cancel_orphaned(&self.shared, task, last_seen.object_ref(&()), why);
+        self.orphaned_tasks.cancel_orphaned(task, last_seen.object_ref(&()));
     }
 }
 

@@ -27,11 +27,18 @@ const MISSING_POLL: Duration = Duration::from_secs(5);
 const MIN_WAIT: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_mins(5);
 
+/// Why a resource can go although its finalizer was on: for people.
+const WHY: &str = "the resource was deleted in the moment of its start, when the API server had already decided that no \
+                   finalizer holds it";
+
+/// An own task that runs, and the resource that is gone.
+type Orphan = (TaskAddress, ObjectReference);
+
 /// Where orphaned tasks are handed over.
-pub(super) struct OrphanedTasks(mpsc::UnboundedSender<TaskAddress>);
+pub(super) struct OrphanedTasks(mpsc::UnboundedSender<Orphan>);
 
 /// What cancels them.
-pub(super) struct OrphanedTasksWorker(mpsc::UnboundedReceiver<TaskAddress>);
+pub(super) struct OrphanedTasksWorker(mpsc::UnboundedReceiver<Orphan>);
 
 impl OrphanedTasks {
     pub(super) fn new() -> (Self, OrphanedTasksWorker) {
@@ -39,29 +46,9 @@ impl OrphanedTasks {
         (Self(sender), OrphanedTasksWorker(receiver))
     }
 
-    /// Has an own task cancelled whose resource, `object`, is gone; `why` is said to people.
-    pub(super) fn cancel_orphaned(&self, shared: &Shared, task: TaskAddress, object: ObjectReference, why: &str) {
-        let TaskAddress { task_id, region } = &task;
-        let (name, namespace) = (object.name.as_deref(), object.namespace.as_deref());
-        tracing::warn!(
-            name,
-            namespace,
-            task_id,
-            region,
-            why,
-            "an own task has lost its resource and is being cancelled"
-        );
-        shared.metrics.count_orphaned_task();
-        let draft = EventDraft {
-            is_warning: true,
-            action: "Delete".to_owned(),
-            reason: Reason::TaskOrphaned,
-            note: format!(
-                "task {task_id} in {region} runs although its resource is gone, and is being cancelled: {why}"
-            ),
-        };
-        shared.events.publish(object, draft);
-        if let Err(mpsc::error::SendError(task)) = self.0.send(task) {
+    /// Has an own task cancelled whose resource, `object`, is gone.
+    pub(super) fn cancel_orphaned(&self, task: TaskAddress, object: ObjectReference) {
+        if let Err(mpsc::error::SendError((task, _))) = self.0.send((task, object)) {
             tell_left(&task);
         }
     }
@@ -70,13 +57,16 @@ impl OrphanedTasks {
 impl OrphanedTasksWorker {
     /// Cancels what is handed over, until the process stops. What is not cancelled by then is said.
     pub(super) async fn run(mut self, shared: &Shared) {
+        // The watch and a reconcile may both see that a resource is gone, the one while the other's cancellation is
+        // under way, or long after it: the task is cancelled again, in case it runs, and told of once.
+        let mut told = HashSet::new();
         let mut underway = HashSet::new();
         let mut cancellations = FuturesUnordered::new();
         loop {
             tokio::select! {
                 () = shared.stop.cancelled() => break,
-                Some(task) = self.0.recv() => {
-                    // The watch and a reconcile may both have seen that the resource is gone.
+                Some((task, object)) = self.0.recv() => {
+                    tell_once(shared, &mut told, &task, object);
                     if underway.insert(task.clone()) {
                         cancellations.push(cancel(shared, task));
                     }
@@ -87,12 +77,38 @@ impl OrphanedTasksWorker {
             }
         }
         self.0.close();
-        while let Some(task) = self.0.recv().await {
+        while let Some((task, object)) = self.0.recv().await {
+            tell_once(shared, &mut told, &task, object);
             tell_left(&task);
         }
         // A call that is under way is brought to its end; none begins.
         while cancellations.next().await.is_some() {}
     }
+}
+
+/// Logs, counts and publishes that a task is orphaned, unless that was `told` of this resource, by its uid.
+fn tell_once(shared: &Shared, told: &mut HashSet<Option<String>>, task: &TaskAddress, object: ObjectReference) {
+    if !told.insert(object.uid.clone()) {
+        return;
+    }
+    let TaskAddress { task_id, region } = task;
+    let (name, namespace) = (object.name.as_deref(), object.namespace.as_deref());
+    tracing::warn!(
+        name,
+        namespace,
+        task_id,
+        region,
+        why = WHY,
+        "an own task has lost its resource and is being cancelled"
+    );
+    shared.metrics.count_orphaned_task();
+    let draft = EventDraft {
+        is_warning: true,
+        action: "Delete".to_owned(),
+        reason: Reason::TaskOrphaned,
+        note: format!("task {task_id} in {region} runs although its resource is gone, and is being cancelled: {WHY}"),
+    };
+    shared.events.publish(object, draft);
 }
 
 /// Cancels one task, or says that it could not.
