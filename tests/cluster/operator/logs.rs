@@ -70,6 +70,8 @@ async fn at_info_the_log_tells_each_transition_once_and_nothing_else() {
     world.create("one", &spec("held")).await;
     world.phase("one", Phase::Running).await;
     world.until_logged("watching AuditMitigationPolicies", 1).await;
+    // A transition is logged after it is written.
+    world.until_logged("\"phase\":\"Running\"", 1).await;
     let before = world.log().lines().count();
     world
         .until_called(Operation::DESCRIBE, world.calls(Operation::DESCRIBE).len() + 3)

@@ -265,18 +265,30 @@ impl World {
             .collect()
     }
 
-    /// Waits until the resource has exactly these events.
+    /// Waits until the resource has exactly these events. They are written on the side, so what the status says already
+    /// may have no event yet: no test reads them once.
     async fn until_events(&self, name: &str, expected: &[&str]) {
+        self.until_events_that(name, &format!("exactly {expected:?}"), |events| events == expected)
+            .await;
+    }
+
+    /// Waits until the resource has each of these events, and maybe others.
+    async fn until_events_with(&self, name: &str, expected: &[&str]) {
+        let has = |events: &[String]| expected.iter().all(|reason| events.iter().any(|event| event == reason));
+        self.until_events_that(name, &format!("{expected:?}"), has).await;
+    }
+
+    async fn until_events_that(&self, name: &str, expected: &str, is_told: impl Fn(&[String]) -> bool) {
         eventually(LIMIT, "the events are written", async || {
             let events = self.events(name).await;
-            if events == expected {
+            if is_told(&events) {
                 Ok(())
             } else {
-                Err(format!("{events:?} instead of {expected:?}"))
+                Err(format!("{events:?} instead of {expected}"))
             }
         })
         .await
-        .unwrap();
+        .unwrap_or_else(|error| panic!("{error:#}\nthe operator's log:\n{}", self.log()));
     }
 
     fn calls(&self, operation: Operation) -> Vec<Call> {

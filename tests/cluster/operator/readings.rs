@@ -26,10 +26,7 @@ async fn starts_once(prefix: &str, change: impl FnOnce(&mut Readings)) {
         assert_eq!(done.task_id.as_deref(), Some(name));
         assert_eq!(done.attempt, None, "{name}: settled");
         assert_eq!(world.aws.starts(name), 1, "{name}: started once");
-        assert!(
-            world.events(name).await.contains(&"AttemptUnanswered".to_owned()),
-            "{name}"
-        );
+        world.until_events_with(name, &["AttemptUnanswered"]).await;
     }
 }
 

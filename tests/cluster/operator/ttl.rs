@@ -69,6 +69,7 @@ async fn a_ttl_on_a_resource_that_argo_cd_or_flux_makes_again_is_warned_of_once(
     let tracking_id = format!("fleet:devicedefender.dev/AuditMitigationTask:{}/argo", world.namespace);
     let flux =
         json!({ "kustomize.toolkit.fluxcd.io/name": "fleet", "kustomize.toolkit.fluxcd.io/namespace": "flux-system" });
+    let told = ["TTLUnderGitOps", "Started", "Completed"];
     for (name, metadata) in [
         (
             "argo",
@@ -82,7 +83,8 @@ async fn a_ttl_on_a_resource_that_argo_cd_or_flux_makes_again_is_warned_of_once(
             .unwrap()
             .extend(metadata.as_object().unwrap().clone());
         world.apply(&object.to_string()).await;
-        world.phase(name, Phase::Completed).await;
+        // Not its phase: events are written on the side, and a kill loses those that wait.
+        world.until_events(name, &told).await;
     }
     world.operator.take();
     world.start_operator();
@@ -90,8 +92,6 @@ async fn a_ttl_on_a_resource_that_argo_cd_or_flux_makes_again_is_warned_of_once(
     world.create("after", &spec("after")).await;
     world.until_events("after", &["Started", "Completed"]).await;
     for name in ["argo", "flux"] {
-        world
-            .until_events(name, &["TTLUnderGitOps", "Started", "Completed"])
-            .await;
+        world.until_events(name, &told).await;
     }
 }

@@ -99,11 +99,18 @@ impl World {
     /// Applies a policy and waits until it watches.
     async fn watch(&self, name: &str, fields: &Value) -> AuditMitigationPolicyStatus {
         self.apply(&policy(name, fields).to_string()).await;
-        let watches = |status: &AuditMitigationPolicyStatus| policy_condition(status, "Ready").0 == "True";
-        let status = self.until_policy(name, "it watches", watches).await;
+        let created = self.policies().get(name).await.unwrap().metadata.creation_timestamp;
+        // A status that was restored says since when the policy of that time watched.
+        let watches_since = |status: &AuditMitigationPolicyStatus| {
+            let since = status.watching.as_ref()?.since.0;
+            let watches = policy_condition(status, "Ready").0 == "True" && created.as_ref()?.0 <= since;
+            watches.then_some(since)
+        };
+        let status = self
+            .until_policy(name, "it watches", |status| watches_since(status).is_some())
+            .await;
         // An audit counts that begins more than a second after the policy.
-        let since = status.watching.as_ref().unwrap().since.0;
-        super::until_older_than(since, 2).await;
+        super::until_older_than(watches_since(&status).unwrap(), 2).await;
         status
     }
 
