@@ -5,6 +5,7 @@ mod cel;
 mod columns;
 pub mod crds;
 mod deletion_policy;
+mod metadata;
 mod parsed;
 pub mod policy;
 pub mod reason;

@@ -5,13 +5,15 @@ use kube::api::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use super::{AuditMitigationPolicy, AuditMitigationPolicySpec, AuditMitigationPolicyStatus};
+use crate::api::metadata::without_managed_fields;
 use crate::api::parsed::Parsed;
 
 /// An `AuditMitigationPolicy` as it is stored, whatever is in it.
 #[derive(Resource, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[resource(inherit = AuditMitigationPolicy)]
 pub struct StoredPolicy {
-    /// Name, namespace, uid and so on.
+    /// Name, namespace, uid and so on, without `managedFields`.
+    #[serde(deserialize_with = "without_managed_fields")]
     pub metadata: ObjectMeta,
     /// What is asked for.
     #[serde(default = "Parsed::missing_spec")]

@@ -95,7 +95,6 @@ fn names(object: &StoredPolicy) -> (String, String) {
 fn trimmed(event: Event<StoredPolicy>) -> Event<StoredPolicy> {
     let trim = |mut object: StoredPolicy| {
         let metadata = &mut object.metadata;
-        metadata.managed_fields = None;
         metadata.annotations = None;
         metadata.labels = None;
         metadata.owner_references = None;
