@@ -66,7 +66,8 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, mut slot: Slot, context: 
         state.latest = None;
     }
     // Deleted while it was looked at: its state would stay for ever, and its slot of the queue.
-    if context.caches.contains(&CachedTask::reference(&object)) {
+    if let Some(cached) = context.caches.get(&CachedTask::reference(&object)) {
+        state.catch_up(version(&cached.metadata));
         context.states.put(&uid, state);
     } else {
         context.forget(&uid);
@@ -161,16 +162,9 @@ fn settle(
 /// The resource as the cache has it, or as this process's own last write left it: the cache may not have seen that yet.
 /// Nothing if there is nothing to do for it.
 fn newest(cached: &CachedTask, state: &mut ResourceState) -> Option<Arc<StoredTask>> {
-    let latest = state.latest.take();
-    match latest.map(|latest| (version(&latest.metadata), latest)) {
-        Some((written, latest)) if written > version(&cached.metadata) => {
-            state.latest = Some(Arc::clone(&latest));
-            Some(latest)
-        }
-        // The same, and parsed already.
-        Some((written, latest)) if written == version(&cached.metadata) && !cached.is_done() => Some(latest),
-        _ => cached.open().map(Arc::new),
-    }
+    state.catch_up(version(&cached.metadata));
+    let latest = state.latest.clone();
+    latest.or_else(|| cached.open().map(Arc::new))
 }
 
 /// Where no status can be written, an event says what is wrong.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::cached::version;
 use crate::api::{AuditMitigationTaskStatus, StoredTask};
 use crate::controller::lock::lock;
 use crate::core::task::memory::Memory;
@@ -54,6 +55,11 @@ impl ResourceState {
         self.held_until(object).is_some_and(|until| now < until)
     }
 
+    /// The watch cache has this version: an own write that is no newer need not be kept.
+    pub(super) fn catch_up(&mut self, cached: u64) {
+        self.latest.take_if(|latest| version(&latest.metadata) <= cached);
+    }
+
     /// Whether it says no more than a fresh one does.
     fn is_empty(&self, leader_since: Instant) -> bool {
         let Self {
@@ -98,6 +104,14 @@ impl ResourceStates {
     pub(super) fn put(&self, uid: &str, state: ResourceState) {
         if !state.is_empty(self.leader_since) {
             lock(&self.states).insert(uid.to_owned(), state);
+        }
+    }
+
+    /// The watch has brought this version of a resource. The next reconcile may be far away, and many tasks may run: what
+    /// the last one wrote is not kept until then.
+    pub(super) fn catch_up(&self, uid: &str, cached: u64) {
+        if let Some(state) = lock(&self.states).get_mut(uid) {
+            state.catch_up(cached);
         }
     }
 
@@ -147,6 +161,25 @@ mod tests {
         let (states, _) = states();
         states.put("one", states.take("one"));
         assert!(lock(&states.states).is_empty());
+    }
+
+    /// The last own write of each task that ran was once kept until its next reconcile had its turn.
+    #[test]
+    fn an_own_write_is_kept_until_the_watch_has_it() {
+        let (states, _) = states();
+        let written: StoredTask =
+            serde_json::from_value(serde_json::json!({ "metadata": { "name": "one", "resourceVersion": "10" } }))
+                .unwrap();
+        let mut state = states.take("one");
+        state.latest = Some(Arc::new(written));
+        states.put("one", state);
+        for (cached, is_kept) in [(9, true), (10, false)] {
+            states.catch_up("one", cached);
+            states.catch_up("other", cached);
+            let state = states.take("one");
+            assert_eq!(state.latest.is_some(), is_kept, "{cached}");
+            states.put("one", state);
+        }
     }
 
     /// A Start whose answer went with the panic must not count as one that was never sent.

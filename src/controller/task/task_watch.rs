@@ -7,7 +7,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::Event;
 
-use super::cached::CachedTask;
+use super::cached::{CachedTask, version};
 use super::context::Context;
 use crate::controller::api_server_monitor::ApiServerMonitor;
 use crate::controller::clock::now;
@@ -30,7 +30,11 @@ impl WatchHandler<CachedTask> for TaskWatch {
         self.context.caches.apply(&mut self.writer, &event);
         self.wake_policy(&event);
         match event {
-            Event::Apply(object) => vec![ObjectRef::from_obj(&object)],
+            Event::Apply(object) => {
+                let uid = object.metadata.uid.as_deref().unwrap_or_default();
+                self.context.states.catch_up(uid, version(&object.metadata));
+                vec![ObjectRef::from_obj(&object)]
+            }
             Event::Delete(object) => {
                 let uid = object.metadata.uid.as_deref().unwrap_or_default();
                 let memory = self.context.states.take(uid).memory;
