@@ -36,6 +36,12 @@ pub(super) async fn reconcile(cached: Arc<CachedTask>, mut slot: Slot, context: 
         None
     };
     let mut state = context.states.take(&uid);
+    // What the watch has brought since this turn began: an own write that it has is not kept any more.
+    let cached = context
+        .caches
+        .get(&ObjectRef::from_obj(&*cached))
+        .filter(|newer| newer.metadata.uid == cached.metadata.uid && !newer.is_large())
+        .unwrap_or(cached);
     let object = match &large {
         Some(large) => Some(Arc::clone(&large.object)),
         None => newest(&cached, &mut state),
